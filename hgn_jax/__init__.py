@@ -1,0 +1,8 @@
+"""Hamiltonian Generative Networks in JAX: learning physics from video."""
+
+from hgn_jax import systems
+from hgn_jax.hamiltonian import separable, vector_field
+from hgn_jax.integrators import rollout
+from hgn_jax.phase_space import PhaseState
+
+__all__ = ["PhaseState", "rollout", "separable", "systems", "vector_field"]
