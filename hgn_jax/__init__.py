@@ -2,7 +2,8 @@
 
 from hgn_jax import systems
 from hgn_jax.hamiltonian import separable, vector_field
+from hgn_jax.hgn import HGNConfig, make_hgn
 from hgn_jax.integrators import rollout
 from hgn_jax.phase_space import PhaseState
 
-__all__ = ["PhaseState", "rollout", "separable", "systems", "vector_field"]
+__all__ = ["HGNConfig", "PhaseState", "make_hgn", "rollout", "separable", "systems", "vector_field"]

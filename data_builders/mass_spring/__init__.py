@@ -1,0 +1,1 @@
+"""The mass_spring data set."""

@@ -1,0 +1,28 @@
+"""A mass on a spring, seen as video (Sec. 4 of Hamiltonian Generative Networks)."""
+
+import dataclasses
+
+import tensorflow_datasets as tfds
+
+from data_builders import physics_builder, rendering
+
+
+@dataclasses.dataclass(eq=False)
+class MassSpringConfig(physics_builder.PhysicsConfig):
+    """The paper's settings. Discs reach the canvas' edge at |q| = 1.07: amplitude 1 and some noise."""
+
+    system: str = "mass_spring"
+    constants: dict[str, float] = dataclasses.field(default_factory=lambda: {"k": 2.0, "m": 0.5})
+    radius_range: tuple[float, float] = (0.1, 1.0)
+    observation_noise: float = 0.1
+    half_width: float = 1.35
+    disc_radius: float = 0.28
+    colours: tuple[rendering.Colour, ...] = (rendering.YELLOW,)
+
+
+class Builder(physics_builder.PhysicsBuilder):
+    """Builder of the mass_spring data set; see `PhysicsBuilder` for what it holds."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS = physics_builder.standard_configs(MassSpringConfig)

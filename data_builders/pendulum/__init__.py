@@ -1,0 +1,1 @@
+"""The pendulum data set."""

@@ -1,0 +1,30 @@
+"""An ideal pendulum, seen as video (Sec. 4 of Hamiltonian Generative Networks)."""
+
+import dataclasses
+
+import tensorflow_datasets as tfds
+
+from data_builders import physics_builder, rendering
+
+
+@dataclasses.dataclass(eq=False)
+class PendulumConfig(physics_builder.PhysicsConfig):
+    """The paper's settings. The bob stays at distance l = 1 from the centre, so that no disc is ever clipped."""
+
+    system: str = "pendulum"
+    constants: dict[str, float] = dataclasses.field(
+        default_factory=lambda: {"m": 0.5, "g": 3.0, "l": 1.0, "potential_factor": 2.0}
+    )
+    radius_range: tuple[float, float] = (1.3, 2.3)
+    observation_noise: float = 0.1
+    half_width: float = 1.3
+    disc_radius: float = 0.27
+    colours: tuple[rendering.Colour, ...] = (rendering.YELLOW,)
+
+
+class Builder(physics_builder.PhysicsBuilder):
+    """Builder of the pendulum data set; see `PhysicsBuilder` for what it holds."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS = physics_builder.standard_configs(PendulumConfig)

@@ -1,0 +1,1 @@
+"""The three_body data set."""

@@ -1,0 +1,29 @@
+"""Three gravitating bodies, seen as video (Sec. 4 of Hamiltonian Generative Networks)."""
+
+import dataclasses
+
+import tensorflow_datasets as tfds
+
+from data_builders import physics_builder, rendering
+
+
+@dataclasses.dataclass(eq=False)
+class ThreeBodyConfig(physics_builder.PhysicsConfig):
+    """The paper's settings. Clips 0.5 % of frames, mostly by the noise."""
+
+    system: str = "three_body"
+    constants: dict[str, float] = dataclasses.field(default_factory=lambda: {"m": 1.0, "g": 1.0})
+    radius_range: tuple[float, float] = (0.9, 1.2)
+    observation_noise: float = 0.2
+    velocity_perturbation: float = 0.1
+    half_width: float = 2.25
+    disc_radius: float = 0.47
+    colours: tuple[rendering.Colour, ...] = (rendering.YELLOW, rendering.SKY_BLUE, rendering.VERMILION)
+
+
+class Builder(physics_builder.PhysicsBuilder):
+    """Builder of the three_body data set; see `PhysicsBuilder` for what it holds."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS = physics_builder.standard_configs(ThreeBodyConfig)

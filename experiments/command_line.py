@@ -1,0 +1,80 @@
+"""What the programs' command lines share: flags, and errors in one line."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from data_builders.build import DatasetError
+
+_FAILURE = 2
+
+
+class UserError(Exception):
+    """Something the user can mend; the message is one line that says what and how."""
+
+
+def define_config(get: Callable[[str], Any], default: str) -> flags.FlagHolder:
+    """Defines `--config=NAME` and `--config.field=value` over the presets that `get` returns."""
+    return config_flags.DEFINE_config_dataclass(
+        "config", get(default), "Preset, and overrides of its fields: --config=NAME --config.a.b=value.", parse_fn=get
+    )
+
+
+def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
+    """Runs a program. What a user can mend ends it in one line on stderr and exit status 2, without a traceback."""
+
+    def guarded(argv: Sequence[str]) -> None:
+        logging.set_verbosity(logging.WARNING)  # JAX and orbax are talkative
+        if len(argv) > 1:
+            _fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
+        try:
+            main(argv)
+        except (UserError, DatasetError) as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            _fail("interrupted; the same command goes on from the last checkpoint")
+
+    app.run(guarded, flags_parser=_parse_flags)
+
+
+def _parse_flags(argv: Sequence[str]) -> list[str]:
+    try:
+        _check_config_fields(argv)
+        return flags.FLAGS(argv)
+    except (flags.Error, ValueError, TypeError) as error:
+        _fail(" ".join(str(error).split()))
+
+
+def _check_config_fields(argv: Sequence[str]) -> None:
+    """Raises ValueError for an override of a field that the configuration does not have."""
+    if "config" not in flags.FLAGS:
+        return
+    names = [argument.lstrip("-").partition("=")[0] for argument in argv[1:] if argument.startswith("-")]
+    if any(name.startswith("config.") for name in names[: names.index("config") if "config" in names else 0]):
+        raise ValueError("give --config=NAME before the overrides --config.field=value")
+    for name in names:
+        if name.startswith("config."):
+            _check_field(flags.FLAGS["config"].default, name)
+
+
+def _check_field(config: Any, name: str) -> None:
+    parents, here = [], config
+    for part in name.split(".")[1:]:
+        fields = [field.name for field in dataclasses.fields(here)] if dataclasses.is_dataclass(here) else []
+        if part not in fields:
+            place = ".".join(["config", *parents])
+            raise ValueError(f"--{name}: {place} has no field {part!r}; it has {', '.join(fields) or 'none'}")
+        parents.append(part)
+        here = getattr(here, part)
+    if dataclasses.is_dataclass(here):
+        fields = ", ".join(field.name for field in dataclasses.fields(here))
+        raise ValueError(f"--{name} is a group of fields; set one of them: {fields}")
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(_FAILURE)

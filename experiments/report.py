@@ -1,0 +1,115 @@
+"""What a run leaves to look at: pictures in `report/`, and the summary on the screen."""
+
+import importlib.metadata
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import imageio.v3 as imageio
+import matplotlib
+import numpy as np
+
+from experiments.run_directory import RunDirectory
+from hgn_jax.logs import read_metrics
+
+matplotlib.use("agg")
+from matplotlib import pyplot as plt  # noqa: E402  (the backend must be chosen first)
+
+NUM_CLIPS = 4  # trajectories shown
+_FRAMES_PER_STRIP = 11
+_MOVIE_SCALE = 4  # screen pixels per image pixel
+_COLOURS = {"model": "#0072b2", "mean_image": "#d55e00", "first_frame": "#cc79a7", "noise_floor": "#009e73"}
+_LABELS = {
+    "model": "HGN", "mean_image": "mean image", "first_frame": "first frame held", "noise_floor": "noise floor",
+}  # fmt: skip
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """The installed versions of packages."""
+    return {name: importlib.metadata.version(name) for name in packages}
+
+
+def write(run: RunDirectory, results: dict[str, Any], reconstructions: dict[str, Any]) -> None:
+    """Draws the pictures of a run into its `report/`."""
+    run.report.mkdir(exist_ok=True)
+    for split, clips in reconstructions.items():
+        draw_filmstrips(run.report / f"reconstruction_{split}.png", clips.observed, clips.predicted, split)
+    write_movie(run.report / "reconstruction_test.gif", reconstructions["test"])
+    draw_errors(run.report / "error_per_step.png", results)
+    draw_training(run.report / "training.png", read_metrics(run.path / "metrics.csv"))
+
+
+def draw_filmstrips(path: pathlib.Path, observed: np.ndarray, predicted: np.ndarray, split: str) -> None:
+    """Observed above reconstructed frames of each clip, `[clips, frames, height, width, 3]`, evenly chosen in time."""
+    num_frames = observed.shape[1]
+    times = np.unique(np.linspace(0, num_frames - 1, min(_FRAMES_PER_STRIP, num_frames)).round().astype(int))
+    rows = [
+        np.pad(np.concatenate(clip[times], axis=1), ((0, gap), (0, 0), (0, 0)), constant_values=1.0)
+        for pair in zip(observed, predicted, strict=True)
+        for clip, gap in zip(pair, (0, 6), strict=True)
+    ]
+    height, width = rows[0].shape[0], observed.shape[3]
+    picture = np.clip(np.concatenate(rows), 0, 1)
+    figure, axes = plt.subplots(figsize=(11, 11 * picture.shape[0] / picture.shape[1] + 0.8))
+    axes.imshow(picture)
+    axes.set_xticks((np.arange(len(times)) + 0.5) * width - 0.5, times)
+    starts = np.cumsum([0, *(len(row) for row in rows[:-1])])
+    axes.set_yticks(starts + min(height, observed.shape[2]) / 2, ["observed", "HGN"] * len(observed))
+    axes.tick_params(length=0)
+    axes.set_xlabel("step")
+    axes.set_title(f"{split} trajectories: observed frames and the rollout from the inferred initial state")
+    axes.spines[:].set_visible(False)
+    _save(figure, path)
+
+
+def write_movie(path: pathlib.Path, clips: Any) -> None:
+    """A GIF of the clips side by side, observed above reconstructed."""
+    rows = [np.concatenate(list(images), axis=2) for images in (clips.observed, clips.predicted)]
+    frames = np.concatenate(rows, axis=1).repeat(_MOVIE_SCALE, axis=1).repeat(_MOVIE_SCALE, axis=2)
+    imageio.imwrite(path, (np.clip(frames, 0, 1) * 255).astype(np.uint8), duration=125, loop=0)
+
+
+def draw_errors(path: pathlib.Path, results: dict[str, Any]) -> None:
+    """Mean squared error per step of the model and the reference rows, on both splits."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    for panel, split in zip(axes, ("train", "test"), strict=True):
+        for name, row in {"model": results[split], **results[split]["reference"]}.items():
+            panel.plot(row["mse_per_step"], label=_LABELS[name], color=_COLOURS[name])
+        skill = f", skill {results[split]['skill']:.3f}" if "skill" in results[split] else ""
+        panel.set(title=f"{split}{skill}", xlabel="step", yscale="log")
+    axes[0].set_ylabel("mean squared error per pixel")
+    axes[0].legend()
+    _save(figure, path)
+
+
+def draw_training(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
+    """The scalars of `metrics.csv` over the steps of training."""
+    names = [name for name in ("mse", "kl", "multiplier", "gradient_norm") if rows and name in rows[0]]
+    figure, axes = plt.subplots(1, len(names), figsize=(3.4 * len(names), 3), layout="constrained", squeeze=False)
+    for panel, name in zip(axes[0], names, strict=True):
+        panel.plot([row["step"] for row in rows], [row[name] for row in rows], color=_COLOURS["model"])
+        positive = all(row[name] > 0 for row in rows)
+        panel.set(title=name.replace("_", " "), xlabel="step", yscale="log" if positive else "linear")
+    _save(figure, path)
+
+
+def _save(figure: Any, path: pathlib.Path) -> None:
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(figure)
+
+
+def print_summary(results: dict[str, Any]) -> None:
+    """Prints the final numbers as a table, mean squared errors times 1e4."""
+    print(f"\n{'MSE x 1e4':<18}" + "".join(f"{split:>22}" for split in ("train", "test")))
+    for name, label in _LABELS.items():
+        cells = ""
+        for split in ("train", "test"):
+            row = results[split] if name == "model" else results[split]["reference"].get(name)
+            cells += f"{row['mse'] * 1e4:>13.2f} ± {row['mse_std'] * 1e4:<6.2f}" if row else f"{'-':>22}"
+        print(f"{label:<18}{cells}")
+    if "skill" in results["test"]:
+        print(f"{'skill':<18}" + "".join(f"{results[split]['skill']:>13.3f}{'':9}" for split in ("train", "test")))
+    dynamics = results["dynamics"]
+    print(f"there and back again, relative error: {dynamics['reversibility']:.1e}")
+    drift = ", ".join(f"{name} {values['drift']:.3g}" for name, values in dynamics["energy"].items())
+    print(f"drift of the learned energy, in standard deviations over initial states: {drift}")

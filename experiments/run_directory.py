@@ -1,0 +1,126 @@
+"""A run's directory: `config.json`, `checkpoints/`, `metrics.csv`, TensorBoard events, `metrics.json`, `report/`."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+from typing import Any
+
+from experiments.command_line import UserError
+from experiments.presets import Config
+
+# What may change between the parts of one run without making it another.
+_MAY_CHANGE = ("data.data_dir", "evaluation.num_examples", "evaluation.batch_size", "training.checkpoint_every")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDirectory:
+    """The paths of a run; `open_run` checks a directory before it is used."""
+
+    path: pathlib.Path
+
+    @property
+    def config(self) -> pathlib.Path:
+        return self.path / "config.json"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> pathlib.Path:
+        return self.path / "metrics.json"
+
+    @property
+    def report(self) -> pathlib.Path:
+        return self.path / "report"
+
+
+def open_run(workdir: str | os.PathLike[str], config: Config) -> RunDirectory:
+    """Makes the directory, or checks that the one there belongs to the same run.
+
+    Raises:
+      UserError: if it cannot be written, holds something else, or holds a run of another configuration.
+    """
+    run = RunDirectory(pathlib.Path(workdir))
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=run.path):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write to --workdir={workdir}: {error.strerror}; give another --workdir") from error
+    if run.config.exists():
+        _check_same_run(run, config)
+    elif any(run.path.iterdir()):
+        raise UserError(f"--workdir={workdir} holds files but no config.json, so no run; give a new or empty --workdir")
+    return run
+
+
+def read_config(run: RunDirectory) -> Config:
+    """Returns the configuration of a run; raises UserError if there is none, or it is not one of this program's."""
+    try:
+        values = json.loads(run.config.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"no run in --workdir={run.path}: there is no {run.config.name}") from error
+    except ValueError as error:
+        raise UserError(f"{run.config} is damaged: {error}") from error
+    try:
+        return _from_json(Config, values)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{run.config} is not a configuration of this version: {error}") from error
+
+
+def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes JSON whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(content, indent=2) + "\n")
+    part.replace(path)
+
+
+def write_config(run: RunDirectory, config: Config) -> None:
+    """Writes `config.json`."""
+    write_json(run.config, dataclasses.asdict(config))
+
+
+def _from_json(kind: type, values: dict[str, Any]) -> Any:
+    """A dataclass from the dictionary that `dataclasses.asdict` and JSON made of it: lists are tuples again."""
+    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise ValueError(f"unknown field {', '.join(unknown)}")
+    return kind(**{name: _field_from_json(fields[name], value) for name, value in values.items()})
+
+
+def _field_from_json(kind: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _from_json(kind, value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _flatten(config: Any, prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            flat |= _flatten(value, f"{prefix}{field.name}.")
+        else:
+            flat[prefix + field.name] = value
+    return flat
+
+
+def _check_same_run(run: RunDirectory, config: Config) -> None:
+    old, new = _flatten(read_config(run)), _flatten(config)
+    free = set(_MAY_CHANGE)
+    if config.optimizer.schedule == "constant":
+        free.add("training.num_steps")  # a longer run of a constant rate begins with the shorter one
+    differences = [
+        f"config.{name} was {old[name]}, now {new[name]}"
+        for name in old
+        if name not in free and old[name] != new[name]
+    ]
+    if differences:
+        raise UserError(
+            f"--workdir={run.path} holds a run of another configuration ({'; '.join(differences)}); to go on with it "
+            "give the same settings, to start afresh give another --workdir"
+        )

@@ -1,0 +1,143 @@
+"""The convolutional networks of HGN (App. A.1 of the paper), each a pair of pure functions by Haiku.
+
+Images are `[batch, height, width, channels]`; the latent grid is `LATENT_SIZE` pixels wide throughout.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+LATENT_SIZE = 4
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "none": lambda x: x,
+    "relu": jax.nn.relu,
+    "leaky_relu": jax.nn.leaky_relu,
+    "sigmoid": jax.nn.sigmoid,
+    "softplus": jax.nn.softplus,
+    "swish": jax.nn.swish,
+    "tanh": jnp.tanh,
+}
+
+
+class ConvLayer(NamedTuple):
+    """One convolution: output channels, kernel width, stride and padding."""
+
+    filters: int
+    kernel: int = 3
+    stride: int = 1
+    padding: str = "SAME"
+
+
+# The Hamiltonian network as the authors described it in correspondence; the last layer yields the energy.
+AUTHORS_HAMILTONIAN = (
+    ConvLayer(32),
+    ConvLayer(64, kernel=2, stride=2, padding="VALID"),
+    ConvLayer(64, kernel=2),
+    ConvLayer(64, kernel=2),
+    ConvLayer(1, kernel=2, stride=2, padding="VALID"),
+)
+
+
+def _convolution(layer: ConvLayer, gain: float, name: str) -> hk.Conv2D:
+    # Variance gain**2 / fan_in: gain sqrt(2) keeps the scale through ReLU, 1 through a linear layer.
+    initializer = hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal")
+    return hk.Conv2D(layer.filters, layer.kernel, layer.stride, padding=layer.padding, w_init=initializer, name=name)
+
+
+def _stack(
+    x: jax.Array, layers: Sequence[ConvLayer], activation: str, gain: float, name: str = "convolution"
+) -> jax.Array:
+    for i, layer in enumerate(layers):
+        x = ACTIVATIONS[activation](_convolution(layer, gain, f"{name}_{i}")(x))
+    return x
+
+
+def _pure(function: Callable[[jax.Array], jax.Array]) -> hk.Transformed:
+    return hk.without_apply_rng(hk.transform(function))
+
+
+def num_doublings(image_size: int) -> int:
+    """Factors of two between the latent grid and the image; ValueError for sizes that are not 4 * 2^k, k >= 1."""
+    doublings = (image_size // LATENT_SIZE).bit_length() - 1
+    if doublings < 1 or image_size != LATENT_SIZE * 2**doublings:
+        raise ValueError(f"image size must be {LATENT_SIZE} times a power of two (8, 16, 32, 64, ...), got {image_size}")
+    return doublings
+
+
+def encoder(image_size: int, filters: Sequence[int], activation: str, latent_channels: int) -> hk.Transformed:
+    """q(z | x): stacked frames `[batch, size, size, frames * 3]` to mean and log-variance.
+
+    The first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the
+    log-variance, each `[batch, 4, 4, latent_channels]`, off the last features.
+    """
+    halvings = num_doublings(image_size)
+    layers = [ConvLayer(n, stride=2 if i < halvings else 1) for i, n in enumerate(filters)]
+
+    def apply(frames):
+        features = _stack(frames, layers, activation, gain=2**0.5)
+        head = ConvLayer(latent_channels, kernel=1)
+        return _convolution(head, 1.0, "mean")(features), _convolution(head, 0.1, "log_variance")(features)
+
+    return _pure(apply)
+
+
+def state_transform(filters: Sequence[int], activation: str, state_channels: int) -> hk.Transformed:
+    """f_psi: latent `[batch, 4, 4, c]` to the initial state `[batch, 4, 4, state_channels]`, linear at the end."""
+
+    def apply(z):
+        features = _stack(z, [ConvLayer(n) for n in filters], activation, gain=2**0.5)
+        return _convolution(ConvLayer(state_channels, kernel=1), 1.0, "state")(features)
+
+    return _pure(apply)
+
+
+def energy(layers: Sequence[ConvLayer], activation: str, gain: float, output_gain: float) -> hk.Transformed:
+    """An energy: `[batch, 4, 4, c]` to `[batch]`, the last layer linear and summed over space (Eq. 10).
+
+    The activation must be smooth, as training differentiates the gradient of the energy. A softplus halves
+    gradients at the origin, so `gain` near 2 keeps them alive through the layers; with the usual 1 the energy
+    is born so flat that nothing moves.
+    """
+    *hidden, last = layers
+
+    def apply(x):
+        features = _stack(x, hidden, activation, gain)
+        return jnp.sum(_convolution(last, output_gain, "energy")(features), axis=(1, 2, 3))
+
+    return _pure(apply)
+
+
+def decoder(
+    image_size: int, filters: Sequence[int], image_channels: int, block_activation: str, output_activation: str
+) -> hk.Transformed:
+    """p(x | q): positions `[batch, 4, 4, c]` to images `[batch, size, size, image_channels]`.
+
+    One residual block per doubling of the resolution, `filters[i]` channels in the i-th: nearest-neighbour
+    upsampling, two convolutions with leaky ReLU beside a skip connection, and `block_activation` on their sum.
+    """
+    if len(filters) != num_doublings(image_size):
+        raise ValueError(f"a {image_size}-pixel decoder has {num_doublings(image_size)} blocks, got filters {filters}")
+
+    def block(x, channels, name):
+        skip = x
+        if x.shape[-1] != channels:
+            skip = _convolution(ConvLayer(channels, kernel=1), 1.0, f"{name}_skip")(x)
+        out = _stack(_double(x), [ConvLayer(channels)] * 2, "leaky_relu", 2**0.5, f"{name}_convolution")
+        return ACTIVATIONS[block_activation](out + _double(skip))
+
+    def apply(q):
+        x = q
+        for i, channels in enumerate(filters):
+            x = block(x, channels, f"block_{i}")
+        return ACTIVATIONS[output_activation](_convolution(ConvLayer(image_channels), 0.1, "image")(x))
+
+    return _pure(apply)
+
+
+def _double(x: jax.Array) -> jax.Array:
+    """Nearest-neighbour upsampling by two."""
+    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)

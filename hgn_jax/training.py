@@ -1,0 +1,233 @@
+"""One training loop for every model.
+
+A model is known here by two functions, `init(key, batch) -> params` and
+`loss(params, multiplier, key, batch) -> (loss, aux)`. If `aux` holds a `constraint`, GECO turns it into the next
+multiplier. `TrainState` is one pytree; together with the step it counts, which is also the position in the data, it
+is all that a run needs to continue exactly where it stopped.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from hgn_jax.geco import GECO, GECOState
+
+Batch = dict[str, Any]
+Loss = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
+Scalars = dict[str, float]
+
+_AXIS = "devices"
+# XLA:CPU 0.10 routes 3x3 convolutions to a slow kernel unless told to keep that kernel to matrix products.
+_CPU_COMPILER_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
+
+
+@dataclasses.dataclass
+class OptimizerConfig:
+    """Adam and its schedule; the defaults are the paper's.
+
+    Attributes:
+      learning_rate: the peak rate.
+      schedule: `constant`, or `cosine` to fall to zero at the last step.
+      warmup_fraction: part of all steps over which the rate first rises linearly from zero.
+      gradient_clip: largest global norm of a gradient; None for no limit.
+    """
+
+    learning_rate: float = 1.5e-4
+    schedule: str = "constant"
+    warmup_fraction: float = 0.0
+    gradient_clip: float | None = None
+
+
+@dataclasses.dataclass
+class TrainingConfig:
+    """Length and rhythm of a run.
+
+    Attributes:
+      num_steps: optimiser steps.
+      batch_size: examples per step over all devices.
+      seed: of the initial parameters, the posterior samples and the order of the data.
+      log_every: steps averaged in a row of the metrics.
+      checkpoint_every: steps between checkpoints, a multiple of `log_every`.
+    """
+
+    num_steps: int = 500_000
+    batch_size: int = 16
+    seed: int = 0
+    log_every: int = 100
+    checkpoint_every: int = 1000
+
+
+class TrainState(NamedTuple):
+    """All that changes in training: steps done, parameters, optimiser state, GECO state, and the run's random key."""
+
+    step: jax.Array
+    params: Any
+    opt_state: optax.OptState
+    geco: GECOState
+    key: jax.Array
+
+
+class DivergenceError(RuntimeError):
+    """A number of the training step is no longer finite; `step` is the first step (from 1) where it is not."""
+
+    def __init__(self, step: int, names: list[str]):
+        super().__init__(f"{', '.join(names)} not finite at step {step}")
+        self.step = step
+
+
+def validate(optimizer: OptimizerConfig, training: TrainingConfig, num_devices: int) -> None:
+    """Raises ValueError, naming the field and what it may be, for settings that cannot be run."""
+    if optimizer.schedule not in ("constant", "cosine"):
+        raise ValueError(f"schedule must be one of constant, cosine; got {optimizer.schedule!r}")
+    if not 0 < optimizer.learning_rate < float("inf"):
+        raise ValueError(f"learning_rate must be positive and finite, got {optimizer.learning_rate}")
+    if optimizer.gradient_clip is not None and not optimizer.gradient_clip > 0:
+        raise ValueError(f"gradient_clip must be positive, or None for no limit; got {optimizer.gradient_clip}")
+    for field in ("num_steps", "batch_size", "log_every", "checkpoint_every"):
+        if getattr(training, field) < 1:
+            raise ValueError(f"{field} must be 1 or more, got {getattr(training, field)}")
+    if not 0 <= optimizer.warmup_fraction < 1:
+        raise ValueError(f"warmup_fraction must lie in [0, 1), got {optimizer.warmup_fraction}")
+    if training.seed < 0:
+        raise ValueError(f"seed must be 0 or more, got {training.seed}")
+    if training.checkpoint_every % training.log_every:
+        raise ValueError(
+            f"checkpoint_every must be a multiple of log_every={training.log_every}, got {training.checkpoint_every}"
+        )
+    if training.batch_size % num_devices:
+        raise ValueError(f"batch_size {training.batch_size} cannot be divided evenly among {num_devices} devices")
+
+
+def learning_rate_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
+    """The learning rate as a function of the step."""
+    warmup_steps = int(config.warmup_fraction * num_steps)
+    if config.schedule == "cosine":
+        return optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, warmup_steps, num_steps)
+    return optax.warmup_constant_schedule(0.0, config.learning_rate, warmup_steps)
+
+
+def make_optimizer(config: OptimizerConfig, num_steps: int) -> optax.GradientTransformation:
+    """Adam with the schedule of `config`, after a clip of the global gradient norm if there is a limit."""
+    clip = optax.identity() if config.gradient_clip is None else optax.clip_by_global_norm(config.gradient_clip)
+    return optax.chain(clip, optax.adam(learning_rate_schedule(config, num_steps)))
+
+
+def init_state(
+    init: Callable[..., Any], optimizer: optax.GradientTransformation, geco: GECO, seed: int, batch: Batch
+) -> TrainState:
+    """The state before the first step; `batch` is any batch of the shapes to come."""
+
+    def build(key):
+        init_key, run_key = jax.random.split(key)
+        params = init(init_key, batch)
+        return TrainState(jnp.int32(0), params, optimizer.init(params), geco.init(), run_key)
+
+    return jax.jit(build)(jax.random.PRNGKey(seed))
+
+
+def make_update(loss: Loss, optimizer: optax.GradientTransformation, geco: GECO):
+    """Returns `(state, batch) -> (state, scalars)`, one step on every local device.
+
+    The arrays of the batch are `[devices, examples per device, ...]`; the state is whole and kept on each device.
+    Gradients, the constraint and the scalars are averaged over the devices.
+    """
+
+    def step(state: TrainState, batch: Batch):
+        key = jax.random.fold_in(state.key, state.step)
+        objective = jax.value_and_grad(loss, has_aux=True)
+        (value, aux), gradient = objective(state.params, state.geco.multiplier, key, batch)
+        value, aux, gradient = jax.lax.pmean((value, aux, gradient), _AXIS)
+        change, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+        scalars = {"loss": value, **aux, "gradient_norm": optax.tree.norm(gradient)}
+        multiplier_state = state.geco
+        if "constraint" in aux:
+            scalars["multiplier"] = state.geco.multiplier
+            multiplier_state = geco.update(state.geco, aux["constraint"])
+        params = optax.apply_updates(state.params, change)
+        return TrainState(state.step + 1, params, opt_state, multiplier_state, state.key), scalars
+
+    return jax.pmap(step, axis_name=_AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0)
+
+
+def compile_for_backend(function, *args):
+    """Compiles a jitted or pmapped function for `args`, with the options that make it fast on this backend."""
+    lowered = function.lower(*args)
+    if jax.default_backend() == "cpu":
+        try:
+            return lowered.compile(compiler_options=_CPU_COMPILER_OPTIONS)
+        except jax.errors.JaxRuntimeError as error:
+            if "INVALID_ARGUMENT" not in str(error):
+                raise  # only a jaxlib that does not know the option may go on without it
+    return lowered.compile()
+
+
+def shard(batch: Batch, num_devices: int) -> Batch:
+    """Splits `[batch, ...]` arrays into `[devices, batch / devices, ...]` and numbers the examples in `slot`."""
+    size = len(next(iter(batch.values())))
+    numbered = {**batch, "slot": np.arange(size, dtype=np.int32)}
+    return {name: x.reshape(num_devices, size // num_devices, *x.shape[1:]) for name, x in numbered.items()}
+
+
+def prefetch(batch_at: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]:
+    """Yields `batch_at(step)` for each step, reading the next batch while the current one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = None
+        for step in steps:
+            current, upcoming = upcoming, pool.submit(batch_at, step)
+            if current is not None:
+                yield current.result()
+        if upcoming is not None:
+            yield upcoming.result()
+
+
+def train(
+    update: Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]],
+    state: TrainState,
+    batch_at: Callable[[int], Batch],
+    config: TrainingConfig,
+    *,
+    log: Callable[[int, Scalars], None],
+    save: Callable[[TrainState], None],
+) -> TrainState:
+    """Runs the steps that `state` still lacks of `config.num_steps`.
+
+    Args:
+      update: from `make_update`.
+      state: where to start or go on; it is consumed.
+      batch_at: the sharded batch of a step; a function of the step alone, so a resumed run sees what it would have.
+      config: length and rhythm.
+      log: called every `log_every` steps and after the last with the steps done and the mean scalars since.
+      save: called every `checkpoint_every` steps and after the last, only with states known to be finite.
+
+    Returns:
+      The state after the last step.
+
+    Raises:
+      DivergenceError: at the first number that is not finite, before the state is saved.
+    """
+    start = int(state.step)
+    pending = []
+    for step, batch in enumerate(prefetch(batch_at, range(start, config.num_steps)), start + 1):
+        state, scalars = update(state, batch)
+        pending.append(scalars)
+        last = step == config.num_steps
+        if step % config.log_every == 0 or last:
+            log(step, _mean_of_finite(jax.device_get(pending), step))
+            pending = []
+        if step % config.checkpoint_every == 0 or last:
+            save(state)
+    return state
+
+
+def _mean_of_finite(rows: list[dict[str, np.ndarray]], last_step: int) -> Scalars:
+    for step, row in enumerate(rows, last_step - len(rows) + 1):
+        broken = [name for name, value in row.items() if not np.isfinite(value)]
+        if broken:
+            raise DivergenceError(step, broken)
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

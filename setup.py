@@ -1,0 +1,55 @@
+"""Installs the library `hgn_jax`, the data set builders and the programs in `experiments`."""
+
+import pathlib
+
+from setuptools import find_packages, setup
+
+_README = pathlib.Path(__file__).parent / "README.md"
+
+setup(
+    name="hgn_jax",
+    version="0.1.0",
+    description="Hamiltonian Generative Networks in JAX: learning physics from video.",
+    long_description=_README.read_text(encoding="utf-8") if _README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    # The explicit root makes an editable install put this directory itself on the path: new modules need no reinstall.
+    package_dir={"": "."},
+    packages=find_packages(include=["hgn_jax*", "data_builders*", "experiments*"]),
+    package_data={"": ["README.md", "CITATIONS.bib", "TAGS.txt"]},  # read by TFDS beside each builder
+    # Lower bounds are the versions the tests ran with, or those that these packages themselves ask for.
+    install_requires=[
+        "absl-py>=2.3",
+        "array_record>=0.8",  # the file format that needs no TensorFlow
+        "chex>=0.1.92",
+        "dm-haiku>=0.0.17",
+        "imageio>=2.38",
+        "importlib_resources>=7.0",  # imported by tensorflow-datasets, which does not declare it
+        "jax>=0.10,<1",
+        "jaxlib>=0.10,<1",
+        "matplotlib>=3.10",
+        "ml_collections>=1.1",
+        "numpy>=2.0",
+        "optax>=0.2.8",
+        "orbax-checkpoint>=0.12.8",
+        "pillow>=11.0",
+        "scipy>=1.14",
+        "tensorboardX>=2.6",
+        "tensorflow-datasets>=4.9.10",
+        "tqdm>=4.67",
+    ],
+    extras_require={
+        "test": ["hypothesis>=6.100", "pytest>=8.4", "pytest-xdist>=3.8"],
+        "cuda": ["jax[cuda13]>=0.10,<1"],
+        # What the stock `tfds build` command imports; building and reading otherwise need none of it.
+        "tfds": ["apache-beam", "mlcroissant", "tensorflow-cpu"],
+    },
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Physics",
+    ],
+)

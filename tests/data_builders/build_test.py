@@ -1,0 +1,205 @@
+"""Tests of building, checking and the command line."""
+
+import contextlib
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import chex
+import tensorflow_datasets as tfds
+from absl.testing import absltest, parameterized
+from tensorflow_datasets.scripts.cli import build as tfds_build
+
+from data_builders import build, physics_builder, simulation
+
+TINY = {"num_train": 30, "num_test": 10, "num_steps": 4}
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def tiny(name="mass_spring", **overrides):
+    return build.derive_config(name, "small", **{**TINY, **overrides})
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "data_builders.build", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+class EnsureBuiltTest(chex.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.data_dir = self.enter_context(tempfile.TemporaryDirectory())
+
+    def test_builds_once_and_says_where(self):
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            path = build.ensure_built("mass_spring", tiny(), self.data_dir)
+        self.assertEqual(path, build.dataset_path("mass_spring", tiny(), self.data_dir))
+        self.assertRegex(
+            printed.getvalue(), r"Simulating mass_spring: 30 \+ 10 trajectories of 5 frames, about \d+ MB, into /.*"
+        )
+        self.assertLen(tfds.builder_from_directory(path).as_data_source(split="train"), 30)
+        with absltest.mock.patch.object(simulation, "simulate", side_effect=AssertionError):
+            self.assertEqual(build.ensure_built("mass_spring", tiny(), self.data_dir), path)
+
+    def test_size_estimate_is_near(self):
+        for name in build.NAMES:
+            config = tiny(name, num_steps=30, num_train=100)  # files of less are mostly padding
+            path = build.ensure_built(name, config, self.data_dir)
+            size = sum(file.stat().st_size for file in path.iterdir())
+            self.assertBetween(config.estimated_bytes() / size, 0.5, 2.0)
+
+    def test_unknown_names_list_those_there_are(self):
+        with self.assertRaisesRegex(build.DatasetError, "^unknown data set 'four_body'; choose one of mass_spring,"):
+            build.ensure_built("four_body", "small", self.data_dir)
+        with self.assertRaisesRegex(build.DatasetError, "^unknown configuration 'tiny' of pendulum; choose one of "):
+            build.ensure_built("pendulum", "tiny", self.data_dir)
+
+    def test_unwritable_data_dir_is_found_before_simulating(self):
+        not_a_directory = os.path.join(self.data_dir, "file")
+        pathlib.Path(not_a_directory).touch()
+        with absltest.mock.patch.object(simulation, "simulate", side_effect=AssertionError):
+            with self.assertRaisesRegex(build.DatasetError, "^cannot write to .*file/mass_spring/small: Not a dir"):
+                build.ensure_built("mass_spring", "small", not_a_directory)
+
+    def test_full_disk_is_found_before_simulating(self):
+        usage = absltest.mock.Mock(free=10**6)
+        self.enter_context(absltest.mock.patch.object(shutil, "disk_usage", return_value=usage))
+        with self.assertRaisesRegex(build.DatasetError, "has 1 MB free and .* MB are needed"):
+            build.ensure_built("mass_spring", "small", self.data_dir)
+
+    def test_failed_build_leaves_nothing_to_be_taken_for_complete(self):
+        def failing(*_):
+            yield from simulation.simulate(tiny().simulation, "train", 20)
+            raise simulation.SimulationError("stopped")
+
+        with absltest.mock.patch.object(physics_builder.simulation, "simulate", failing):
+            with self.assertRaises(Exception):
+                build.ensure_built("mass_spring", tiny(), self.data_dir)
+        path = build.dataset_path("mass_spring", tiny(), self.data_dir)
+        self.assertFalse(path.exists())
+        (path.parent / "incomplete.ABCDEF_1.0.0").mkdir()  # what a killed process leaves
+        self.assertEqual(build.ensure_built("mass_spring", tiny(), self.data_dir), path)
+
+
+class CheckDatasetTest(chex.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.config = tiny()
+        cls.original = cls.enterClassContext(tempfile.TemporaryDirectory())
+        build.ensure_built("mass_spring", cls.config, cls.original)
+
+    def setUp(self):
+        super().setUp()
+        self.data_dir = os.path.join(self.enter_context(tempfile.TemporaryDirectory()), "data")
+        shutil.copytree(self.original, self.data_dir)
+        self.path = build.dataset_path("mass_spring", self.config, self.data_dir)
+
+    def shard(self):
+        return next(self.path.glob("*train*array_record*"))
+
+    def assert_refused(self, message):
+        with self.assertRaisesRegex(build.DatasetError, message) as caught:
+            build.ensure_built("mass_spring", self.config, self.data_dir)
+        self.assertNotIn("\n", str(caught.exception))
+        self.assertIn(f"to repair: rm -r {self.path}", str(caught.exception))
+
+    def test_whole_data_set_passes(self):
+        build.ensure_built("mass_spring", self.config, self.data_dir)
+
+    def test_truncated_shard(self):
+        size = self.shard().stat().st_size
+        for kept in (size - 1, size - 70_000, size // 2, 65_536, 10, 0):
+            os.truncate(self.shard(), kept)
+            self.assert_refused(r"mass_spring-train\.array_record-00000-of-00001 is truncated or damaged")
+
+    def test_missing_shard(self):
+        self.shard().unlink()
+        self.assert_refused(r"mass_spring-train\.array_record-00000-of-00001 is missing")
+
+    def test_shard_of_another_data_set(self):
+        shutil.copy(next(self.path.glob("*test*array_record*")), self.shard())
+        self.assert_refused("holds 10 of 30 trajectories")
+
+    def test_capped_data_set(self):
+        shutil.rmtree(self.path)
+        builder = build.get_builder("mass_spring")(config=self.config, data_dir=self.data_dir)
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(max_examples_per_split=5))
+        self.assert_refused("is incomplete: 5 of 30 train trajectories")
+
+    def test_missing_or_damaged_description(self):
+        for name in ("metadata.json", "dataset_info.json"):
+            (self.path / name).write_text("{")
+            self.assert_refused("its description cannot be read")
+            (self.path / name).unlink()
+            self.assert_refused("its description cannot be read")
+
+    def test_data_set_of_another_configuration(self):
+        metadata = self.path / "metadata.json"
+        metadata.write_text(metadata.read_text().replace('"seed": 0', '"seed": 3'))
+        self.assert_refused("was built with seed = 3, not 0")
+
+
+class CommandLineTest(chex.TestCase):
+    def test_builds_a_capped_data_set(self):
+        data_dir = self.enter_context(tempfile.TemporaryDirectory())
+        arguments = ("--config=small", f"--data_dir={data_dir}")
+        done = command("data_builders/three_body", *arguments, "--max_examples_per_split=3")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        path = os.path.join(data_dir, "three_body", "small", "1.0.0")
+        self.assertLen(tfds.builder_from_directory(path).as_data_source(split="test"), 3)
+        # TFDS would silently reuse it as the whole.
+        again = command("three_body", *arguments)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn(
+            f"error: data set {path}: is incomplete: 3 of 4000 train trajectories; to repair: rm -r {path}, then"
+            f" python -m data_builders.build three_body --config=small --data_dir={data_dir}\n",
+            again.stderr,
+        )
+
+    def test_unknown_name_is_one_line(self):
+        done = command("four_body", "--config=small")
+        self.assertEqual(done.returncode, 1)
+        names = "mass_spring, pendulum, three_body, two_body"
+        self.assertEqual(done.stderr, f"error: unknown data set 'four_body'; choose one of {names}\n")
+
+    @parameterized.parameters(
+        ("three_body", ("three_body", None)),
+        ("data_builders/three_body/", ("three_body", None)),
+        ("three_body/small", ("three_body", "small")),
+        ("three_body/small:1.0.0", ("three_body", "small")),
+        ("/a/b/pendulum", ("pendulum", None)),
+    )
+    def test_names_and_paths(self, argument, expected):
+        self.assertEqual(build._split_name(argument), expected)
+
+    def test_wrong_requests_are_errors_before_building(self):
+        def run(*names, **generation):
+            options = build.cli_utils.GenerationOptions(**generation)
+            build._run(tfds_build.Args(positional_datasets=list(names), generation=options))
+
+        for names, generation, message in (
+            ([], {}, "name a data set: mass_spring"),
+            (["pendulum"], {"config": "huge"}, "unknown configuration 'huge' of pendulum"),
+            (["pendulum/huge"], {}, "unknown configuration 'huge' of pendulum"),
+            (["pendulum"], {"config": '{"name": "x", "number": 1}'}, "unexpected keyword argument 'number'"),
+            (["pendulum"], {"config": "{"}, "--config={: "),
+        ):
+            with self.assertRaisesRegex(build.DatasetError, message):
+                run(*names, **generation)
+
+    @parameterized.parameters(*build.NAMES)
+    def test_tfds_finds_the_builder_by_its_path(self, name):
+        path = ROOT / "data_builders" / name
+        builder, _ = tfds_build._get_builder_cls_and_kwargs(str(path), has_imports=False)
+        self.assertEqual(builder.name, name)
+        self.assertIn("small", builder.builder_configs)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,219 @@
+"""Tests of the builders: configurations, features, metadata."""
+
+import json
+import os
+import pathlib
+import pickle
+import re
+import subprocess
+import sys
+import tempfile
+
+import chex
+import numpy as np
+import tensorflow_datasets as tfds
+from absl.testing import absltest, parameterized
+
+from data_builders import build, physics_builder, rendering, simulation
+
+CONFIGS = ["paper", "small", "noise_free", "small_noise_free", "paper_64x64", "small_64x64"]
+TINY = {"num_train": 12, "num_test": 5, "num_steps": 4}
+
+
+def built(name, data_dir, **overrides):
+    config = build.derive_config(name, "small", **{**TINY, **overrides})
+    builder = build.get_builder(name)(config=config, data_dir=data_dir)
+    builder.download_and_prepare()
+    return builder
+
+
+class ConfigTest(chex.TestCase):
+    @parameterized.parameters(*build.NAMES)
+    def test_named_configs(self, name):
+        builder = build.get_builder(name)
+        self.assertEqual(list(builder.builder_configs), CONFIGS)
+        paper, small, noise_free, small_noise_free, _, small_64 = builder.BUILDER_CONFIGS
+        self.assertEqual((paper.num_train, paper.num_test, paper.num_steps, paper.dt), (50_000, 10_000, 30, 0.125))
+        self.assertEqual((small.num_train, small.num_test, small.image_size), (4_000, 1_000, 32))
+        self.assertEqual((noise_free.num_train, noise_free.observation_noise), (50_000, 0.0))
+        self.assertEqual((small_noise_free.num_train, small_noise_free.observation_noise), (4_000, 0.0))
+        self.assertEqual((small_64.num_train, small_64.image_size), (4_000, 64))
+        for config in builder.BUILDER_CONFIGS:
+            self.assertEqual(config.system, name)
+            self.assertEqual(config.velocity_perturbation, 0.1 if name.endswith("body") else 0.0)
+
+    @parameterized.parameters(
+        ("mass_spring", {"k": 2.0, "m": 0.5}, (0.1, 1.0), 0.1),
+        ("pendulum", {"m": 0.5, "g": 3.0, "l": 1.0, "potential_factor": 2.0}, (1.3, 2.3), 0.1),
+        ("two_body", {"m": 1.0, "g": 1.0}, (0.5, 1.5), 0.05),
+        ("three_body", {"m": 1.0, "g": 1.0}, (0.9, 1.2), 0.2),
+    )
+    def test_paper_settings(self, name, constants, radius_range, noise):
+        paper = build.get_builder(name).named_config("paper")
+        self.assertEqual(paper.constants, constants)
+        self.assertEqual((paper.radius_range, paper.observation_noise), (radius_range, noise))
+
+    @parameterized.parameters(*build.NAMES)
+    def test_discs_fit_and_are_visible(self, name):
+        config = build.get_builder(name).named_config("small")
+        found = simulation.simulate_chunk(config.simulation, "test", 0)
+        self.assertLess(rendering.is_clipped(config.canvas, found.observed_q).mean(), 0.01)
+        radius_in_pixels = config.disc_radius / (2 * config.half_width) * config.image_size
+        self.assertBetween(radius_in_pixels, 3.0, 4.0)
+
+    def test_derived_configs_have_names_that_tell(self):
+        derived = build.derive_config("three_body", "small", image_size=64, num_train=100)
+        self.assertEqual(derived.name, "small-image_size_64-num_train_100")
+        self.assertEqual((derived.image_size, derived.num_train, derived.num_test), (64, 100, 1_000))
+        again = build.derive_config("three_body", derived, num_test=7)
+        self.assertEqual(again.name, "small-image_size_64-num_train_100-num_test_7")
+        self.assertNotIn("num_train_100", build.derive_config("three_body", "small", dt=1).name)
+
+    def test_derived_names_are_distinct_and_safe(self):
+        changes = [
+            {"observation_noise": 0.05},
+            {"observation_noise": 0.5},
+            {"observation_noise": 1e-7},
+            {"observation_noise": 0.1234567891},
+            {"constants": {"m": 2.0}},
+            {"constants": {"g": 2.0}},
+            {"background": (0, 0, 0)},
+            {"colours": [[255, 0, 0], [0, 255, 0], [0, 0, 255]]},
+            {name: 3 for name in ("num_train", "num_test", "num_steps", "image_size", "seed", "edge_temperature")},
+            {name: 4 for name in ("num_train", "num_test", "num_steps", "image_size", "seed", "edge_temperature")},
+        ]
+        names = [build.derive_config("three_body", "small", **change).name for change in changes]
+        self.assertLen(set(names), len(changes))
+        for name in names:
+            self.assertRegex(name, re.compile(r"^[A-Za-z0-9_.-]{1,120}$"))
+
+    def test_derived_config_that_exists_is_the_existing_one(self):
+        builder = build.get_builder("pendulum")
+        self.assertIs(builder.derive_config("small", image_size=64), builder.named_config("small_64x64"))
+        self.assertIs(builder.derive_config("small", num_train=50_000, num_test=10_000), builder.named_config("paper"))
+        self.assertIs(builder.derive_config("small"), builder.named_config("small"))
+        self.assertIs(builder.derive_config("small", constants={"l": 1}), builder.named_config("small"))
+
+    @parameterized.parameters(
+        ({"colour": 1}, "unknown field colour; choose from system, constants"),
+        ({"num_train": 0}, "num_train must be positive, got 0"),
+        ({"num_train": 1.5}, "num_train: cannot use 1.5"),
+        ({"dt": "fast"}, "dt: cannot use 'fast'"),
+        ({"observation_noise": -1}, "observation_noise must not be negative"),
+        ({"constants": {"mass": 1}}, "two_body has no constant mass; it has m, g"),
+        ({"colours": [[0, 0, 0]]}, "two_body needs 2 colours, got 1"),
+        ({"radius_range": (2, 1)}, "radius_range must be 0 <= low <= high"),
+        ({"system": "four_body"}, "unknown system 'four_body'; choose one of mass_spring"),
+    )
+    def test_wrong_values_are_errors(self, overrides, message):
+        with self.assertRaisesRegex(ValueError, message):
+            build.derive_config("two_body", "small", **overrides)
+
+    def test_a_builder_builds_its_own_system_only(self):
+        config = build.derive_config("two_body", "small", **TINY)
+        with self.assertRaisesRegex(ValueError, "pendulum cannot build a configuration of two_body"):
+            build.get_builder("pendulum")(config=config, data_dir=self.enter_context(tempfile.TemporaryDirectory()))
+
+    def test_importing_a_builder_does_not_start_jax(self):
+        code = (
+            "import data_builders.three_body.three_body_dataset_builder, jax;"
+            "from jax._src import xla_bridge; assert not xla_bridge._backends"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=pathlib.Path(__file__).parents[2])
+
+
+def mode(name):
+    return tfds.download.DownloadConfig(download_mode=tfds.download.GenerateMode[name])
+
+
+class BuilderTest(chex.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.data_dir = self.enter_context(tempfile.TemporaryDirectory())
+
+    @parameterized.parameters(*build.NAMES)
+    def test_examples_are_the_simulated_trajectories(self, name):
+        builder = built(name, self.data_dir)
+        config = builder.builder_config
+        for split, number in (("train", 12), ("test", 5)):
+            source = tfds.builder_from_directory(builder.data_dir).as_data_source(split=split)
+            [expected] = simulation.simulate(config.simulation, split, number)
+            images = rendering.render(config.canvas, expected.observed_q)
+            examples = {int(example["index"]): example for example in source}
+            self.assertEqual(sorted(examples), list(range(number)))
+            for index, example in examples.items():
+                for field in ("q", "p", "dq_dt", "dp_dt", "energy"):
+                    self.assertEqual(example[field].dtype, np.float32)
+                    np.testing.assert_allclose(example[field], getattr(expected, field)[index], rtol=1e-6)
+                np.testing.assert_array_equal(example["image"], images[index])
+                self.assertEqual({k: float(v) for k, v in example["constants"].items()}, config.constants)
+
+    def test_metadata_survive_and_hold_what_they_say(self):
+        builder = built("three_body", self.data_dir)
+        config = builder.builder_config
+        info = tfds.builder_from_directory(builder.data_dir).info
+        metadata = physics_builder.read_metadata(builder.data_dir)
+        self.assertEqual(dict(info.metadata.items()), metadata)
+        self.assertEqual(json.loads(json.dumps(config.values())), {k: metadata[k] for k in config.values()})
+        self.assertEqual(rendering.canvas_from_metadata(metadata), config.canvas)
+        for split in ("train", "test"):
+            examples = list(tfds.builder_from_directory(builder.data_dir).as_data_source(split=split))
+            images = np.stack([example["image"] for example in examples]) / 255.0
+            q = np.stack([example["q"] for example in examples])
+            statistics = metadata["splits"][split]
+            self.assertEqual(statistics["num_trajectories"], len(examples))
+            floor = np.mean((rendering.expected_images(metadata, q) - images) ** 2)
+            np.testing.assert_allclose(statistics["noise_floor_mse"], floor, rtol=1e-4)
+            np.testing.assert_allclose(statistics["mean_image_mse"], images.var(axis=(0, 1)).mean(), rtol=1e-4)
+            self.assertLess(statistics["noise_floor_mse"], statistics["mean_image_mse"])
+            self.assertBetween(statistics["max_relative_energy_error"], 0.0, 1e-8)
+            np.testing.assert_allclose(
+                statistics["clipped_fraction_noise_free"], rendering.is_clipped(config.canvas, q).mean()
+            )
+            self.assertLess(statistics["clipped_fraction"], 0.1)
+
+    def test_floor_without_noise_is_rounding(self):
+        builder = built("pendulum", self.data_dir, observation_noise=0.0)
+        floor = physics_builder.read_metadata(builder.data_dir)["splits"]["train"]["noise_floor_mse"]
+        self.assertLess(floor, 0.5**2 / 255**2)
+
+    def test_overwriting_renews_the_metadata(self):
+        first = built("mass_spring", self.data_dir)
+        metadata_file = os.path.join(first.data_dir, "metadata.json")
+        with open(metadata_file, "w") as file:
+            json.dump({"stale": 1}, file)
+        again = build.get_builder("mass_spring")(config=first.builder_config, data_dir=self.data_dir)
+        self.assertEqual(again.info.metadata, {"stale": 1})
+        again.download_and_prepare(download_config=mode("REUSE_CACHE_IF_EXISTS"))
+        metadata = physics_builder.read_metadata(again.data_dir)
+        self.assertNotIn("stale", metadata)
+        self.assertEqual(metadata["splits"]["test"]["num_trajectories"], 5)
+
+    def test_updating_the_description_keeps_the_metadata(self):
+        first = built("mass_spring", self.data_dir)
+        before = physics_builder.read_metadata(first.data_dir)
+        again = build.get_builder("mass_spring")(config=first.builder_config, data_dir=self.data_dir)
+        again.download_and_prepare(download_config=mode("UPDATE_DATASET_INFO"))
+        self.assertEqual(physics_builder.read_metadata(first.data_dir), before)
+
+    def test_other_image_sizes_and_constants(self):
+        builder = built("pendulum", self.data_dir, image_size=64, constants={"l": 0.5})
+        example = builder.as_data_source(split="test")[0]
+        self.assertEqual(example["image"].shape, (5, 64, 64, 3))
+        self.assertEqual(example["constants"]["l"], 0.5)
+        self.assertEqual(physics_builder.read_metadata(builder.data_dir)["canvas"]["rod_length"], 0.5)
+
+    def test_builders_pickle(self):
+        builder = build.get_builder("two_body")(config="small", data_dir=self.data_dir)
+        copy = pickle.loads(pickle.dumps(builder))
+        self.assertEqual(copy.data_dir, builder.data_dir)
+        self.assertEqual(copy.info.file_format.value, "array_record")
+
+    def test_description_and_citation(self):
+        info = build.get_builder("two_body")(config="small", data_dir=self.data_dir).info
+        self.assertIn("Two gravitating bodies", info.description)
+        self.assertIn("Hamiltonian Generative Networks", info.citation)
+
+
+if __name__ == "__main__":
+    absltest.main()
