@@ -1,0 +1,95 @@
+"""Tests of `hgn_jax.networks`."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from hgn_jax import networks
+
+_KEY = jax.random.PRNGKey(0)
+
+
+def _run(network, x):
+    params = network.init(_KEY, x)
+    return params, network.apply(params, x)
+
+
+class NetworksTest(parameterized.TestCase):
+    @parameterized.parameters((8, 1), (16, 2), (32, 3), (64, 4), (128, 5))
+    def test_num_doublings(self, image_size, expected):
+        self.assertEqual(networks.num_doublings(image_size), expected)
+
+    @parameterized.parameters(0, 4, 12, 30, 33, 48, 65)
+    def test_sizes_that_cannot_be_made(self, image_size):
+        with self.assertRaisesRegex(ValueError, f"power of two.*got {image_size}"):
+            networks.num_doublings(image_size)
+
+    @parameterized.parameters(16, 32, 64)
+    def test_encoder_and_decoder_shapes(self, image_size):
+        doublings = networks.num_doublings(image_size)
+        encoder = networks.encoder(image_size, [4] * (doublings + 1), "relu", latent_channels=6)
+        _, (mean, log_variance) = _run(encoder, jnp.ones((2, image_size, image_size, 9)))
+        chex.assert_shape([mean, log_variance], (2, 4, 4, 6))
+        decoder = networks.decoder(image_size, [4] * doublings, 3, "sigmoid", "none")
+        _, images = _run(decoder, mean[..., :3])
+        chex.assert_shape(images, (2, image_size, image_size, 3))
+
+    def test_decoder_needs_a_block_per_doubling(self):
+        with self.assertRaisesRegex(ValueError, "3 blocks"):
+            networks.decoder(32, [4, 4], 3, "sigmoid", "none")
+
+    def test_upsampling_is_nearest_neighbour(self):
+        x = np.random.default_rng(0).normal(size=(2, 3, 3, 2)).astype(np.float32)
+        expected = np.stack([np.kron(x[..., c], np.ones((1, 2, 2))) for c in range(2)], axis=-1)
+        np.testing.assert_array_equal(networks._double(jnp.asarray(x)), expected)
+
+    @parameterized.parameters("relu", "softplus")
+    def test_linear_outputs_take_both_signs(self, activation):
+        x = jax.random.normal(_KEY, (16, 4, 4, 6))
+        _, state = _run(networks.state_transform([8, 8], activation, 6), x)
+        self.assertLess(state.min(), 0)
+        self.assertGreater(state.max(), 0)
+        energies = [
+            networks.energy([networks.ConvLayer(8), networks.ConvLayer(1)], "softplus", 2.0, 6.0).init(
+                jax.random.PRNGKey(seed), x
+            )
+            for seed in range(6)
+        ]
+        network = networks.energy([networks.ConvLayer(8), networks.ConvLayer(1)], "softplus", 2.0, 6.0)
+        values = jnp.stack([network.apply(params, x) for params in energies])
+        self.assertLess(values.min(), 0)
+        self.assertGreater(values.max(), 0)
+
+    def test_energy_is_one_scalar_per_example_summed_over_space(self):
+        network = networks.energy([networks.ConvLayer(5), networks.ConvLayer(1, kernel=1)], "softplus", 2.0, 1.0)
+        x = jax.random.normal(_KEY, (3, 4, 4, 2))
+        params, energy = _run(network, x)
+        chex.assert_shape(energy, (3,))
+        hidden = jax.nn.softplus(_convolve(x, params["convolution_0"]))
+        np.testing.assert_allclose(energy, _convolve(hidden, params["energy"]).sum((1, 2, 3)), rtol=1e-5)
+
+    def test_authors_hamiltonian_reduces_the_grid_to_one_cell(self):
+        network = networks.energy(networks.AUTHORS_HAMILTONIAN, "softplus", 2.0, 1.0)
+        params, energy = _run(network, jnp.ones((2, 4, 4, 32)))
+        chex.assert_shape(energy, (2,))
+        shapes = [tuple(layer["w"].shape) for layer in params.values()]
+        self.assertCountEqual(
+            shapes, [(3, 3, 32, 32), (2, 2, 32, 64), (2, 2, 64, 64), (2, 2, 64, 64), (2, 2, 64, 1)]
+        )
+
+
+def _convolve(x, layer):
+    """A SAME convolution of stride 1 written as a sum over shifts."""
+    w, b = np.asarray(layer["w"]), np.asarray(layer["b"])
+    reach = w.shape[0] // 2
+    padded = np.pad(np.asarray(x), ((0, 0), (reach, reach), (reach, reach), (0, 0)))
+    height, width = x.shape[1:3]
+    return b + sum(
+        padded[:, i : i + height, j : j + width] @ w[i, j] for i in range(w.shape[0]) for j in range(w.shape[1])
+    )
+
+
+if __name__ == "__main__":
+    absltest.main()
