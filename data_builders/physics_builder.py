@@ -396,8 +396,9 @@ class PhysicsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for chunk in simulation.simulate(config.simulation, split, config.num_trajectories()[split]):
             for begin in range(0, len(chunk.q), _BLOCK_SIZE):
                 block = simulation.Trajectories(*(x[begin : begin + _BLOCK_SIZE] for x in chunk))
-                images = rendering.render(config.canvas, block.observed_q)
-                statistics.add(block, images)
+                with simulation.on_cpu():
+                    images = rendering.render(config.canvas, block.observed_q)
+                    statistics.add(block, images)
                 # Kept current, because TFDS may stop asking for examples at any time (--max_examples_per_split).
                 self.info.metadata["splits"][split] = statistics.summary()
                 for row, image in enumerate(images):

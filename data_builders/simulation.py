@@ -91,15 +91,21 @@ class _Mechanics(NamedTuple):
 
 
 @contextlib.contextmanager
-def double_precision() -> Iterator[None]:
-    """Runs JAX in float64 on the CPU inside the block and leaves the process's settings as they were.
+def on_cpu() -> Iterator[None]:
+    """Runs JAX on the CPU inside the block, where there is one, so that every machine makes the same data.
 
-    On the CPU because thousands of small steps do not pay on an accelerator, and to draw the same data everywhere.
+    Nor do the simulator's thousands of small steps pay on an accelerator.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(jax.enable_x64())
         with contextlib.suppress(RuntimeError):  # JAX_PLATFORMS may rule the CPU out
             stack.enter_context(jax.default_device(jax.local_devices(backend="cpu")[0]))
+        yield
+
+
+@contextlib.contextmanager
+def double_precision() -> Iterator[None]:
+    """Runs JAX in float64 on the CPU inside the block and leaves the process's settings as they were."""
+    with jax.enable_x64(), on_cpu():
         yield
 
 

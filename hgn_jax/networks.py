@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 LATENT_SIZE = 4
+_INITIAL_LOG_VARIANCE = -4.0
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "none": lambda x: x,
@@ -42,10 +43,17 @@ AUTHORS_HAMILTONIAN = (
 )
 
 
-def _convolution(layer: ConvLayer, gain: float, name: str) -> hk.Conv2D:
+def _convolution(layer: ConvLayer, gain: float, name: str, bias: float = 0.0) -> hk.Conv2D:
     # Variance gain**2 / fan_in: gain sqrt(2) keeps the scale through ReLU, 1 through a linear layer.
-    initializer = hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal")
-    return hk.Conv2D(layer.filters, layer.kernel, layer.stride, padding=layer.padding, w_init=initializer, name=name)
+    return hk.Conv2D(
+        layer.filters,
+        layer.kernel,
+        layer.stride,
+        padding=layer.padding,
+        w_init=hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal"),
+        b_init=hk.initializers.Constant(bias),
+        name=name,
+    )
 
 
 def _stack(
@@ -72,7 +80,8 @@ def encoder(image_size: int, filters: Sequence[int], activation: str, latent_cha
     """q(z | x): stacked frames `[batch, size, size, frames * 3]` to mean and log-variance.
 
     The first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the
-    log-variance, each `[batch, 4, 4, latent_channels]`, off the last features.
+    log-variance, each `[batch, 4, 4, latent_channels]`, off the last features. The variance starts small: with that of
+    the prior, the sampling noise would drown the mean and training would first have to find it.
     """
     halvings = num_doublings(image_size)
     layers = [ConvLayer(n, stride=2 if i < halvings else 1) for i, n in enumerate(filters)]
@@ -80,7 +89,9 @@ def encoder(image_size: int, filters: Sequence[int], activation: str, latent_cha
     def apply(frames):
         features = _stack(frames, layers, activation, gain=2**0.5)
         head = ConvLayer(latent_channels, kernel=1)
-        return _convolution(head, 1.0, "mean")(features), _convolution(head, 0.1, "log_variance")(features)
+        mean = _convolution(head, 1.0, "mean")(features)
+        log_variance = _convolution(head, 0.1, "log_variance", _INITIAL_LOG_VARIANCE)(features)
+        return mean, log_variance
 
     return _pure(apply)
 

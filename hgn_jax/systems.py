@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hgn_jax.hamiltonian import SeparableHamiltonian, separable
 from hgn_jax.phase_space import PhaseState
@@ -89,7 +90,7 @@ def n_body(num_bodies: int, m: float | jax.Array = 1.0, g: float = 1.0, name: st
     """
     if num_bodies < 2:
         raise ValueError(f"n_body needs two bodies or more, got {num_bodies}")
-    first, second = jnp.triu_indices(num_bodies, k=1)
+    first, second = np.triu_indices(num_bodies, k=1)
 
     def masses(dtype):
         return jnp.broadcast_to(jnp.asarray(m, dtype), (num_bodies,))

@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from tensorflow_datasets.scripts.cli import build as tfds_build
 
-from data_builders import build, physics_builder, simulation
+from data_builders import build, simulation
 
 TINY = {"num_train": 30, "num_test": 10, "num_steps": 4}
 ROOT = pathlib.Path(__file__).parents[2]
@@ -73,12 +73,14 @@ class EnsureBuiltTest(chex.TestCase):
             build.ensure_built("mass_spring", "small", self.data_dir)
 
     def test_failed_build_leaves_nothing_to_be_taken_for_complete(self):
-        def failing(*_):
-            yield from simulation.simulate(tiny().simulation, "train", 20)
+        simulate = simulation.simulate
+
+        def failing(*arguments):
+            yield from simulate(*arguments)
             raise simulation.SimulationError("stopped")
 
-        with absltest.mock.patch.object(physics_builder.simulation, "simulate", failing):
-            with self.assertRaises(Exception):
+        with absltest.mock.patch.object(simulation, "simulate", failing):
+            with self.assertRaisesRegex(simulation.SimulationError, "stopped"):
                 build.ensure_built("mass_spring", tiny(), self.data_dir)
         path = build.dataset_path("mass_spring", tiny(), self.data_dir)
         self.assertFalse(path.exists())

@@ -11,9 +11,7 @@ from data_builders import rendering
 
 SPRING = rendering.Canvas("vertical", half_width=1.35, disc_radius=0.28, colours=(rendering.YELLOW,))
 PENDULUM = rendering.Canvas("pendulum", half_width=1.3, disc_radius=0.27, colours=(rendering.YELLOW,))
-BODIES = rendering.Canvas(
-    "plane", 2.25, 0.47, colours=(rendering.YELLOW, rendering.SKY_BLUE, rendering.VERMILION)
-)
+BODIES = rendering.Canvas("plane", 2.25, 0.47, colours=(rendering.YELLOW, rendering.SKY_BLUE, rendering.VERMILION))
 CASES = (
     ("spring", SPRING, 0.1, [0.4]),
     ("pendulum", PENDULUM, 0.1, [2.0]),

@@ -85,9 +85,7 @@ class SimulationTest(chex.TestCase):
         frequency = np.sqrt(stiffness / mass)
         phase = frequency * 0.125 * np.arange(31)[None, :, None]
         q0, p0 = found.q[:, :1], found.p[:, :1]
-        np.testing.assert_allclose(
-            found.q, q0 * np.cos(phase) + p0 / (mass * frequency) * np.sin(phase), atol=1e-9
-        )
+        np.testing.assert_allclose(found.q, q0 * np.cos(phase) + p0 / (mass * frequency) * np.sin(phase), atol=1e-9)
         np.testing.assert_allclose(found.p, p0 * np.cos(phase) - q0 * mass * frequency * np.sin(phase), atol=1e-9)
 
     @parameterized.named_parameters(*BODIES)
