@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 import jax
+import numpy as np
 from absl import flags
 
 from data_builders import build
@@ -48,7 +49,12 @@ def run_experiment(config: presets.Config, workdir: str) -> dict:
 
     batches = data.Batches(splits["train"], config.training.batch_size, config.training.seed)
     update = training.make_update(hgn.loss, optimizer, multiplier)
-    state = _train(run, config, update, state, lambda step: training.shard(batches(step), num_devices), checkpoints, seconds)
+
+    def batch_at(step: int):
+        progress = np.full(config.training.batch_size, step / config.training.num_steps, np.float32)
+        return training.shard({**batches(step), "progress": progress}, num_devices)
+
+    state = _train(run, config, update, state, batch_at, checkpoints, seconds)
     checkpoints.close()
     return evaluate.evaluate(run, config, hgn, state, seconds, splits, metadata)
 

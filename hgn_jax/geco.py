@@ -18,7 +18,8 @@ class GECOConfig:
     """Settings of `geco`.
 
     Attributes:
-      initial: first value of the multiplier.
+      initial: first value of the multiplier. High, so that reconstruction comes first: a multiplier that has to climb
+        from below lets the KL close the posterior before the decoder has learned to use it.
       rate: growth of log(multiplier) per step and unit of constraint.
       max_change: largest change of log(multiplier) in one step; without it the poor reconstructions of the first
         steps would drive the multiplier to its maximum at once.
@@ -27,7 +28,7 @@ class GECOConfig:
       maximum: ... and here.
     """
 
-    initial: float = 100.0
+    initial: float = 1e5
     rate: float = 1.0
     max_change: float = 0.01
     decay: float = 0.99

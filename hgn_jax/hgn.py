@@ -54,6 +54,8 @@ class HGNConfig:
       beta: weight of the KL in `elbo`; 1 is Eq. 4.
       loss_frames: frames of each clip decoded per step, drawn at random, an unbiased estimate of the loss;
         None for all.
+      initial_horizon: frames, from the first, that the loss looks at when training starts; None for all.
+      horizon_growth: part of the training in which the horizon grows to the whole clip.
     """
 
     image_size: int = 32
@@ -68,7 +70,7 @@ class HGNConfig:
     hamiltonian_filters: tuple[int, ...] = (64, 64, 64, 64, 64, 64)
     hamiltonian_activation: str = "softplus"
     hamiltonian_gain: float = 2.0
-    hamiltonian_output_gain: float = 6.0
+    hamiltonian_output_gain: float = 3.0
     decoder_filters: tuple[int, ...] = (64, 64, 64)
     block_activation: str = "sigmoid"
     output_activation: str = "none"
@@ -81,6 +83,8 @@ class HGNConfig:
     tolerance: float = 1e-3
     beta: float = 1.0
     loss_frames: int | None = None
+    initial_horizon: int | None = None
+    horizon_growth: float = 0.5
 
 
 CHOICES = {
@@ -92,6 +96,9 @@ CHOICES = {
     "output_activation": ("none", "sigmoid"),
     "objective": ("geco", "elbo"),
 }
+
+
+_FRAME_COUNTS = ("inference_frames", "loss_frames", "initial_horizon")
 
 
 class Posterior(NamedTuple):
@@ -164,15 +171,19 @@ def validate(config: HGNConfig) -> None:
         raise ValueError(f"beta must be 0 or more, got {config.beta}")
     if config.unroll < 0:
         raise ValueError(f"unroll must be 0 (all steps) or more, got {config.unroll}")
-    for field in ("inference_frames", "loss_frames"):
+    for field in _FRAME_COUNTS:
         value = getattr(config, field)
         if value is not None and value < 1:
             raise ValueError(f"{field} must be 1 or more, or None for all frames; got {value}")
+    if not 0 < config.horizon_growth <= 1:
+        raise ValueError(f"horizon_growth must lie in (0, 1], got {config.horizon_growth}")
+    if None not in (config.initial_horizon, config.loss_frames) and config.initial_horizon < config.loss_frames:
+        raise ValueError(f"initial_horizon must be loss_frames={config.loss_frames} or more, got {config.initial_horizon}")
 
 
 def validate_frames(config: HGNConfig, num_frames: int) -> None:
     """Raises ValueError if `config` asks for more frames than the clips of `num_frames` have."""
-    for field in ("inference_frames", "loss_frames"):
+    for field in _FRAME_COUNTS:
         value = getattr(config, field)
         if value is not None and value > num_frames:
             raise ValueError(f"{field} is {value}, but the clips have {num_frames} frames")
@@ -188,7 +199,8 @@ def make_hgn(config: HGNConfig) -> HGN:
 
     `loss(params, multiplier, key, batch)` takes `batch["image"]`, frames `[batch, time, size, size, 3]`, and optionally
     `batch["slot"]`, `[batch]` integers that number the examples of a step across devices, so that each draws the
-    same noise however many devices share the step. With
+    same noise however many devices share the step, and `batch["progress"]`, `[batch]`, the part of the training that is
+    done (1 if absent), which sets the horizon where `initial_horizon` is given. With
       mse = mean over frames, pixels, colours and examples of (x - x_hat)^2,
       kl  = KL(q(z) || N(0, I)) in nats, summed over the latent, averaged over examples,
     and D = size * size * 3 numbers per frame, the loss is
@@ -259,10 +271,10 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.variational:
             z += posterior.scale * _noise(noise_key, batch.get("slot", jnp.arange(batch_size)), z.shape[1:])
         path = unrolled(params, initial_state(params, z), num_frames - 1, unroll=config.unroll or True)
-        if config.loss_frames is not None:
-            times = jax.random.choice(frame_key, num_frames, (config.loss_frames,), replace=False)
+        times, weights = _choose_frames(config, frame_key, num_frames, batch.get("progress", jnp.ones(1))[0])
+        if times is not None:
             path, frames = jax.tree.map(lambda x: x[times], path), frames[:, times]
-        mse = jnp.mean((decode_path(params, path) - frames) ** 2)
+        mse = jnp.sum(weights * jnp.mean((decode_path(params, path) - frames) ** 2, axis=(0, 2, 3, 4)))
         kl = jnp.mean(kl_to_standard_normal(posterior)) if config.variational else jnp.float32(0.0)
         constraint = mse - config.tolerance
         if config.objective == "geco":
@@ -309,6 +321,19 @@ def _stack_frames(frames: jax.Array, num_frames: int | None) -> jax.Array:
     frames = frames[:, :num_frames]
     batch, time, height, width, channels = frames.shape
     return jnp.moveaxis(frames, 1, 3).reshape(batch, height, width, time * channels)
+
+
+def _choose_frames(config: HGNConfig, key: jax.Array, num_frames: int, progress: jax.Array):
+    """The frames the loss looks at, None for all, and their weights, which sum to one."""
+    if config.loss_frames is None and config.initial_horizon is None:
+        return None, jnp.full(num_frames, 1.0 / num_frames)
+    count = config.loss_frames or num_frames
+    first = config.initial_horizon or num_frames
+    horizon = first + (num_frames - first) * jnp.minimum(progress / config.horizon_growth, 1.0)
+    inside = jnp.arange(num_frames) < horizon
+    _, times = jax.lax.top_k(jax.random.uniform(key, num_frames) + inside, count)  # those inside in random order first
+    weights = inside[times].astype(jnp.float32)
+    return times, weights / jnp.sum(weights)
 
 
 def _noise(key: jax.Array, slots: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -79,7 +79,7 @@ def num_doublings(image_size: int) -> int:
 def encoder(image_size: int, filters: Sequence[int], activation: str, latent_channels: int) -> hk.Transformed:
     """q(z | x): stacked frames `[batch, size, size, frames * 3]` to mean and log-variance.
 
-    The first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the
+    The clip is standardised, since small discs on a uniform background hardly differ from one clip to the next. The first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the
     log-variance, each `[batch, 4, 4, latent_channels]`, off the last features. The variance starts small: with that of
     the prior, the sampling noise would drown the mean and training would first have to find it.
     """
@@ -87,13 +87,20 @@ def encoder(image_size: int, filters: Sequence[int], activation: str, latent_cha
     layers = [ConvLayer(n, stride=2 if i < halvings else 1) for i, n in enumerate(filters)]
 
     def apply(frames):
-        features = _stack(frames, layers, activation, gain=2**0.5)
+        features = _stack(_standardise(frames), layers, activation, gain=2**0.5)
         head = ConvLayer(latent_channels, kernel=1)
         mean = _convolution(head, 1.0, "mean")(features)
         log_variance = _convolution(head, 0.1, "log_variance", _INITIAL_LOG_VARIANCE)(features)
         return mean, log_variance
 
     return _pure(apply)
+
+
+def _standardise(frames: jax.Array) -> jax.Array:
+    """Each channel's mean over space taken away, and the whole clip scaled to unit variance."""
+    centred = frames - jnp.mean(frames, axis=(1, 2), keepdims=True)
+    variance = jnp.mean(centred**2, axis=(1, 2, 3), keepdims=True)
+    return centred * jax.lax.rsqrt(variance + 1e-6)  # a blank clip stays blank
 
 
 def state_transform(filters: Sequence[int], activation: str, state_channels: int) -> hk.Transformed:
