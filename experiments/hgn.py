@@ -77,7 +77,7 @@ def _train(run: RunDirectory, config: presets.Config, update, state, batch_at, c
         speed = (step - clock["step"]) / (now - clock["time"])
         clock.update(time=now, step=step)
         writer.write(step, scalars, {"frames_per_second": speed * frames_per_step})
-        bar.set_postfix_str(f", loss {scalars['loss']:.4g}, {speed * frames_per_step:.0f} frames/s", refresh=False)
+        bar.set_postfix_str(f"loss {scalars['loss']:.4g}, {speed * frames_per_step:.0f} frames/s", refresh=False)
         bar.update(step - bar.n)
 
     def save(state):

@@ -111,13 +111,10 @@ def _flatten(config: Any, prefix: str = "") -> dict[str, Any]:
 
 def _check_same_run(run: RunDirectory, config: Config) -> None:
     old, new = _flatten(read_config(run)), _flatten(config)
-    free = set(_MAY_CHANGE)
-    if config.optimizer.schedule == "constant":
-        free.add("training.num_steps")  # a longer run of a constant rate begins with the shorter one
     differences = [
         f"config.{name} was {old[name]}, now {new[name]}"
         for name in old
-        if name not in free and old[name] != new[name]
+        if name not in _MAY_CHANGE and old[name] != new[name]
     ]
     if differences:
         raise UserError(

@@ -109,7 +109,8 @@ def learning_rate_schedule(config: OptimizerConfig, num_steps: int) -> optax.Sch
     warmup_steps = int(config.warmup_fraction * num_steps)
     if config.schedule == "cosine":
         return optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, warmup_steps, num_steps)
-    return optax.warmup_constant_schedule(0.0, config.learning_rate, warmup_steps)
+    warmup = optax.linear_schedule(0.0, config.learning_rate, warmup_steps)
+    return optax.join_schedules([warmup, optax.constant_schedule(config.learning_rate)], [warmup_steps])
 
 
 def make_optimizer(config: OptimizerConfig, num_steps: int) -> optax.GradientTransformation:

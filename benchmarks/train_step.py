@@ -1,0 +1,130 @@
+"""Times a training step: `python -m benchmarks.train_step [--config=PRESET] [--config.field=value]`.
+
+Prints seconds per step (median), frames per second, the multiplications and additions of a step, and the rate they
+imply beside that of a float32 matrix product measured in the same run.
+"""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+from jax.interpreters import partial_eval
+
+from experiments import command_line, presets
+from hgn_jax import training
+from hgn_jax.geco import geco
+from hgn_jax.hgn import make_hgn
+
+_MATMUL_SIZE = 2048
+
+
+def median_seconds(run: Callable[[], object], repeats: int) -> float:
+    """Median wall time of a call, after one that is not counted."""
+    jax.block_until_ready(run())
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(run())
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def count_flops(function: Callable, *args) -> int:
+    """Multiplications and additions of the convolutions and matrix products that the result depends on.
+
+    Bodies of scans count as often as they run, which XLA's own cost analysis does not do.
+    """
+    closed = jax.make_jaxpr(function)(*args)
+    jaxpr, _ = partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
+    return _count(jaxpr)
+
+
+def _count(jaxpr) -> int:
+    total = 0
+    for equation in jaxpr.eqns:
+        name, parameters = equation.primitive.name, equation.params
+        if name == "conv_general_dilated":
+            total += _convolution_flops(equation)
+        elif name == "dot_general":
+            (contracted, _), _ = parameters["dimension_numbers"]
+            depth = math.prod(equation.invars[0].aval.shape[i] for i in contracted)
+            total += 2 * depth * equation.outvars[0].aval.size
+        else:
+            inner = sum(_count(getattr(p, "jaxpr", p)) for p in parameters.values() if _is_jaxpr(p))
+            total += inner * parameters.get("length", 1)
+    return total
+
+
+def _convolution_flops(equation) -> int:
+    kernel, out = equation.invars[1].aval, equation.outvars[0].aval
+    numbers = equation.params["dimension_numbers"]
+    _, input_features, *window = (kernel.shape[i] for i in numbers.rhs_spec)
+    batch, features, *space = (out.shape[i] for i in numbers.out_spec)
+    image = equation.invars[0].aval.shape
+    positions = 1
+    for axis, (size, taps) in enumerate(zip(space, window, strict=True)):
+        positions *= _taps_inside(
+            size, taps, image[numbers.lhs_spec[2 + axis]], equation.params["window_strides"][axis],
+            equation.params["padding"][axis][0], equation.params["lhs_dilation"][axis],
+            equation.params["rhs_dilation"][axis],
+        )  # fmt: skip
+    return 2 * batch * features * input_features * positions
+
+
+def _taps_inside(
+    size: int, taps: int, image: int, stride: int, pad: int, image_dilation: int, tap_dilation: int
+) -> int:
+    """Pairs of output position and kernel tap, along one axis, that meet an entry of the image rather than padding."""
+    position = np.arange(size)[:, None] * stride - pad + np.arange(taps) * tap_dilation
+    inside = (position >= 0) & (position <= (image - 1) * image_dilation) & (position % image_dilation == 0)
+    return int(inside.sum())
+
+
+def _is_jaxpr(parameter) -> bool:
+    return hasattr(getattr(parameter, "jaxpr", parameter), "eqns")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    config = _CONFIG.value
+    num_frames = presets.dataset_config(config).num_steps + 1
+    size, batch_size = config.image_size, config.training.batch_size
+    shape = (batch_size, num_frames, size, size, 3)
+    batch = {"image": np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)}
+
+    hgn = make_hgn(config)
+    optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
+    multiplier = geco(config.geco)
+    state = training.init_state(hgn.init, optimizer, multiplier, config.training.seed, batch)
+    flops = count_flops(jax.grad(lambda p: hgn.loss(p, 1.0, state.key, batch)[0]), state.params)
+    sharded = training.shard(batch, jax.local_device_count())
+    start = time.perf_counter()
+    update = training.compile_for_backend(training.make_update(hgn.loss, optimizer, multiplier), state, sharded)
+    compile_seconds = time.perf_counter() - start
+
+    holder = [state]  # the step consumes the state it is given
+
+    def step():
+        holder[0], scalars = update(holder[0], sharded)
+        return scalars
+
+    seconds = median_seconds(step, _REPEATS.value)
+    matrix = jnp.ones((_MATMUL_SIZE, _MATMUL_SIZE), jnp.float32)
+    product = jax.jit(lambda a: a @ a)
+    peak = 2 * _MATMUL_SIZE**3 / median_seconds(lambda: product(matrix), 9)
+    rate = flops / seconds
+    print(f"{config.preset}, {jax.local_device_count()} x {jax.devices()[0].device_kind}, jax {jax.__version__}")
+    print(f"{rate / peak:.2f} of the float32 matrix product's {peak / 1e9:.0f} GFLOP/s: {rate / 1e9:.0f} GFLOP/s")
+    print(f"{seconds:.3f} s/step (median of {_REPEATS.value}), {batch_size * num_frames / seconds:.0f} frames/s")
+    print(f"{flops / 1e9:.1f} GFLOP/step, compiled in {compile_seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    _CONFIG = command_line.define_config(presets.get, "mass_spring")
+    _REPEATS = flags.DEFINE_integer("repeats", 5, "Steps timed.", lower_bound=1)
+    command_line.run(main)
