@@ -1,5 +1,6 @@
 """Evaluates a finished run again from its newest checkpoint: `python -m experiments.evaluate --workdir=runs/pendulum`."""
 
+import pathlib
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,6 +22,17 @@ from hgn_jax.progress import progress_bar
 
 _NUM_DYNAMICS_EXAMPLES = 64
 _VERSIONS = ("jax", "jaxlib", "dm-haiku", "optax", "numpy", "scipy", "tensorflow-datasets")
+
+
+class LoadedRun(NamedTuple):
+    """A run read back from its directory: what is needed to use its model."""
+
+    config: presets.Config
+    hgn: HGN
+    state: training.TrainState
+    seconds: dict[str, float]
+    splits: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 class Reconstructions(NamedTuple):
@@ -107,11 +119,9 @@ def dynamics_metrics(hgn: HGN, params, frames: np.ndarray) -> dict[str, Any]:
     return jax.tree.map(float, measured)
 
 
-def evaluate(
-    run: RunDirectory, config: presets.Config, hgn: HGN, state: training.TrainState, seconds: dict[str, float],
-    splits, metadata,
-) -> dict[str, Any]:  # fmt: skip
+def evaluate(run: RunDirectory, loaded: LoadedRun) -> dict[str, Any]:
     """Measures a trained model on both splits, writes `metrics.json` and the pictures, and returns the numbers."""
+    config, hgn, state, seconds, splits, metadata = loaded
     start = time.monotonic()
     results, reconstructions = {}, {}
     for split in ("test", "train"):
@@ -135,11 +145,9 @@ def evaluate(
     return results
 
 
-def main(argv: Sequence[str]) -> None:
-    del argv
-    run = RunDirectory(_WORKDIR.value)
+def load_run(run: RunDirectory) -> LoadedRun:
+    """Reads a run's configuration, data set and newest checkpoint; raises UserError or DatasetError if it cannot."""
     config = read_config(run)
-    presets.validate(config, num_devices=1)
     if not run.checkpoints.exists():
         raise UserError(f"no checkpoint in {run.checkpoints}: the run has not come that far")
     path = build.ensure_built(config.data.name, presets.dataset_config(config), config.data.data_dir)
@@ -151,7 +159,17 @@ def main(argv: Sequence[str]) -> None:
     checkpoints = Checkpoints(run.checkpoints)
     state, notes = checkpoints.restore(template)
     checkpoints.close()
-    report.print_summary(evaluate(run, config, hgn, state, notes["seconds"], splits, metadata))
+    return LoadedRun(config, hgn, state, notes["seconds"], splits, metadata)
+
+
+def evaluate_run(run: RunDirectory) -> dict[str, Any]:
+    """Evaluates the newest checkpoint of a run; see `evaluate`."""
+    return evaluate(run, load_run(run))
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    report.print_summary(evaluate_run(RunDirectory(pathlib.Path(_WORKDIR.value))))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def run_experiment(config: presets.Config, workdir: str) -> dict:
 
     state = _train(run, config, update, state, batch_at, checkpoints, seconds)
     checkpoints.close()
-    return evaluate.evaluate(run, config, hgn, state, seconds, splits, metadata)
+    return evaluate.evaluate(run, evaluate.LoadedRun(config, hgn, state, seconds, splits, metadata))
 
 
 def _train(run: RunDirectory, config: presets.Config, update, state, batch_at, checkpoints: Checkpoints, seconds):

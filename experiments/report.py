@@ -74,11 +74,13 @@ def draw_errors(path: pathlib.Path, results: dict[str, Any]) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     for panel, split in zip(axes, ("train", "test"), strict=True):
         for name, row in {"model": results[split], **results[split]["reference"]}.items():
-            panel.plot(row["mse_per_step"], label=_LABELS[name], color=_COLOURS[name])
+            errors = np.array(row["mse_per_step"])
+            errors[errors == 0] = np.nan  # the first frame held is exact at step 0, which a logarithm cannot show
+            panel.plot(errors, label=_LABELS[name], color=_COLOURS[name])
         skill = f", skill {results[split]['skill']:.3f}" if "skill" in results[split] else ""
         panel.set(title=f"{split}{skill}", xlabel="step", yscale="log")
     axes[0].set_ylabel("mean squared error per pixel")
-    axes[0].legend()
+    axes[0].legend(loc="center right")
     _save(figure, path)
 
 

@@ -1,0 +1,84 @@
+"""Tests of `experiments.presets`."""
+
+import jax
+import jax.numpy as jnp
+from absl.testing import absltest, parameterized
+
+from experiments import presets
+from hgn_jax import make_hgn
+
+
+class PresetsTest(parameterized.TestCase):
+    @parameterized.parameters(*presets.PRESETS)
+    def test_presets_are_valid_and_say_which_they_are(self, name):
+        config = presets.get(name)
+        presets.validate(config, num_devices=1)
+        self.assertEqual(config.preset, name)
+        self.assertStartsWith(name, config.data.name)
+        self.assertEqual(config.data.config, "small" if name.endswith("_small") else "paper")
+
+    def test_a_preset_is_a_fresh_copy(self):
+        config = presets.get("pendulum")
+        config.training.batch_size = 1
+        self.assertEqual(presets.get("pendulum").training.batch_size, 16)
+
+    def test_unknown_preset(self):
+        with self.assertRaisesRegex(ValueError, "unknown preset 'moon'; choose one of mass_spring, mass_spring_small"):
+            presets.get("moon")
+
+    def test_the_paper_presets_hold_the_papers_numbers(self):
+        config = presets.get("three_body")
+        self.assertEqual((config.dt, config.integrator, config.image_size), (0.125, "leapfrog", 32))
+        self.assertEqual((config.optimizer.learning_rate, config.optimizer.schedule), (1.5e-4, "constant"))
+        self.assertEqual((config.tolerance, config.objective, config.inference_frames), (1e-3, "geco", None))
+        self.assertEqual((config.geco.decay, config.geco.minimum, config.geco.maximum), (0.99, 1e-6, 1e6))
+        dataset = presets.dataset_config(config)
+        self.assertEqual((dataset.num_train, dataset.num_test, dataset.num_steps), (50_000, 10_000, 30))
+
+    @parameterized.parameters(*presets.SYSTEMS)
+    def test_the_rollout_of_a_new_small_model_moves(self, system):
+        config = presets.get(f"{system}_small")
+        model = make_hgn(config)
+        frames = jax.random.uniform(jax.random.PRNGKey(1), (4, 31, 32, 32, 3))
+        params = jax.jit(model.init)(jax.random.PRNGKey(0), {"image": frames})
+
+        @jax.jit
+        def positions(params):
+            return model.rollout(params, model.initial_state(params, model.infer(params, frames).mean), 30).q
+
+        q = positions(params)
+        self.assertGreater(float(jnp.sqrt(jnp.mean((q[-1] - q[0]) ** 2)) / jnp.std(q[0])), 0.1)
+
+    def test_data_overrides_reach_the_builder(self):
+        config = presets.get("pendulum_small")
+        config.data.num_train, config.data.observation_noise, config.image_size = 100, 0.0, 64
+        dataset = presets.dataset_config(config)
+        self.assertEqual((dataset.num_train, dataset.observation_noise, dataset.image_size), (100, 0.0, 64))
+        self.assertEqual(dataset.num_test, 1000)
+        config = presets.get("pendulum_small")
+        config.image_size = 64
+        self.assertEqual(presets.dataset_config(config).name, "small_64x64")
+
+    @parameterized.parameters(
+        ("image_size", 30, "got 30"),
+        ("inference_frames", 32, "inference_frames is 32, but the clips have 31"),
+        ("integrator", "verlet", "unknown integrator"),
+        ("training.batch_size", 5, "cannot be divided evenly among 2 devices"),
+        ("training.batch_size", 8000, "only 4000 trajectories"),
+        ("data.name", "moon", "unknown data set 'moon'; choose one of"),
+        ("data.config", "huge", "unknown configuration 'huge'"),
+        ("data.num_train", 0, "num_train must be positive"),
+        ("geco.decay", 2.0, "decay"),
+        ("evaluation.num_examples", 1, "evaluation.num_examples must be 2"),
+        ("evaluation.batch_size", 0, "evaluation.batch_size must be 1"),
+    )
+    def test_refuses(self, field, value, message):
+        config = presets.get("mass_spring_small")
+        *group, name = field.split(".")
+        setattr(getattr(config, group[0]) if group else config, name, value)
+        with self.assertRaisesRegex(ValueError, message):
+            presets.validate(config, num_devices=2)
+
+
+if __name__ == "__main__":
+    absltest.main()
