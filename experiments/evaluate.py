@@ -1,4 +1,4 @@
-"""Evaluates a finished run again from its newest checkpoint: `python -m experiments.evaluate --workdir=runs/pendulum`."""
+"""Measures a run; alone, from its newest checkpoint: `python -m experiments.evaluate --workdir=runs/pendulum`."""
 
 import pathlib
 import time
@@ -43,7 +43,9 @@ class Reconstructions(NamedTuple):
     predicted: np.ndarray
 
 
-def reconstruct_split(hgn: HGN, params, source, metadata, config: presets.EvaluationConfig, name: str) -> Reconstructions:
+def reconstruct_split(
+    hgn: HGN, params, source, metadata, config: presets.EvaluationConfig, name: str
+) -> Reconstructions:
     """Reconstructs the first trajectories of a split from their posterior means.
 
     The reference rows are: `mean_image`, the best constant image for these very frames; `first_frame`, the
@@ -125,9 +127,7 @@ def evaluate(run: RunDirectory, loaded: LoadedRun) -> dict[str, Any]:
     start = time.monotonic()
     results, reconstructions = {}, {}
     for split in ("test", "train"):
-        reconstructions[split] = reconstruct_split(
-            hgn, state.params, splits[split], metadata, config.evaluation, split
-        )
+        reconstructions[split] = reconstruct_split(hgn, state.params, splits[split], metadata, config.evaluation, split)
         results[split] = split_metrics(reconstructions[split].errors)
     num_dynamics = min(_NUM_DYNAMICS_EXAMPLES, len(splits["test"]))
     frames = data.stack(splits["test"], range(num_dynamics), ("image",))["image"]

@@ -88,7 +88,11 @@ def _train(run: RunDirectory, config: presets.Config, update, state, batch_at, c
         return training.train(update, state, batch_at, config.training, log=log, save=save)
     except training.DivergenceError as error:
         last = checkpoints.latest_step
-        kept = "no checkpoint was reached" if last is None else f"the last good checkpoint is step {last} in {run.checkpoints}"
+        kept = (
+            "no checkpoint was reached"
+            if last is None
+            else f"the last good checkpoint is step {last} in {run.checkpoints}"
+        )
         raise UserError(
             f"training diverged: {error}; {kept}; try a lower --config.optimizer.learning_rate, a "
             "--config.optimizer.gradient_clip such as 1.0, or another --config.training.seed, with another --workdir"

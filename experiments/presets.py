@@ -9,7 +9,7 @@ import dataclasses
 
 from data_builders import build
 from data_builders.physics_builder import PhysicsConfig
-from hgn_jax import hgn, training
+from hgn_jax import hgn_config, training
 from hgn_jax.geco import GECOConfig, geco
 from hgn_jax.training import OptimizerConfig, TrainingConfig
 
@@ -51,7 +51,7 @@ class EvaluationConfig:
 
 
 @dataclasses.dataclass
-class Config(hgn.HGNConfig):
+class Config(hgn_config.HGNConfig):
     """An experiment: the fields of the model, and beside them the parts that follow.
 
     Attributes:
@@ -123,11 +123,11 @@ def dataset_config(config: Config) -> PhysicsConfig:
 
 def validate(config: Config, num_devices: int) -> None:
     """Raises ValueError in one line that names what cannot be and what can, before anything slow starts."""
-    hgn.validate(config)
+    hgn_config.validate(config)
     training.validate(config.optimizer, config.training, num_devices)
     geco(config.geco)
     dataset = dataset_config(config)
-    hgn.validate_frames(config, dataset.num_steps + 1)
+    hgn_config.validate_frames(config, dataset.num_steps + 1)
     if config.training.batch_size > dataset.num_train:
         raise ValueError(
             f"training.batch_size is {config.training.batch_size}, but there are only {dataset.num_train} trajectories"

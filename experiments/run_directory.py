@@ -67,7 +67,7 @@ def read_config(run: RunDirectory) -> Config:
         raise UserError(f"{run.config} is damaged: {error}") from error
     try:
         return _from_json(Config, values)
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise UserError(f"{run.config} is not a configuration of this version: {error}") from error
 
 

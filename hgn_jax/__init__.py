@@ -2,7 +2,8 @@
 
 from hgn_jax import systems
 from hgn_jax.hamiltonian import separable, vector_field
-from hgn_jax.hgn import HGNConfig, make_hgn
+from hgn_jax.hgn import make_hgn
+from hgn_jax.hgn_config import HGNConfig
 from hgn_jax.integrators import rollout
 from hgn_jax.phase_space import PhaseState
 

@@ -4,7 +4,6 @@ frames -> posterior q(z | x) -> initial state (q, p) -> rollout of a learned Ham
 function gathered in the record `HGN`. Derivatives of the energy and the scan over time stand outside Haiku.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,91 +13,12 @@ import jax.numpy as jnp
 
 from hgn_jax import networks
 from hgn_jax.hamiltonian import Hamiltonian, separable
-from hgn_jax.integrators import get_integrator, rollout
+from hgn_jax.hgn_config import HGNConfig, validate, validate_frames
+from hgn_jax.integrators import rollout
 from hgn_jax.phase_space import PhaseState
 
 Params = dict[str, Any]
 Batch = dict[str, jax.Array]
-
-
-@dataclasses.dataclass
-class HGNConfig:
-    """The model; the defaults are the paper's.
-
-    Attributes:
-      image_size: height and width of a frame in pixels, 4 * 2^k.
-      inference_frames: frames the encoder sees, from the first; None for all, the rest is predicted.
-      state_channels: channels of q, and of p, on the 4x4 latent grid.
-      encoder_filters: filters of the encoder's layers; one layer per halving of the image or more.
-      encoder_activation: of the encoder and of f_psi.
-      use_transform: whether f_psi maps z to the initial state (False is the variant `no f_psi`).
-      transform_filters: filters of the layers of f_psi.
-      hamiltonian: `separable`, T(p) + V(q), or `joint`, H(q, p); leapfrog is symplectic and reversible for
-        the separable form only.
-      hamiltonian_network: `convolutional`, as printed, or `authors`, as described in correspondence.
-      hamiltonian_filters: filters of the layers before the energy (`convolutional` only).
-      hamiltonian_activation: smooth; the gradient of the energy is itself differentiated.
-      hamiltonian_gain: scale of the initial weights of the energy; see `networks.energy`.
-      hamiltonian_output_gain: the same for the layer that yields the energy.
-      decoder_filters: filters of the decoder's residual blocks; one block per doubling of the resolution.
-      block_activation: closes each residual block, `sigmoid` as printed or `none`.
-      output_activation: on the decoded image, `none` or `sigmoid`.
-      integrator: a name in `hgn_jax.integrators.INTEGRATORS`.
-      dt: time between frames.
-      substeps: integration steps between frames.
-      unroll: rollout steps unrolled at a time in training; 0 for all of them, much faster on a CPU and slower to
-        compile.
-      variational: False for the deterministic variant: z is the posterior mean and there is no KL term.
-      objective: `geco`, constrained optimisation, or `elbo`, a fixed weight `beta` on the KL.
-      tolerance: kappa of GECO, the mean squared error per pixel and colour, pixels in [0, 1], to be reached.
-      beta: weight of the KL in `elbo`; 1 is Eq. 4.
-      loss_frames: frames of each clip decoded per step, drawn at random, an unbiased estimate of the loss;
-        None for all.
-      initial_horizon: frames, from the first, that the loss looks at when training starts; None for all.
-      horizon_growth: part of the training in which the horizon grows to the whole clip.
-    """
-
-    image_size: int = 32
-    inference_frames: int | None = None
-    state_channels: int = 16
-    encoder_filters: tuple[int, ...] = (32, 64, 64, 64, 64, 64, 64, 48)
-    encoder_activation: str = "relu"
-    use_transform: bool = True
-    transform_filters: tuple[int, ...] = (64, 64, 64)
-    hamiltonian: str = "separable"
-    hamiltonian_network: str = "convolutional"
-    hamiltonian_filters: tuple[int, ...] = (64, 64, 64, 64, 64, 64)
-    hamiltonian_activation: str = "softplus"
-    hamiltonian_gain: float = 2.0
-    hamiltonian_output_gain: float = 3.0
-    decoder_filters: tuple[int, ...] = (64, 64, 64)
-    block_activation: str = "sigmoid"
-    output_activation: str = "none"
-    integrator: str = "leapfrog"
-    dt: float = 0.125
-    substeps: int = 1
-    unroll: int = 0
-    variational: bool = True
-    objective: str = "geco"
-    tolerance: float = 1e-3
-    beta: float = 1.0
-    loss_frames: int | None = None
-    initial_horizon: int | None = None
-    horizon_growth: float = 0.5
-
-
-CHOICES = {
-    "encoder_activation": ("relu", "leaky_relu", "swish", "softplus", "tanh"),
-    "hamiltonian": ("separable", "joint"),
-    "hamiltonian_network": ("convolutional", "authors"),
-    "hamiltonian_activation": ("softplus", "swish", "tanh", "sigmoid"),
-    "block_activation": ("sigmoid", "none", "leaky_relu"),
-    "output_activation": ("none", "sigmoid"),
-    "objective": ("geco", "elbo"),
-}
-
-
-_FRAME_COUNTS = ("inference_frames", "loss_frames", "initial_horizon")
 
 
 class Posterior(NamedTuple):
@@ -140,55 +60,6 @@ class HGN(NamedTuple):
     sample: Callable[..., jax.Array]
 
 
-def validate(config: HGNConfig) -> None:
-    """Raises ValueError, naming the field and what it may be, if no model can be made from `config`."""
-    for field, allowed in CHOICES.items():
-        if getattr(config, field) not in allowed:
-            raise ValueError(f"{field} must be one of {', '.join(allowed)}; got {getattr(config, field)!r}")
-    get_integrator(config.integrator)
-    doublings = networks.num_doublings(config.image_size)
-    if len(config.decoder_filters) != doublings:
-        raise ValueError(
-            f"decoder_filters needs {doublings} entries for image_size={config.image_size}, one per doubling of the "
-            f"4x4 latent grid; got {config.decoder_filters}"
-        )
-    if len(config.encoder_filters) < doublings:
-        raise ValueError(
-            f"encoder_filters needs {doublings} entries or more to halve image_size={config.image_size} down to 4; "
-            f"got {config.encoder_filters}"
-        )
-    filters = ("encoder_filters", "transform_filters", "hamiltonian_filters", "decoder_filters")
-    for field in filters:
-        if any(n < 1 for n in getattr(config, field)):
-            raise ValueError(f"{field} must be positive numbers, got {getattr(config, field)}")
-    for field in ("state_channels", "substeps"):
-        if getattr(config, field) < 1:
-            raise ValueError(f"{field} must be 1 or more, got {getattr(config, field)}")
-    for field in ("dt", "tolerance", "hamiltonian_gain", "hamiltonian_output_gain"):
-        if not 0 < getattr(config, field) < float("inf"):
-            raise ValueError(f"{field} must be positive and finite, got {getattr(config, field)}")
-    if config.beta < 0:
-        raise ValueError(f"beta must be 0 or more, got {config.beta}")
-    if config.unroll < 0:
-        raise ValueError(f"unroll must be 0 (all steps) or more, got {config.unroll}")
-    for field in _FRAME_COUNTS:
-        value = getattr(config, field)
-        if value is not None and value < 1:
-            raise ValueError(f"{field} must be 1 or more, or None for all frames; got {value}")
-    if not 0 < config.horizon_growth <= 1:
-        raise ValueError(f"horizon_growth must lie in (0, 1], got {config.horizon_growth}")
-    if None not in (config.initial_horizon, config.loss_frames) and config.initial_horizon < config.loss_frames:
-        raise ValueError(f"initial_horizon must be loss_frames={config.loss_frames} or more, got {config.initial_horizon}")
-
-
-def validate_frames(config: HGNConfig, num_frames: int) -> None:
-    """Raises ValueError if `config` asks for more frames than the clips of `num_frames` have."""
-    for field in _FRAME_COUNTS:
-        value = getattr(config, field)
-        if value is not None and value > num_frames:
-            raise ValueError(f"{field} is {value}, but the clips have {num_frames} frames")
-
-
 def unit_interval(images: jax.Array) -> jax.Array:
     """uint8 images as float32 in [0, 1]; floating-point images as they are."""
     return images.astype(jnp.float32) / 255.0 if images.dtype == jnp.uint8 else images
@@ -223,7 +94,9 @@ def make_hgn(config: HGNConfig) -> HGN:
         half = latent[..., : config.state_channels]
         examples = {"encoder": stacked, "transform": latent, "hamiltonian": latent}
         keys = jax.random.split(key, len(parts))
-        return {name: part.init(k, examples.get(name, half)) for k, (name, part) in zip(keys, parts.items(), strict=True)}
+        return {
+            name: part.init(k, examples.get(name, half)) for k, (name, part) in zip(keys, parts.items(), strict=True)
+        }
 
     def infer(params: Params, frames: jax.Array) -> Posterior:
         chex.assert_shape(frames, (None, None, config.image_size, config.image_size, 3))
@@ -296,7 +169,9 @@ def kl_to_standard_normal(posterior: Posterior) -> jax.Array:
 def _make_parts(config: HGNConfig, state_channels: int):
     """The networks by name; the keys are those of the parameters."""
     hidden = [networks.ConvLayer(n) for n in config.hamiltonian_filters]
-    layers = networks.AUTHORS_HAMILTONIAN if config.hamiltonian_network == "authors" else [*hidden, networks.ConvLayer(1)]
+    layers = (
+        networks.AUTHORS_HAMILTONIAN if config.hamiltonian_network == "authors" else [*hidden, networks.ConvLayer(1)]
+    )
     energy = networks.energy(
         layers, config.hamiltonian_activation, config.hamiltonian_gain, config.hamiltonian_output_gain
     )

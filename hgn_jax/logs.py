@@ -5,6 +5,7 @@ import pathlib
 
 import tensorboardX
 
+
 class MetricsWriter:
     """Rows of scalars in `metrics.csv`, and the same in TensorBoard events.
 

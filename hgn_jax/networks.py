@@ -72,16 +72,19 @@ def num_doublings(image_size: int) -> int:
     """Factors of two between the latent grid and the image; ValueError for sizes that are not 4 * 2^k, k >= 1."""
     doublings = (image_size // LATENT_SIZE).bit_length() - 1
     if doublings < 1 or image_size != LATENT_SIZE * 2**doublings:
-        raise ValueError(f"image size must be {LATENT_SIZE} times a power of two (8, 16, 32, 64, ...), got {image_size}")
+        raise ValueError(
+            f"image size must be {LATENT_SIZE} times a power of two (8, 16, 32, 64, ...), got {image_size}"
+        )
     return doublings
 
 
 def encoder(image_size: int, filters: Sequence[int], activation: str, latent_channels: int) -> hk.Transformed:
     """q(z | x): stacked frames `[batch, size, size, frames * 3]` to mean and log-variance.
 
-    The clip is standardised, since small discs on a uniform background hardly differ from one clip to the next. The first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the
-    log-variance, each `[batch, 4, 4, latent_channels]`, off the last features. The variance starts small: with that of
-    the prior, the sampling noise would drown the mean and training would first have to find it.
+    The clip is standardised, since small discs on a uniform background hardly differ from one clip to the next. The
+    first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the log-variance,
+    each `[batch, 4, 4, latent_channels]`, off the last features. The variance starts small: with that of the prior, the
+    sampling noise would drown the mean and training would first have to find it.
     """
     halvings = num_doublings(image_size)
     layers = [ConvLayer(n, stride=2 if i < halvings else 1) for i, n in enumerate(filters)]

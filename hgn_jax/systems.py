@@ -117,9 +117,7 @@ def three_body(m: float | jax.Array = 1.0, g: float = 1.0) -> System:
     return n_body(3, m, g, name="three_body")
 
 
-def circular_orbit(
-    num_bodies: int, radius: jax.Array, angle: jax.Array, m: float = 1.0, g: float = 1.0
-) -> PhaseState:
+def circular_orbit(num_bodies: int, radius: jax.Array, angle: jax.Array, m: float = 1.0, g: float = 1.0) -> PhaseState:
     """Equal masses at the corners of a regular polygon, turning rigidly and anticlockwise about its centre.
 
     Newton's second law for one corner, m v^2 / r = sum of the attractions of the others, gives

@@ -29,9 +29,7 @@ def _config(data_dir):
     config.state_channels, config.transform_filters, config.hamiltonian_filters = 2, (8,), (8,)
     config.loss_frames, config.initial_horizon, config.unroll = 3, 4, 1
     config.data = dataclasses.replace(config.data, data_dir=str(data_dir), num_train=24, num_test=12, num_steps=8)
-    config.training = dataclasses.replace(
-        config.training, num_steps=12, batch_size=4, log_every=2, checkpoint_every=4
-    )
+    config.training = dataclasses.replace(config.training, num_steps=12, batch_size=4, log_every=2, checkpoint_every=4)
     config.evaluation = presets.EvaluationConfig(num_examples=10, batch_size=4)
     return config
 
@@ -140,7 +138,9 @@ class ExperimentTest(chex.TestCase):
             self.config.optimizer, learning_rate=1e38, schedule="constant", warmup_fraction=0.0, gradient_clip=None
         )
         config = dataclasses.replace(self.config, optimizer=optimizer)
-        with self.assertRaisesRegex(UserError, "not finite at step [12]; no checkpoint was reached; try a lower --config"):
+        with self.assertRaisesRegex(
+            UserError, "not finite at step [12]; no checkpoint was reached; try a lower --config"
+        ):
             hgn.run_experiment(config, str(self.root / "diverged"))
 
     def test_late_divergence_names_the_last_good_checkpoint(self):

@@ -31,7 +31,9 @@ class RunDirectoryTest(parameterized.TestCase):
         config = presets.get("pendulum_small")
         write_config(open_run(self.directory, config), config)
         config.integrator, config.training.batch_size = "euler", 32
-        message = "config.integrator was leapfrog, now euler; config.training.batch_size was 16, now 32.*another --workdir"
+        message = (
+            "config.integrator was leapfrog, now euler; config.training.batch_size was 16, now 32.*another --workdir"
+        )
         with self.assertRaisesRegex(UserError, message):
             open_run(self.directory, config)
 

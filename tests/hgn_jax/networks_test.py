@@ -75,9 +75,7 @@ class NetworksTest(parameterized.TestCase):
         params, energy = _run(network, jnp.ones((2, 4, 4, 32)))
         chex.assert_shape(energy, (2,))
         shapes = [tuple(layer["w"].shape) for layer in params.values()]
-        self.assertCountEqual(
-            shapes, [(3, 3, 32, 32), (2, 2, 32, 64), (2, 2, 64, 64), (2, 2, 64, 64), (2, 2, 64, 1)]
-        )
+        self.assertCountEqual(shapes, [(3, 3, 32, 32), (2, 2, 32, 64), (2, 2, 64, 64), (2, 2, 64, 64), (2, 2, 64, 1)])
 
 
 def _convolve(x, layer):

@@ -41,10 +41,11 @@ def _start(optimizer):
     return training.init_state(_init, optimizer, geco(GECOConfig(initial=2.0)), 0, {"x": np.ones((4, 3), np.float32)})
 
 
-def _run(state, optimizer, config=_CONFIG, batch_at=_batch_at, loss=_loss):
+def _run(state, optimizer, config=_CONFIG, batch_at=_batch_at, loss=_loss, saved=None):
     """Trains; returns the last state, the rows that were logged and copies of the states that were saved."""
+    saved = [] if saved is None else saved
     update = training.make_update(loss, optimizer, geco(GECOConfig(initial=2.0)))
-    rows, saved = [], []
+    rows = []
     state = training.train(
         update, state, batch_at, config, log=lambda step, row: rows.append((step, row)),
         save=lambda state: saved.append(jax.tree.map(np.array, state)),
@@ -93,12 +94,9 @@ class TrainTest(parameterized.TestCase):
         optimizer = optax.adam(0.01)
         saved = []
         with self.assertRaisesRegex(DivergenceError, f"{name}.* not finite at step {bad_step}$") as caught:
-            training.train(
-                training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0))), _start(optimizer), batch_at, _CONFIG,
-                log=lambda *_: None, save=lambda state: saved.append(int(state.step)),
-            )  # fmt: skip
+            _run(_start(optimizer), optimizer, batch_at=batch_at, saved=saved)
         self.assertEqual(caught.exception.step, bad_step)
-        self.assertEqual(saved, [4])
+        self.assertEqual([int(state.step) for state in saved], [4])
 
     def test_a_loss_without_constraint_leaves_the_multiplier(self):
         def plain(params, multiplier, key, batch):
