@@ -2,37 +2,25 @@
 
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from absl import flags
 
-from data_builders import build, rendering
-from experiments import command_line, presets, report
+from data_builders import rendering
+from experiments import command_line, report
 from experiments.command_line import UserError
+from experiments.experiment import Experiment, build_dataset, load
 from experiments.run_directory import RunDirectory, read_config, write_json
 from hgn_jax import data, metrics, training
-from hgn_jax.checkpoints import Checkpoints
-from hgn_jax.geco import geco
-from hgn_jax.hgn import HGN, make_hgn
+from hgn_jax.hgn import HGN
 from hgn_jax.integrators import rollout
 from hgn_jax.progress import progress_bar
 
 _NUM_DYNAMICS_EXAMPLES = 64
 _VERSIONS = ("jax", "jaxlib", "dm-haiku", "optax", "numpy", "scipy", "tensorflow-datasets")
-
-
-class LoadedRun(NamedTuple):
-    """A run read back from its directory: what is needed to use its model."""
-
-    config: presets.Config
-    hgn: HGN
-    state: training.TrainState
-    seconds: dict[str, float]
-    splits: dict[str, Any]
-    metadata: dict[str, Any]
 
 
 class Reconstructions(NamedTuple):
@@ -43,37 +31,47 @@ class Reconstructions(NamedTuple):
     predicted: np.ndarray
 
 
-def reconstruct_split(
-    hgn: HGN, params, source, metadata, config: presets.EvaluationConfig, name: str
-) -> Reconstructions:
+def reconstruct_split(experiment: Experiment, split: str) -> Reconstructions:
     """Reconstructs the first trajectories of a split from their posterior means.
 
     The reference rows are: `mean_image`, the best constant image for these very frames; `first_frame`, the
     observed start held still; and, where the data set's metadata tell how it was drawn, `noise_floor`, the expected
     image given the true state.
     """
-    total = min(config.num_examples or len(source), len(source))
-    mean_image = _mean_image(source, total, config.batch_size)
-    reconstruct = jax.jit(hgn.reconstruct, static_argnums=2)
+    source, size = experiment.splits[split], experiment.config.evaluation.batch_size
+    total = min(experiment.config.evaluation.num_examples or len(source), len(source))
+    features = ("image", "q") if experiment.metadata else ("image",)
+    mean_image = _mean_image(source, total, size)
+    reconstruct = _compile_reconstruct(experiment, source)
     parts, clips = [], []
-    with progress_bar(total, f"evaluating {name}", "clip") as bar:
-        for start in range(0, total, config.batch_size):
-            indices = range(start, min(start + config.batch_size, total))
-            batch = data.stack(source, indices, ("image", "q") if metadata else ("image",))
+    with progress_bar(total, f"evaluating {split}", "clip") as bar:
+        for start in range(0, total, size):
+            batch = data.stack(source, range(start, min(start + size, total)), features)
             observed = batch["image"].astype(np.float32) / 255.0
-            padding = config.batch_size - len(observed)  # one shape, hence one compilation
-            padded = np.pad(batch["image"], [(0, padding)] + [(0, 0)] * 4, mode="edge")
-            if not parts:
-                reconstruct = training.compile_for_backend(reconstruct, params, padded, padded.shape[1] - 1)
-            predicted = np.asarray(reconstruct(params, padded))[: len(observed)]
+            predicted = reconstruct(batch["image"])
             rivals = {"model": predicted, "mean_image": mean_image, "first_frame": observed[:, :1]}
-            if metadata:
-                rivals["noise_floor"] = rendering.expected_images(metadata, batch["q"])
+            if experiment.metadata:
+                rivals["noise_floor"] = rendering.expected_images(experiment.metadata, batch["q"])
             parts.append({rival: metrics.frame_errors(images, observed) for rival, images in rivals.items()})
             if not clips:
                 clips = [observed[: report.NUM_CLIPS], predicted[: report.NUM_CLIPS]]
-            bar.update(len(indices))
+            bar.update(len(observed))
     return Reconstructions({rival: np.concatenate([p[rival] for p in parts]) for rival in parts[0]}, *clips)
+
+
+def _compile_reconstruct(experiment: Experiment, source) -> Callable[[np.ndarray], np.ndarray]:
+    """The model's reconstruction of a batch of clips; a batch that is not full is padded, to be compiled once."""
+    params, size = experiment.state.params, experiment.config.evaluation.batch_size
+    clip = source[0]["image"]
+    shape = jax.ShapeDtypeStruct((size, *clip.shape), clip.dtype)
+    function = jax.jit(experiment.hgn.reconstruct, static_argnums=2)
+    compiled = training.compile_for_backend(function, params, shape, len(clip) - 1)
+
+    def reconstruct(images: np.ndarray) -> np.ndarray:
+        padding = [(0, size - len(images))] + [(0, 0)] * 4
+        return np.asarray(compiled(params, np.pad(images, padding, mode="edge")))[: len(images)]
+
+    return reconstruct
 
 
 def _mean_image(source, total: int, batch_size: int) -> np.ndarray:
@@ -121,55 +119,38 @@ def dynamics_metrics(hgn: HGN, params, frames: np.ndarray) -> dict[str, Any]:
     return jax.tree.map(float, measured)
 
 
-def evaluate(run: RunDirectory, loaded: LoadedRun) -> dict[str, Any]:
+def evaluate(experiment: Experiment) -> dict[str, Any]:
     """Measures a trained model on both splits, writes `metrics.json` and the pictures, and returns the numbers."""
-    config, hgn, state, seconds, splits, metadata = loaded
     start = time.monotonic()
-    results, reconstructions = {}, {}
-    for split in ("test", "train"):
-        reconstructions[split] = reconstruct_split(hgn, state.params, splits[split], metadata, config.evaluation, split)
-        results[split] = split_metrics(reconstructions[split].errors)
-    num_dynamics = min(_NUM_DYNAMICS_EXAMPLES, len(splits["test"]))
-    frames = data.stack(splits["test"], range(num_dynamics), ("image",))["image"]
-    results["dynamics"] = dynamics_metrics(hgn, state.params, frames)
+    config, state, test = experiment.config, experiment.state, experiment.splits["test"]
+    reconstructions = {split: reconstruct_split(experiment, split) for split in ("test", "train")}
+    results = {split: split_metrics(clips.errors) for split, clips in reconstructions.items()}
+    frames = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), ("image",))["image"]
+    results["dynamics"] = dynamics_metrics(experiment.hgn, state.params, frames)
     results["run"] = {
         "preset": config.preset,
         "steps": int(state.step),
         "seed": config.training.seed,
         "device": f"{jax.local_device_count()} x {jax.devices()[0].device_kind}",
         "versions": report.versions(_VERSIONS),
-        "wall_time_s": {**seconds, "evaluation": time.monotonic() - start},
+        "wall_time_s": {**experiment.seconds, "evaluation": time.monotonic() - start},
     }
-    write_json(run.metrics, results)
-    report.write(run, results, reconstructions)
+    write_json(experiment.run.metrics, results)
+    report.write(experiment.run, results, reconstructions)
     return results
 
 
-def load_run(run: RunDirectory) -> LoadedRun:
-    """Reads a run's configuration, data set and newest checkpoint; raises UserError or DatasetError if it cannot."""
+def load_run(run: RunDirectory) -> Experiment:
+    """Reads a run back from its directory; raises UserError or DatasetError if it or its data set is not there."""
     config = read_config(run)
     if not run.checkpoints.exists():
         raise UserError(f"no checkpoint in {run.checkpoints}: the run has not come that far")
-    path = build.ensure_built(config.data.name, presets.dataset_config(config), config.data.data_dir)
-    splits, metadata = data.open_dataset(path)
-    hgn = make_hgn(config)
-    optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
-    example = data.stack(splits["train"], [0], ("image",))
-    template = training.init_state(hgn.init, optimizer, geco(config.geco), config.training.seed, example)
-    checkpoints = Checkpoints(run.checkpoints)
-    state, notes = checkpoints.restore(template)
-    checkpoints.close()
-    return LoadedRun(config, hgn, state, notes["seconds"], splits, metadata)
-
-
-def evaluate_run(run: RunDirectory) -> dict[str, Any]:
-    """Evaluates the newest checkpoint of a run; see `evaluate`."""
-    return evaluate(run, load_run(run))
+    return load(run, config, build_dataset(config))
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    report.print_summary(evaluate_run(RunDirectory(pathlib.Path(_WORKDIR.value))))
+    report.print_summary(evaluate(load_run(RunDirectory(pathlib.Path(_WORKDIR.value)))))
 
 
 if __name__ == "__main__":

@@ -82,9 +82,9 @@ def encoder(image_size: int, filters: Sequence[int], activation: str, latent_cha
     """q(z | x): stacked frames `[batch, size, size, frames * 3]` to mean and log-variance.
 
     The clip is standardised, since small discs on a uniform background hardly differ from one clip to the next. The
-    first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the log-variance,
-    each `[batch, 4, 4, latent_channels]`, off the last features. The variance starts small: with that of the prior, the
-    sampling noise would drown the mean and training would first have to find it.
+    first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the
+    log-variance, each `[batch, 4, 4, latent_channels]`, off the last features. The variance starts small: with that of
+    the prior, the sampling noise would drown the mean and training would first have to find it.
     """
     halvings = num_doublings(image_size)
     layers = [ConvLayer(n, stride=2 if i < halvings else 1) for i, n in enumerate(filters)]
