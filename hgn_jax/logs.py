@@ -16,28 +16,31 @@ class MetricsWriter:
     def __init__(self, directory: pathlib.Path, resume_step: int):
         self._path = directory / "metrics.csv"
         rows = [row for row in read_metrics(self._path) if row["step"] <= resume_step]
-        self._path.unlink(missing_ok=True)
-        for row in rows:
-            self._append(row)
+        part = self._path.with_name("metrics.csv.part")
+        part.unlink(missing_ok=True)
+        _append(part, rows)
+        part.replace(self._path)
         self._events = tensorboardX.SummaryWriter(str(directory), purge_step=resume_step + 1)
 
     def write(self, step: int, scalars: dict[str, float], speed: dict[str, float]) -> None:
         """Adds a row. `speed`, which no two runs share, goes to TensorBoard only."""
-        self._append({"step": step, **scalars})
+        _append(self._path, [{"step": step, **scalars}])
         for name, value in {**scalars, **speed}.items():
             self._events.add_scalar(name, value, step)
-
-    def _append(self, row: dict[str, float]) -> None:
-        is_new = not self._path.exists()
-        with self._path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
 
     def close(self) -> None:
         """Flushes what is left."""
         self._events.close()
+
+
+def _append(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
+    """Adds rows to a CSV file, below a header if they are its first."""
+    with path.open("a", newline="") as file:
+        if rows:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerows(rows)
 
 
 def read_metrics(path: pathlib.Path) -> list[dict[str, float]]:
