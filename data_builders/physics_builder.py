@@ -12,7 +12,6 @@ import operator
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ import tensorflow_datasets as tfds
 
 from data_builders import rendering, simulation
 from hgn_jax import systems
+from hgn_jax.progress import progress_bar
 
 # System -> how its coordinates are drawn, and the number of discs. (Making the system would tell as much, but also
 # start JAX, which nothing should do on import.)
@@ -42,7 +42,6 @@ _VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 _BLOCK_SIZE = 50  # trajectories rendered at once; bounds the memory float32 images take
-_SECONDS_BETWEEN_LINES = 10.0
 
 # How a value given for a field becomes what is stored, so that JSON's lists and integers do as well.
 _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
@@ -273,19 +272,13 @@ class _Examples(Iterable):
         return self._num_examples
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
-        quiet = sys.stderr.isatty()
-        start = last_line = time.monotonic()
-        for done, example in enumerate(self._generate()):
-            now = time.monotonic()
-            if not quiet and now - last_line > _SECONDS_BETWEEN_LINES:
-                last_line, rate = now, done / (now - start)
-                left = (self._num_examples - done) / max(rate, 1e-9)
-                print(
-                    f"{self._label}: {done} of {self._num_examples} trajectories, {rate:.0f}/s, {left:.0f} s left",
-                    file=sys.stderr,
-                    flush=True,
-                )
-            yield example
+        if sys.stderr.isatty():
+            yield from self._generate()
+            return
+        with progress_bar(self._num_examples, self._label, "clip") as bar:
+            for example in self._generate():
+                yield example
+                bar.update()
 
 
 class PhysicsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
