@@ -17,6 +17,7 @@ from matplotlib import pyplot as plt  # noqa: E402  (the backend must be chosen 
 
 NUM_CLIPS = 4  # trajectories shown
 _FRAMES_PER_STRIP = 11
+_GAP = 1  # image pixels between frames
 _MOVIE_SCALE = 4  # screen pixels per image pixel
 _COLOURS = {"model": "#0072b2", "mean_image": "#d55e00", "first_frame": "#cc79a7", "noise_floor": "#009e73"}
 _LABELS = {
@@ -41,20 +42,19 @@ def write(run: RunDirectory, results: dict[str, Any], reconstructions: dict[str,
 
 def draw_filmstrips(path: pathlib.Path, observed: np.ndarray, predicted: np.ndarray, split: str) -> None:
     """Observed above reconstructed frames of each clip, `[clips, frames, height, width, 3]`, evenly chosen in time."""
-    num_frames = observed.shape[1]
+    num_frames, height, width = observed.shape[1:4]
     times = np.unique(np.linspace(0, num_frames - 1, min(_FRAMES_PER_STRIP, num_frames)).round().astype(int))
     rows = [
-        np.pad(np.concatenate(clip[times], axis=1), ((0, gap), (0, 0), (0, 0)), constant_values=1.0)
+        np.concatenate([_with_gaps(frame, below) for frame in clip[times]], axis=1)
         for pair in zip(observed, predicted, strict=True)
-        for clip, gap in zip(pair, (0, 6), strict=True)
+        for clip, below in zip(pair, (_GAP, 5 * _GAP), strict=True)
     ]
-    height, width = rows[0].shape[0], observed.shape[3]
     picture = np.clip(np.concatenate(rows), 0, 1)
     figure, axes = plt.subplots(figsize=(11, 11 * picture.shape[0] / picture.shape[1] + 0.8))
-    axes.imshow(picture)
-    axes.set_xticks((np.arange(len(times)) + 0.5) * width - 0.5, times)
+    axes.imshow(picture, interpolation="nearest")
+    axes.set_xticks((np.arange(len(times)) * (width + _GAP)) + width / 2, times)
     starts = np.cumsum([0, *(len(row) for row in rows[:-1])])
-    axes.set_yticks(starts + min(height, observed.shape[2]) / 2, ["observed", "HGN"] * len(observed))
+    axes.set_yticks(starts + height / 2, ["observed", "HGN"] * len(observed))
     axes.tick_params(length=0)
     axes.set_xlabel("step")
     axes.set_title(f"{split} trajectories: observed frames and the rollout from the inferred initial state")
@@ -62,10 +62,17 @@ def draw_filmstrips(path: pathlib.Path, observed: np.ndarray, predicted: np.ndar
     _save(figure, path)
 
 
+def _with_gaps(image: np.ndarray, below: int) -> np.ndarray:
+    """White to the right of and below an image."""
+    return np.pad(image, ((0, below), (0, _GAP), (0, 0)), constant_values=1.0)
+
+
 def write_movie(path: pathlib.Path, clips: Any) -> None:
     """A GIF of the clips side by side, observed above reconstructed."""
-    rows = [np.concatenate(list(images), axis=2) for images in (clips.observed, clips.predicted)]
-    frames = np.concatenate(rows, axis=1).repeat(_MOVIE_SCALE, axis=1).repeat(_MOVIE_SCALE, axis=2)
+    gaps = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0))
+    padded = [np.pad(images, gaps, constant_values=1.0) for images in (clips.observed, clips.predicted)]
+    frames = np.concatenate([np.concatenate(list(images), axis=2) for images in padded], axis=1)
+    frames = frames.repeat(_MOVIE_SCALE, axis=1).repeat(_MOVIE_SCALE, axis=2)
     imageio.imwrite(path, (np.clip(frames, 0, 1) * 255).astype(np.uint8), duration=125, loop=0)
 
 
