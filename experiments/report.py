@@ -87,7 +87,7 @@ def draw_errors(path: pathlib.Path, results: dict[str, Any]) -> None:
         skill = f", skill {results[split]['skill']:.3f}" if "skill" in results[split] else ""
         panel.set(title=f"{split}{skill}", xlabel="step", yscale="log")
     axes[0].set_ylabel("mean squared error per pixel")
-    axes[0].legend(loc="center right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(_LABELS))
     _save(figure, path)
 
 

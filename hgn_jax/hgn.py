@@ -62,6 +62,7 @@ class HGN(NamedTuple):
 
 def unit_interval(images: jax.Array) -> jax.Array:
     """uint8 images as float32 in [0, 1]; floating-point images as they are."""
+    images = jnp.asarray(images)
     return images.astype(jnp.float32) / 255.0 if images.dtype == jnp.uint8 else images
 
 
@@ -78,7 +79,7 @@ def make_hgn(config: HGNConfig) -> HGN:
       geco:   kl + multiplier * (mse - tolerance)
       elbo:   beta * kl + D / 2 * mse, Eq. 4 up to sign and constant for beta = 1 (unit-variance Gaussian likelihood),
     without kl in the deterministic variant. So a multiplier of D / 2 weighs the terms as the ELBO does.
-    `aux` holds the scalars `mse`, `kl` and `constraint` = mse - tolerance.
+    `aux` holds the scalars `mse`, `kl` and, for GECO, `constraint` = mse - tolerance.
 
     Raises:
       ValueError: if no model can be made from `config`.
@@ -149,12 +150,11 @@ def make_hgn(config: HGNConfig) -> HGN:
             path, frames = jax.tree.map(lambda x: x[times], path), frames[:, times]
         mse = jnp.sum(weights * jnp.mean((decode_path(params, path) - frames) ** 2, axis=(0, 2, 3, 4)))
         kl = jnp.mean(kl_to_standard_normal(posterior)) if config.variational else jnp.float32(0.0)
+        aux = {"mse": mse, "kl": kl}
+        if config.objective == "elbo":
+            return config.beta * kl + 0.5 * frames[0, 0].size * mse, aux
         constraint = mse - config.tolerance
-        if config.objective == "geco":
-            total = kl + multiplier * constraint
-        else:
-            total = config.beta * kl + 0.5 * frames[0, 0].size * mse
-        return total, {"mse": mse, "kl": kl, "constraint": constraint}
+        return kl + multiplier * constraint, {**aux, "constraint": constraint}
 
     return HGN(config, init, infer, initial_state, hamiltonian, unrolled, decode, reconstruct, loss, sample)
 

@@ -22,10 +22,10 @@ class CommandLineTest(parameterized.TestCase):
         ("--config=pendulum_small pendulum", "unexpected argument 'pendulum'"),
     )
     def test_a_mistake_is_one_line_and_nothing_is_made(self, arguments, message):
-        home = self.create_tempdir().full_path
+        home, here = self.create_tempdir("home").full_path, self.create_tempdir("here").full_path
         result = subprocess.run(
             [sys.executable, "-m", "experiments.hgn", *arguments.split()],
-            cwd=home, env={**os.environ, "PYTHONPATH": str(_ROOT), "HOME": home, "JAX_PLATFORMS": "cpu"},
+            cwd=here, env={**os.environ, "PYTHONPATH": str(_ROOT), "HOME": home, "JAX_PLATFORMS": "cpu"},
             capture_output=True, text=True,
         )  # fmt: skip
         self.assertEqual(result.returncode, 2)
@@ -33,7 +33,8 @@ class CommandLineTest(parameterized.TestCase):
         self.assertIn(message, result.stderr)
         self.assertLen(result.stderr.splitlines(), 1)
         self.assertEmpty(result.stdout)
-        self.assertEmpty(os.listdir(home))
+        self.assertEmpty(os.listdir(here))
+        self.assertNotIn("tensorflow_datasets", os.listdir(home))
 
 
 if __name__ == "__main__":
