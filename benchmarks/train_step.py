@@ -125,6 +125,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _CONFIG = command_line.define_config(presets.get, "mass_spring")
+    _CONFIG = command_line.define_config(presets.get, presets.PRESETS, "mass_spring")
     _REPEATS = flags.DEFINE_integer("repeats", 5, "Steps timed.", lower_bound=1)
     command_line.run(main)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
@@ -17,11 +17,12 @@ class UserError(Exception):
     """Something the user can mend; the message is one line that says what and how."""
 
 
-def define_config(get: Callable[[str], Any], default: str) -> flags.FlagHolder:
-    """Defines `--config=NAME` and `--config.field=value` over the presets that `get` returns."""
-    return config_flags.DEFINE_config_dataclass(
-        "config", get(default), "Preset, and overrides of its fields: --config=NAME --config.a.b=value.", parse_fn=get
-    )
+def define_config(get: Callable[[str], Any], names: Iterable[str], default: str) -> flags.FlagHolder:
+    """Defines `--config=NAME` and `--config.field=value` over the presets `names` that `get` returns."""
+    text = f"Preset ({', '.join(names)}), before overrides of its fields, --config.a.b=value."
+    config = config_flags.DEFINE_config_dataclass("config", get(default), text, parse_fn=get)
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["config"])  # for --help of the program
+    return config
 
 
 def run(main: Callable[[Sequence[str]], None]) -> NoReturn:

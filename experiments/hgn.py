@@ -107,6 +107,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _CONFIG = command_line.define_config(presets.get, "mass_spring_small")
+    _CONFIG = command_line.define_config(presets.get, presets.PRESETS, "mass_spring_small")
     _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run; by default runs/<preset>.")
     command_line.run(main)
