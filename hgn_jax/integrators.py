@@ -27,6 +27,7 @@ class Integrator(NamedTuple):
       symmetric: whether a step of -dt is the exact inverse of a step of dt (separable Hamiltonians).
       start: `(hamiltonian, state) -> carry`, what the first step needs beside the state.
       step: `(hamiltonian, dt, state, carry) -> (state, carry)`.
+      kicks, drifts: the coefficients of a composition kick, drift, kick, ..., kick; empty for other methods.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Integrator(NamedTuple):
     symmetric: bool
     start: Callable[[Hamiltonian, PhaseState], Any]
     step: Callable[[Hamiltonian, jax.Array, PhaseState, Any], tuple[PhaseState, Any]]
+    kicks: tuple[float, ...] = ()
+    drifts: tuple[float, ...] = ()
 
 
 def _shift(state: PhaseState, dt, slope: PhaseState) -> PhaseState:
@@ -78,7 +81,7 @@ def _splitting(name: str, order: int, kicks: tuple[float, ...], drifts: tuple[fl
             p = p + kick * dt * closing_force
         return PhaseState(q, p), closing_force
 
-    return Integrator(name, order, True, kicks == kicks[::-1], start, step)
+    return Integrator(name, order, True, kicks == kicks[::-1], start, step, kicks, drifts)
 
 
 # Yoshida (1990), Phys. Lett. A 150, Eq. 2.11: three leapfrog steps of lengths w1, w0, w1.

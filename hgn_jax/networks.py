@@ -1,4 +1,4 @@
-"""The convolutional networks of HGN (App. A.1 of the paper), each a pair of pure functions by Haiku.
+"""The networks: HGN's convolutional ones (App. A.1 of the paper) and MLPs, each a pair of pure functions by Haiku.
 
 Images are `[batch, height, width, channels]`; the latent grid is `LATENT_SIZE` pixels wide throughout.
 """
@@ -162,3 +162,28 @@ def decoder(
 def _double(x: jax.Array) -> jax.Array:
     """Nearest-neighbour upsampling by two."""
     return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+
+
+def mlp(
+    sizes: Sequence[int], activation: str, gain: float = 2**0.5, output_gain: float = 1.0, bias_scale: float = 0.0
+) -> hk.Transformed:
+    """A multilayer perceptron, `[..., n]` to `[..., sizes[-1]]`, linear at the end.
+
+    Initial weights have variance gain^2 / fan-in, in the last layer output_gain^2 / fan-in; initial biases of the
+    hidden layers are normal with standard deviation `bias_scale`.
+    """
+
+    def linear(size, gain, bias_scale, name):
+        return hk.Linear(
+            size,
+            w_init=hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal"),
+            b_init=hk.initializers.RandomNormal(bias_scale),
+            name=name,
+        )
+
+    def apply(x):
+        for i, size in enumerate(sizes[:-1]):
+            x = ACTIVATIONS[activation](linear(size, gain, bias_scale, f"linear_{i}")(x))
+        return linear(sizes[-1], output_gain, 0.0, "output")(x)
+
+    return _pure(apply)

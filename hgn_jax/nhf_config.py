@@ -1,0 +1,104 @@
+"""The configuration of a Neural Hamiltonian Flow, and what makes one valid."""
+
+import dataclasses
+
+from hgn_jax.integrators import INTEGRATORS
+
+
+@dataclasses.dataclass
+class NHFConfig:
+    """The model; the defaults are the paper's (App. A.2), where it says what they are.
+
+    Attributes:
+      num_links: Hamiltonians that are chained.
+      steps_per_link: integration steps of each.
+      links: `shared`, one Hamiltonian for all links; `separate`, each its own; or `merged`, each its own kinetic
+        energy, and one potential where the closing kick of a link meets the opening kick of the next at the same q.
+        `merged` saves nearly half of the gradients of `separate`, and can represent the same flows.
+      integrator: a name in `hgn_jax.integrators.INTEGRATORS`; a composition of kicks and drifts, the only ones with an
+        exact inverse and unit Jacobian determinant for any dt.
+      dt: length of an integration step.
+      learned_dt: whether dt is a parameter, that starts there.
+      kinetic: `mlp`, a network T(p), or `quadratic`, |p|^2 / 2.
+      hidden_sizes: hidden layers of the energies.
+      activation: of the energies; smooth, as training differentiates their gradients.
+      energy_gain: scale of the initial weights of the energies, 1 for variance 1 / fan-in.
+      input_scale: q is `input_scale` times the data, inside the flow, which makes its forces steeper; p is divided by
+        it, so that volume is preserved.
+      prior: pi, `normal` or `soft_uniform`.
+      prior_scale: standard deviation of the normal, full width sigma of the soft-uniform.
+      prior_sharpness: beta of the soft-uniform.
+      learned_prior_scale: whether pi is stretched by learned factors, one per dimension of q and of p.
+      posterior: f(p|q), `gaussian` or `flow`, monotone functions of the noise and of q before the Gaussian's.
+      posterior_sizes: hidden layers of the networks of f(p|q), which are ReLU.
+      posterior_layers: monotone layers of the `flow`.
+      posterior_bends: tanh terms in each of these, per dimension.
+      objective: `elbo`; or `geco`, which at first raises the entropy of f(p|q) under E[ln pi(s_0)] >= tolerance, and
+        ends as `elbo`.
+      objective_samples: samples of p per example; more than one makes the objective the importance-weighted bound
+        instead of the ELBO (K = 1).
+      tolerance: kappa of `geco`, in nats.
+      geco_fraction: part of the training in which `geco` holds.
+    """
+
+    num_links: int = 2
+    steps_per_link: int = 1
+    links: str = "separate"
+    integrator: str = "leapfrog"
+    dt: float = 0.5
+    learned_dt: bool = False
+    kinetic: str = "mlp"
+    hidden_sizes: tuple[int, ...] = (128, 128)
+    activation: str = "softplus"
+    energy_gain: float = 1.0
+    input_scale: float = 1.0
+    prior: str = "soft_uniform"
+    prior_scale: float = 4.0
+    prior_sharpness: float = 4.0
+    learned_prior_scale: bool = False
+    posterior: str = "gaussian"
+    posterior_sizes: tuple[int, ...] = (128, 128)
+    posterior_layers: int = 2
+    posterior_bends: int = 8
+    objective: str = "elbo"
+    objective_samples: int = 1
+    tolerance: float = -10.0
+    geco_fraction: float = 0.2
+
+
+_CHOICES = {
+    "links": ("shared", "separate", "merged"),
+    "integrator": tuple(name for name, method in INTEGRATORS.items() if method.kicks),
+    "kinetic": ("mlp", "quadratic"),
+    "activation": ("softplus", "swish", "tanh"),
+    "prior": ("normal", "soft_uniform"),
+    "posterior": ("gaussian", "flow"),
+    "objective": ("elbo", "geco"),
+}
+_AT_LEAST_ONE = ("num_links", "steps_per_link", "posterior_layers", "posterior_bends", "objective_samples")
+_POSITIVE = ("dt", "energy_gain", "input_scale", "prior_scale", "prior_sharpness")
+
+
+def validate(config: NHFConfig) -> None:
+    """Raises ValueError, naming the field and what it may be, if no model can be made from `config`."""
+    values = vars(config)
+    for field, allowed in _CHOICES.items():
+        if values[field] not in allowed:
+            raise ValueError(f"{field} must be one of {', '.join(allowed)}; got {values[field]!r}")
+    for field in _AT_LEAST_ONE:
+        if values[field] < 1:
+            raise ValueError(f"{field} must be 1 or more, got {values[field]}")
+    for field in _POSITIVE:
+        if not 0 < values[field] < float("inf"):
+            raise ValueError(f"{field} must be positive and finite, got {values[field]}")
+    for field in ("hidden_sizes", "posterior_sizes"):
+        if any(n < 1 for n in values[field]):
+            raise ValueError(f"{field} must be positive numbers, got {values[field]}")
+    if not 0 < config.geco_fraction < 1:
+        raise ValueError(f"geco_fraction must lie in (0, 1), got {config.geco_fraction}")
+    if not abs(config.tolerance) < float("inf"):
+        raise ValueError(f"tolerance must be finite, got {config.tolerance}")
+    if config.objective == "geco" and config.objective_samples > 1:
+        raise ValueError(f"objective=geco needs objective_samples=1, got {config.objective_samples}")
+    if config.links == "merged" and config.steps_per_link > 1:
+        raise ValueError(f"links=merged needs steps_per_link=1, got {config.steps_per_link}")
