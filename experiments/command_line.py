@@ -1,8 +1,9 @@
 """What the programs' command lines share: flags, and errors in one line."""
 
+import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
@@ -15,6 +16,15 @@ _FAILURE = 2
 
 class UserError(Exception):
     """Something the user can mend; the message is one line that says what and how."""
+
+
+@contextlib.contextmanager
+def user_errors() -> Iterator[None]:
+    """Turns a ValueError, as the checks of configurations raise it, into a UserError."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def define_config(get: Callable[[str], Any], names: Iterable[str], default: str) -> flags.FlagHolder:

@@ -10,9 +10,10 @@ import numpy as np
 from absl import flags
 
 from data_builders import rendering
-from experiments import command_line, report
+from experiments import command_line, presets, report
 from experiments.command_line import UserError
-from experiments.experiment import Experiment, build_dataset, load
+from experiments.experiment import Experiment
+from experiments.hgn_experiment import build_dataset, load
 from experiments.run_directory import RunDirectory, read_config, write_json
 from hgn_jax import data, metrics, training
 from hgn_jax.hgn import HGN
@@ -38,9 +39,9 @@ def reconstruct_split(experiment: Experiment, split: str) -> Reconstructions:
     observed start held still; and, where the data set's metadata tell how it was drawn, `noise_floor`, the expected
     image given the true state.
     """
-    source, size = experiment.splits[split], experiment.config.evaluation.batch_size
+    source, size = experiment.data.splits[split], experiment.config.evaluation.batch_size
     total = min(experiment.config.evaluation.num_examples or len(source), len(source))
-    features = ("image", "q") if experiment.metadata else ("image",)
+    features = ("image", "q") if experiment.data.metadata else ("image",)
     mean_image = _mean_image(source, total, size)
     reconstruct = _compile_reconstruct(experiment, source)
     parts, clips = [], []
@@ -50,8 +51,8 @@ def reconstruct_split(experiment: Experiment, split: str) -> Reconstructions:
             observed = batch["image"].astype(np.float32) / 255.0
             predicted = reconstruct(batch["image"])
             rivals = {"model": predicted, "mean_image": mean_image, "first_frame": observed[:, :1]}
-            if experiment.metadata:
-                rivals["noise_floor"] = rendering.expected_images(experiment.metadata, batch["q"])
+            if experiment.data.metadata:
+                rivals["noise_floor"] = rendering.expected_images(experiment.data.metadata, batch["q"])
             parts.append({rival: metrics.frame_errors(images, observed) for rival, images in rivals.items()})
             if not clips:
                 clips = [observed[: report.NUM_CLIPS], predicted[: report.NUM_CLIPS]]
@@ -64,7 +65,7 @@ def _compile_reconstruct(experiment: Experiment, source) -> Callable[[np.ndarray
     params, size = experiment.state.params, experiment.config.evaluation.batch_size
     clip = source[0]["image"]
     shape = jax.ShapeDtypeStruct((size, *clip.shape), clip.dtype)
-    function = jax.jit(experiment.hgn.reconstruct, static_argnums=2)
+    function = jax.jit(experiment.model.reconstruct, static_argnums=2)
     compiled = training.compile_for_backend(function, params, shape, len(clip) - 1)
 
     def reconstruct(images: np.ndarray) -> np.ndarray:
@@ -122,11 +123,11 @@ def dynamics_metrics(hgn: HGN, params, frames: np.ndarray) -> dict[str, Any]:
 def evaluate(experiment: Experiment) -> dict[str, Any]:
     """Measures a trained model on both splits, writes `metrics.json` and the pictures, and returns the numbers."""
     start = time.monotonic()
-    config, state, test = experiment.config, experiment.state, experiment.splits["test"]
+    config, state, test = experiment.config, experiment.state, experiment.data.splits["test"]
     reconstructions = {split: reconstruct_split(experiment, split) for split in ("test", "train")}
     results = {split: split_metrics(clips.errors) for split, clips in reconstructions.items()}
     frames = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), ("image",))["image"]
-    results["dynamics"] = dynamics_metrics(experiment.hgn, state.params, frames)
+    results["dynamics"] = dynamics_metrics(experiment.model, state.params, frames)
     results["run"] = {
         "preset": config.preset,
         "steps": int(state.step),
@@ -142,7 +143,7 @@ def evaluate(experiment: Experiment) -> dict[str, Any]:
 
 def load_run(run: RunDirectory) -> Experiment:
     """Reads a run back from its directory; raises UserError or DatasetError if it or its data set is not there."""
-    config = read_config(run)
+    config = read_config(run, presets.Config)
     if not run.checkpoints.exists():
         raise UserError(f"no checkpoint in {run.checkpoints}: the run has not come that far")
     return load(run, config, build_dataset(config))

@@ -1,17 +1,20 @@
-"""What a configuration stands for: its data set, its model, and its state so far."""
+"""An experiment of any model: what its configuration stands for, and its training."""
 
-import pathlib
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
 import optax
 
-from data_builders import build
-from experiments import presets
+from experiments.command_line import UserError
 from experiments.run_directory import RunDirectory
-from hgn_jax import data, training
+from hgn_jax import training
 from hgn_jax.checkpoints import Checkpoints
 from hgn_jax.geco import GECO, geco
-from hgn_jax.hgn import HGN, make_hgn
+from hgn_jax.logs import MetricsWriter
+from hgn_jax.progress import progress_bar
 
 
 class Experiment(NamedTuple):
@@ -20,43 +23,109 @@ class Experiment(NamedTuple):
     Attributes:
       run: its directory.
       config: its configuration.
-      hgn: the model.
+      model: a record of pure functions, with `init` and `loss` as `hgn_jax.training` wants them.
+      data: what it is trained and measured on; only the model's own program looks inside.
       optimizer: Adam with its schedule.
       geco: the multiplier's rule.
-      splits: the data set's random-access splits by name.
-      metadata: what the data set says of itself; empty if it was not simulated.
       checkpoints: its checkpoints.
       state: the newest checkpoint's, or that before the first step.
-      seconds: wall time so far, by kind of work.
+      seconds: time trained so far, of the clock (`training`) and of the processor (`training_cpu`).
     """
 
     run: RunDirectory
-    config: presets.Config
-    hgn: HGN
+    config: Any
+    model: Any
+    data: Any
     optimizer: optax.GradientTransformation
     geco: GECO
-    splits: dict[str, Any]
-    metadata: dict[str, Any]
     checkpoints: Checkpoints
     state: training.TrainState
     seconds: dict[str, float]
 
 
-def build_dataset(config: presets.Config) -> pathlib.Path:
-    """Builds the data set if it is missing; returns its directory, or raises DatasetError if it is not whole."""
-    return build.ensure_built(config.data.name, presets.dataset_config(config), config.data.data_dir)
-
-
-def load(run: RunDirectory, config: presets.Config, dataset: pathlib.Path) -> Experiment:
-    """Makes the model and restores the newest checkpoint, if there is one."""
-    splits, metadata = data.open_dataset(dataset)
-    hgn = make_hgn(config)
+def load(run: RunDirectory, config: Any, model: Any, data: Any, batch: training.Batch) -> Experiment:
+    """Makes the state of the training for batches like `batch`, or restores the newest checkpoint if there is one."""
     optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
     multiplier = geco(config.geco)
-    example = data.stack(splits["train"], [0], ("image",))
-    state = training.init_state(hgn.init, optimizer, multiplier, config.training.seed, example)
-    checkpoints, seconds = Checkpoints(run.checkpoints), {"training": 0.0}
+    state = training.init_state(model.init, optimizer, multiplier, config.training.seed, batch)
+    checkpoints, seconds = Checkpoints(run.checkpoints), {"training": 0.0, "training_cpu": 0.0}
     if checkpoints.latest_step is not None:
         state, notes = checkpoints.restore(state)
-        seconds = notes["seconds"]
-    return Experiment(run, config, hgn, optimizer, multiplier, splits, metadata, checkpoints, state, seconds)
+        seconds |= notes["seconds"]
+        print(f"step {int(state.step)} of {config.training.num_steps} of {run.path}")
+    return Experiment(run, config, model, data, optimizer, multiplier, checkpoints, state, seconds)
+
+
+def train(
+    experiment: Experiment, batch_at: Callable[[int], training.Batch], unit: str, units_per_step: int
+) -> Experiment:
+    """Trains to the end, if it is not there yet, with log, checkpoints and progress bar.
+
+    Args:
+      experiment: its state is consumed.
+      batch_at: the batch of a step, a function of the step alone.
+      unit: what the speed is counted in, `units_per_step` of them.
+
+    Raises:
+      UserError: if the training diverges.
+    """
+    config, start_step = experiment.config.training, int(experiment.state.step)
+    if start_step >= config.num_steps:
+        return experiment
+    wall_start, cpu_start = time.monotonic(), time.process_time()
+    print(f"compiling the training step for {jax.local_device_count()} x {jax.devices()[0].device_kind}")
+    batch_at = _sharded(batch_at, config)
+    update = training.make_update(experiment.model.loss, experiment.optimizer, experiment.geco)
+    update = training.compile_for_backend(update, experiment.state, batch_at(start_step))
+    writer = MetricsWriter(experiment.run.path, start_step)
+    bar = progress_bar(config.num_steps, "training", "step", start_step)
+    clock = {"time": time.monotonic(), "step": start_step}
+
+    def seconds() -> dict[str, float]:
+        return {
+            "training": experiment.seconds["training"] + time.monotonic() - wall_start,
+            "training_cpu": experiment.seconds["training_cpu"] + time.process_time() - cpu_start,
+        }
+
+    def log(step: int, scalars: training.Scalars) -> None:
+        now = time.monotonic()
+        speed = (step - clock["step"]) / (now - clock["time"]) * units_per_step
+        clock.update(time=now, step=step)
+        writer.write(step, scalars, {f"{unit}s_per_second": speed})
+        bar.set_postfix_str(f"loss {scalars['loss']:.4g}, {speed:.0f} {unit}s/s", refresh=False)
+        bar.update(step - bar.n)
+
+    def save(state: training.TrainState) -> None:
+        experiment.checkpoints.save(int(state.step), state, {"seconds": seconds()})
+
+    try:
+        state = training.train(update, experiment.state, batch_at, config, log=log, save=save)
+    except training.DivergenceError as error:
+        raise UserError(_divergence_message(experiment, error)) from error
+    finally:
+        writer.close()
+        bar.close()
+    return experiment._replace(state=state, seconds=seconds())
+
+
+def _sharded(
+    batch_at: Callable[[int], training.Batch], config: training.TrainingConfig
+) -> Callable[[int], training.Batch]:
+    """The batch of a step for all local devices, with the part of the training that is done."""
+    num_devices = jax.local_device_count()
+
+    def sharded_batch_at(step: int) -> training.Batch:
+        progress = np.full(config.batch_size, step / config.num_steps, np.float32)
+        return training.shard({**batch_at(step), "progress": progress}, num_devices)
+
+    return sharded_batch_at
+
+
+def _divergence_message(experiment: Experiment, error: training.DivergenceError) -> str:
+    last = experiment.checkpoints.latest_step
+    kept = f"the last good checkpoint is step {last} in {experiment.run.checkpoints}"
+    return (
+        f"training diverged: {error}; {'no checkpoint was reached' if last is None else kept}; try a lower "
+        "--config.optimizer.learning_rate, a --config.optimizer.gradient_clip such as 1.0, or another "
+        "--config.training.seed, with another --workdir"
+    )

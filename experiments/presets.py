@@ -63,6 +63,8 @@ class Config(hgn_config.HGNConfig):
       evaluation: the final evaluation.
     """
 
+    program = "hgn"  # of every such configuration, no field
+
     preset: str = ""
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)

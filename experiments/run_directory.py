@@ -8,10 +8,9 @@ import tempfile
 from typing import Any
 
 from experiments.command_line import UserError
-from experiments.presets import Config
 
 # What may change between the parts of one run without making it another.
-_MAY_CHANGE = ("data.data_dir", "evaluation.num_examples", "evaluation.batch_size", "training.checkpoint_every")
+_MAY_CHANGE = ("data.data_dir", "training.checkpoint_every", "evaluation.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +36,7 @@ class RunDirectory:
         return self.path / "report"
 
 
-def open_run(workdir: str | os.PathLike[str], config: Config) -> RunDirectory:
+def open_run(workdir: str | os.PathLike[str], config: Any) -> RunDirectory:
     """Makes the directory, or checks that the one there belongs to the same run.
 
     Raises:
@@ -57,18 +56,32 @@ def open_run(workdir: str | os.PathLike[str], config: Config) -> RunDirectory:
     return run
 
 
-def read_config(run: RunDirectory) -> Config:
-    """Returns the configuration of a run; raises UserError if there is none, or it is not one of this program's."""
+def read_program(run: RunDirectory) -> str:
+    """Returns the program, `hgn` or `nhf`, that a run is of; raises UserError if there is no run or it is damaged."""
+    return _read(run)[0]
+
+
+def read_config(run: RunDirectory, kind: type) -> Any:
+    """Returns the configuration of a run, of the class `kind`; raises UserError if there is none or it is another's."""
+    program, values = _read(run)
+    if program != kind.program:
+        raise UserError(f"{run.path} holds a run of experiments.{program}, not of experiments.{kind.program}")
+    try:
+        return _from_json(kind, values)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{run.config} is not a configuration of this version: {error}") from error
+
+
+def _read(run: RunDirectory) -> tuple[str, dict[str, Any]]:
     try:
         values = json.loads(run.config.read_text())
     except FileNotFoundError as error:
         raise UserError(f"no run in --workdir={run.path}: there is no {run.config.name}") from error
     except ValueError as error:
         raise UserError(f"{run.config} is damaged: {error}") from error
-    try:
-        return _from_json(Config, values)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"{run.config} is not a configuration of this version: {error}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{run.config} is not a configuration: it holds a {type(values).__name__}")
+    return values.pop("program", "hgn"), values
 
 
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
@@ -78,9 +91,9 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     part.replace(path)
 
 
-def write_config(run: RunDirectory, config: Config) -> None:
+def write_config(run: RunDirectory, config: Any) -> None:
     """Writes `config.json`."""
-    write_json(run.config, dataclasses.asdict(config))
+    write_json(run.config, {"program": config.program, **dataclasses.asdict(config)})
 
 
 def _from_json(kind: type, values: dict[str, Any]) -> Any:
@@ -109,12 +122,12 @@ def _flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _check_same_run(run: RunDirectory, config: Config) -> None:
-    old, new = _flatten(read_config(run)), _flatten(config)
+def _check_same_run(run: RunDirectory, config: Any) -> None:
+    old, new = _flatten(read_config(run, type(config))), _flatten(config)
     differences = [
         f"config.{name} was {old[name]}, now {new[name]}"
         for name in old
-        if name not in _MAY_CHANGE and old[name] != new[name]
+        if not name.startswith(_MAY_CHANGE) and old[name] != new[name]
     ]
     if differences:
         raise UserError(

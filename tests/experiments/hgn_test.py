@@ -59,7 +59,7 @@ class ExperimentTest(chex.TestCase):
 
     def test_leaves_what_a_run_leaves(self):
         run = RunDirectory(self.run_path)
-        self.assertEqual(read_config(run), self.config)
+        self.assertEqual(read_config(run, presets.Config), self.config)
         self.assertEqual(json.loads(run.metrics.read_text()), self.results)
         rows = read_metrics(run.path / "metrics.csv")
         self.assertEqual([row["step"] for row in rows], [2, 4, 6, 8, 10, 12])

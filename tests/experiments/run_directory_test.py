@@ -19,7 +19,7 @@ class RunDirectoryTest(parameterized.TestCase):
     def test_configuration_round_trip(self, name):
         run = open_run(self.directory / "new" / "run", presets.get(name))
         write_config(run, presets.get(name))
-        self.assertEqual(read_config(run), presets.get(name))
+        self.assertEqual(read_config(run, presets.Config), presets.get(name))
 
     def test_the_same_configuration_goes_on(self):
         config = presets.get("pendulum_small")
@@ -55,7 +55,7 @@ class RunDirectoryTest(parameterized.TestCase):
         if text:
             run.config.write_text(text)
         with self.assertRaisesRegex(UserError, message):
-            read_config(run)
+            read_config(run, presets.Config)
 
     def test_json_is_written_whole_or_not_at_all(self):
         path = self.directory / "metrics.json"

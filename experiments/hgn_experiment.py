@@ -1,0 +1,30 @@
+"""The experiment that a configuration of `experiments.presets` stands for: its data set and its HGN."""
+
+import pathlib
+from typing import Any, NamedTuple
+
+from data_builders import build
+from experiments import experiment, presets
+from experiments.experiment import Experiment
+from experiments.run_directory import RunDirectory
+from hgn_jax import data
+from hgn_jax.hgn import make_hgn
+
+
+class Clips(NamedTuple):
+    """A data set: its random-access splits by name, and what it says of itself, which is nothing if not simulated."""
+
+    splits: dict[str, Any]
+    metadata: dict[str, Any]
+
+
+def build_dataset(config: presets.Config) -> pathlib.Path:
+    """Builds the data set if it is missing; returns its directory, or raises DatasetError if it is not whole."""
+    return build.ensure_built(config.data.name, presets.dataset_config(config), config.data.data_dir)
+
+
+def load(run: RunDirectory, config: presets.Config, dataset: pathlib.Path) -> Experiment:
+    """Makes the model and restores the newest checkpoint, if there is one."""
+    clips = Clips(*data.open_dataset(dataset))
+    batch = data.stack(clips.splits["train"], [0], ("image",))
+    return experiment.load(run, config, make_hgn(config), clips, batch)
