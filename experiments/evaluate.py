@@ -10,18 +10,17 @@ import numpy as np
 from absl import flags
 
 from data_builders import rendering
-from experiments import command_line, presets, report
+from experiments import command_line, nhf_evaluation, nhf_presets, presets, report
 from experiments.command_line import UserError
-from experiments.experiment import Experiment
+from experiments.experiment import Experiment, describe
 from experiments.hgn_experiment import build_dataset, load
-from experiments.run_directory import RunDirectory, read_config, write_json
+from experiments.run_directory import RunDirectory, read_config, read_program, write_json
 from hgn_jax import data, metrics, training
 from hgn_jax.hgn import HGN
 from hgn_jax.integrators import rollout
 from hgn_jax.progress import progress_bar
 
 _NUM_DYNAMICS_EXAMPLES = 64
-_VERSIONS = ("jax", "jaxlib", "dm-haiku", "optax", "numpy", "scipy", "tensorflow-datasets")
 
 
 class Reconstructions(NamedTuple):
@@ -123,19 +122,12 @@ def dynamics_metrics(hgn: HGN, params, frames: np.ndarray) -> dict[str, Any]:
 def evaluate(experiment: Experiment) -> dict[str, Any]:
     """Measures a trained model on both splits, writes `metrics.json` and the pictures, and returns the numbers."""
     start = time.monotonic()
-    config, state, test = experiment.config, experiment.state, experiment.data.splits["test"]
+    state, test = experiment.state, experiment.data.splits["test"]
     reconstructions = {split: reconstruct_split(experiment, split) for split in ("test", "train")}
     results = {split: split_metrics(clips.errors) for split, clips in reconstructions.items()}
     frames = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), ("image",))["image"]
     results["dynamics"] = dynamics_metrics(experiment.model, state.params, frames)
-    results["run"] = {
-        "preset": config.preset,
-        "steps": int(state.step),
-        "seed": config.training.seed,
-        "device": f"{jax.local_device_count()} x {jax.devices()[0].device_kind}",
-        "versions": report.versions(_VERSIONS),
-        "wall_time_s": {**experiment.seconds, "evaluation": time.monotonic() - start},
-    }
+    results["run"] = describe(experiment, time.monotonic() - start)
     write_json(experiment.run.metrics, results)
     report.write(experiment.run, results, reconstructions)
     return results
@@ -151,7 +143,11 @@ def load_run(run: RunDirectory) -> Experiment:
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    report.print_summary(evaluate(load_run(RunDirectory(pathlib.Path(_WORKDIR.value)))))
+    run = RunDirectory(pathlib.Path(_WORKDIR.value))
+    if read_program(run) == nhf_presets.Config.program:
+        nhf_evaluation.print_summary(nhf_evaluation.evaluate(nhf_evaluation.load_run(run)))
+    else:
+        report.print_summary(evaluate(load_run(run)))
 
 
 if __name__ == "__main__":

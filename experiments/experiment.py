@@ -1,5 +1,6 @@
 """An experiment of any model: what its configuration stands for, and its training."""
 
+import importlib.metadata
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from hgn_jax.geco import GECO, geco
 from hgn_jax.logs import MetricsWriter
 from hgn_jax.progress import progress_bar
 
+_VERSIONS = ("jax", "jaxlib", "dm-haiku", "optax", "numpy", "scipy", "tensorflow-datasets")
+
 
 class Experiment(NamedTuple):
     """An experiment with everything made.
@@ -23,7 +26,7 @@ class Experiment(NamedTuple):
     Attributes:
       run: its directory.
       config: its configuration.
-      model: a record of pure functions, with `init` and `loss` as `hgn_jax.training` wants them.
+      model: a record of pure functions, with a `loss` as `hgn_jax.training` wants it.
       data: what it is trained and measured on; only the model's own program looks inside.
       optimizer: Adam with its schedule.
       geco: the multiplier's rule.
@@ -43,11 +46,13 @@ class Experiment(NamedTuple):
     seconds: dict[str, float]
 
 
-def load(run: RunDirectory, config: Any, model: Any, data: Any, batch: training.Batch) -> Experiment:
-    """Makes the state of the training for batches like `batch`, or restores the newest checkpoint if there is one."""
+def load(
+    run: RunDirectory, config: Any, model: Any, data: Any, init: Callable[..., Any], batch: training.Batch
+) -> Experiment:
+    """Makes the state before the first step, by `init(key, batch)`, or restores the newest checkpoint."""
     optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
     multiplier = geco(config.geco)
-    state = training.init_state(model.init, optimizer, multiplier, config.training.seed, batch)
+    state = training.init_state(init, optimizer, multiplier, config.training.seed, batch)
     checkpoints, seconds = Checkpoints(run.checkpoints), {"training": 0.0, "training_cpu": 0.0}
     if checkpoints.latest_step is not None:
         state, notes = checkpoints.restore(state)
@@ -106,6 +111,19 @@ def train(
         writer.close()
         bar.close()
     return experiment._replace(state=state, seconds=seconds())
+
+
+def describe(experiment: Experiment, evaluation_seconds: float) -> dict[str, Any]:
+    """What `metrics.json` says of a run beside its numbers."""
+    return {
+        "preset": experiment.config.preset,
+        "steps": int(experiment.state.step),
+        "seed": experiment.config.training.seed,
+        "device": f"{jax.local_device_count()} x {jax.devices()[0].device_kind}",
+        "versions": {name: importlib.metadata.version(name) for name in _VERSIONS},
+        "wall_time_s": {"training": experiment.seconds["training"], "evaluation": evaluation_seconds},
+        "cpu_time_s": {"training": experiment.seconds["training_cpu"]},
+    }
 
 
 def _sharded(

@@ -27,4 +27,5 @@ def load(run: RunDirectory, config: presets.Config, dataset: pathlib.Path) -> Ex
     """Makes the model and restores the newest checkpoint, if there is one."""
     clips = Clips(*data.open_dataset(dataset))
     batch = data.stack(clips.splits["train"], [0], ("image",))
-    return experiment.load(run, config, make_hgn(config), clips, batch)
+    hgn = make_hgn(config)
+    return experiment.load(run, config, hgn, clips, hgn.init, batch)

@@ -1,8 +1,6 @@
 """What a run leaves to look at: pictures in `report/`, and the summary on the screen."""
 
-import importlib.metadata
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import imageio.v3 as imageio
@@ -23,11 +21,6 @@ _COLOURS = {"model": "#0072b2", "mean_image": "#d55e00", "first_frame": "#cc79a7
 _LABELS = {
     "model": "HGN", "mean_image": "mean image", "first_frame": "first frame held", "noise_floor": "noise floor",
 }  # fmt: skip
-
-
-def versions(packages: Sequence[str]) -> dict[str, str]:
-    """The installed versions of packages."""
-    return {name: importlib.metadata.version(name) for name in packages}
 
 
 def write(run: RunDirectory, results: dict[str, Any], reconstructions: dict[str, Any]) -> None:

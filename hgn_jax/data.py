@@ -1,15 +1,13 @@
-"""Reading data sets, without TensorFlow, by `tfds.data_source`.
+"""Reading data sets, without TensorFlow, by `tfds.data_source`."""
 
-The batch of a step is a function of the seed and the step alone, so the position in the data needs no state of its own.
-"""
-
-import functools
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+
+from hgn_jax.batching import BatchOrder
 
 Example = Mapping[str, Any]
 
@@ -35,7 +33,7 @@ def stack(source: Sequence[Example], indices: Sequence[int], features: Sequence[
 
 
 class Batches:
-    """The training batches of a run; every epoch is a new random order, and what does not fill a batch is left out.
+    """The training batches of a run, in the order of `BatchOrder`.
 
     Args:
       source: random-access examples.
@@ -48,19 +46,9 @@ class Batches:
     """
 
     def __init__(self, source: Sequence[Example], batch_size: int, seed: int, features: Sequence[str] = ("image",)):
-        if len(source) < batch_size:
-            raise ValueError(f"a batch of {batch_size} needs as many examples; the training split has {len(source)}")
-        self._source, self._batch_size, self._features = source, batch_size, tuple(features)
-        self._batches_per_epoch = len(source) // batch_size
-
-        @functools.lru_cache(maxsize=1)
-        def order(epoch: int) -> np.ndarray:
-            return np.random.default_rng((seed, epoch)).permutation(len(source))
-
-        self._order = order
+        self._source, self._features = source, tuple(features)
+        self._order = BatchOrder(len(source), batch_size, seed)
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """The batch of a step (from 0), arrays `[batch_size, ...]` by feature."""
-        epoch, position = divmod(step, self._batches_per_epoch)
-        indices = self._order(epoch)[position * self._batch_size : (position + 1) * self._batch_size]
-        return stack(self._source, indices, self._features)
+        return stack(self._source, self._order(step), self._features)

@@ -1,4 +1,4 @@
-"""Densities with exact samplers: the priors and the synthetic targets of the Neural Hamiltonian Flow (Sec. 3.4).
+"""Densities with exact samplers: the priors and the synthetic targets of the Neural Hamiltonian Flow (Sec. 3.3).
 
 Every log density is normalised, in nats, and computed in the precision of its argument. Samples come in JAX's default
 precision.

@@ -1,0 +1,144 @@
+"""The configurations of `experiments.nhf`, and what makes one valid.
+
+`<target>` learns in two minutes of one CPU core, `<target>_plus` in ten, and `<target>_paper` is the paper's own
+setting. (No `from __future__ import annotations` here: the overrides read the types of the fields.)
+"""
+
+import copy
+import dataclasses
+
+from hgn_jax import nhf_config, tables, training
+from hgn_jax.densities import TARGETS
+from hgn_jax.geco import GECOConfig, geco
+from hgn_jax.nhf_config import NHFConfig
+from hgn_jax.training import OptimizerConfig, TrainingConfig
+
+
+@dataclasses.dataclass
+class PointsConfig:
+    """What is learned: a density that is known, drawn afresh for every step, or the rows of a table.
+
+    Attributes:
+      name: a target (`hgn_jax.densities.TARGETS`), an example table (`hgn_jax.tables.EXAMPLES`), or `file`.
+      path: of a `.npy` or `.csv` table, for `file`.
+      test_fraction: part of a table's rows kept for testing.
+      split_seed: of the choice of these rows.
+    """
+
+    name: str = "four_modes"
+    path: str = ""
+    test_fraction: float = 0.2
+    split_seed: int = 0
+
+
+@dataclasses.dataclass
+class EvaluationConfig:
+    """The final evaluation.
+
+    Attributes:
+      num_points: fresh points of a target that the divergence is measured on; of a table all test rows are.
+      num_samples: momenta per point, the largest K of the importance-weighted likelihood; a power of two.
+      seed: of the points and momenta.
+    """
+
+    num_points: int = 2000
+    num_samples: int = 1024
+    seed: int = 1_000_000
+
+
+@dataclasses.dataclass
+class Config(NHFConfig):
+    """An experiment: the fields of the model, and beside them the parts that follow.
+
+    Attributes:
+      preset: the name it was made under.
+      data: what is learned.
+      optimizer: Adam and its schedule.
+      geco: the multiplier's settings, where `objective` is `geco`.
+      training: length and rhythm.
+      evaluation: the final evaluation.
+    """
+
+    program = "nhf"  # of every such configuration, no field
+
+    preset: str = ""
+    data: PointsConfig = dataclasses.field(default_factory=PointsConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    geco: GECOConfig = dataclasses.field(default_factory=lambda: GECOConfig(initial=1.0))
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+
+
+def _paper(target: str) -> Config:
+    return Config(
+        preset=f"{target}_paper",
+        data=PointsConfig(name=target),
+        optimizer=OptimizerConfig(learning_rate=3e-4),
+        training=TrainingConfig(num_steps=10_000, batch_size=512, log_every=50, checkpoint_every=1000),
+    )
+
+
+def _target(target: str, preset: str, num_steps: int, **changes) -> Config:
+    settings = {
+        "num_links": 8,
+        "links": "merged",
+        "kinetic": "quadratic",
+        "input_scale": 3.0,
+        "prior": "normal",
+        "prior_scale": 1.0,
+        "learned_prior_scale": True,
+        "objective_samples": 4,
+    }
+    return Config(
+        preset=preset,
+        data=PointsConfig(name=target),
+        optimizer=OptimizerConfig(learning_rate=2e-3, schedule="cosine", warmup_fraction=0.02, gradient_clip=1.0),
+        training=TrainingConfig(num_steps=num_steps, batch_size=128, log_every=50, checkpoint_every=1000),
+        **(settings | changes),
+    )
+
+
+def _table(name: str) -> Config:
+    """Few rows and up to 30 columns: short, and with the paper's ELBO."""
+    config = _target(name, name, 2000, input_scale=1.0, num_links=4)
+    config.training.batch_size, config.optimizer.learning_rate = 32, 5e-4
+    return config
+
+
+_CONFIGS = (
+    *(config for target in TARGETS for config in (
+        _target(target, target, 4000), _target(target, f"{target}_plus", 20_000), _paper(target)
+    )),
+    *map(_table, (*tables.EXAMPLES, "file")),
+)  # fmt: skip
+PRESETS = {config.preset: config for config in _CONFIGS}
+
+
+def get(name: str) -> Config:
+    """Returns a fresh copy of the preset `name`; raises ValueError listing the names there are."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
+    return copy.deepcopy(PRESETS[name])
+
+
+def validate(config: Config, num_devices: int) -> None:
+    """Raises ValueError in one line that names what cannot be and what can, before anything slow starts."""
+    nhf_config.validate(config)
+    training.validate(config.optimizer, config.training, num_devices)
+    geco(config.geco)
+    names = (*TARGETS, *tables.EXAMPLES, "file")
+    if config.data.name not in names:
+        raise ValueError(f"data.name must be one of {', '.join(names)}; got {config.data.name!r}")
+    if config.data.name == "file" and not config.data.path:
+        raise ValueError("data.path must name a .npy or .csv table: --config.data.path=rows.csv")
+    if config.data.name != "file" and config.data.path:
+        raise ValueError(f"data.path is for --config=file only; data.name is {config.data.name!r}")
+    if config.data.split_seed < 0:
+        raise ValueError(f"data.split_seed must be 0 or more, got {config.data.split_seed}")
+    evaluation = config.evaluation
+    if evaluation.num_points < 2:
+        raise ValueError(f"evaluation.num_points must be 2 or more, got {evaluation.num_points}")
+    if evaluation.num_samples < 1 or evaluation.num_samples & (evaluation.num_samples - 1):
+        raise ValueError(f"evaluation.num_samples must be a power of two, got {evaluation.num_samples}")
+    if evaluation.seed < 0:
+        raise ValueError(f"evaluation.seed must be 0 or more, got {evaluation.seed}")
