@@ -34,12 +34,14 @@ setup(
         "optax>=0.2.8",
         "orbax-checkpoint>=0.12.8",
         "pillow>=11.0",
+        "scikit-learn>=1.5",  # its bundled tables
         "scipy>=1.14",
         "tensorboardX>=2.6",
         "tensorflow-datasets>=4.9.10",
         "tqdm>=4.67",
     ],
     extras_require={
+        "benchmarks": ["diffrax>=0.7", "distrax>=0.1.9", "flowjax>=19.1"],
         "test": ["hypothesis>=6.100", "pytest>=8.4", "pytest-xdist>=3.8"],
         "cuda": ["jax[cuda13]>=0.10,<1"],
         # What the stock `tfds build` command imports; building and reading otherwise need none of it.

@@ -61,8 +61,8 @@ def write(flow: Experiment, results: dict[str, Any]) -> None:
 
 _FIGURE9_CAPTION = (
     "Fig. 9 of the paper for this run. Kernel density estimates of 1000 test points and 1000 samples (bandwidth 0.3); "
-    "kinetic energy K(p) and potential energy V(q), averaged over the links of the flow; the first leapfrog step and the "
-    "whole flow of samples of the prior, as lines that end in dots, in colours by the direction in which the flow ends."
+    "kinetic energy K(p) and potential energy V(q), averaged over the links of the flow; the first leapfrog step and "
+    "the whole flow of samples of the prior, as lines that end in dots, coloured by the direction in which they end."
 )
 _BOUND_CAPTION = (
     "The importance-weighted bound on the log-likelihood of the test points against the number K of momenta; K = 1 is "

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: pictures in `report/`, and the summary on the screen."""
+"""What a run of HGN leaves to look at: pictures and a page in `report/`, and the summary on the screen."""
 
 import pathlib
 from typing import Any
@@ -7,6 +7,7 @@ import imageio.v3 as imageio
 import matplotlib
 import numpy as np
 
+from experiments.page import Picture, write_page
 from experiments.run_directory import RunDirectory
 from hgn_jax.logs import read_metrics
 
@@ -24,13 +25,38 @@ _LABELS = {
 
 
 def write(run: RunDirectory, results: dict[str, Any], reconstructions: dict[str, Any]) -> None:
-    """Draws the pictures of a run into its `report/`."""
+    """Draws the pictures of a run into its `report/`, and the page that shows them."""
     run.report.mkdir(exist_ok=True)
     for split, clips in reconstructions.items():
         draw_filmstrips(run.report / f"reconstruction_{split}.png", clips.observed, clips.predicted, split)
     write_movie(run.report / "reconstruction_test.gif", reconstructions["test"])
     draw_errors(run.report / "error_per_step.png", results)
     draw_training(run.report / "training.png", read_metrics(run.path / "metrics.csv"))
+    write_page(run.report, f"Hamiltonian Generative Network: {results['run']['preset']}", _tables(results), _PICTURES)
+
+
+_STRIPS_CAPTION = "Clips of the {} split: observed frames above the rollout from the state inferred from them."
+_PICTURES = (
+    Picture("reconstruction_test.png", _STRIPS_CAPTION.format("test")),
+    Picture("reconstruction_test.gif", "The same clips in motion: observed above, reconstructed below."),
+    Picture("reconstruction_train.png", _STRIPS_CAPTION.format("training")),
+    Picture("error_per_step.png", "Mean squared error at each step, of the model and of the reference rows."),
+    Picture("training.png", "The training curves."),
+)
+
+
+def _tables(results: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The numbers of the page, by heading."""
+    tables = {}
+    for split in ("test", "train"):
+        rows = {"model": results[split]} | results[split]["reference"]
+        errors = {_LABELS[name]: f"{row['mse'] * 1e4:.2f} ± {row['mse_std'] * 1e4:.2f}" for name, row in rows.items()}
+        if "skill" in results[split]:
+            errors["skill"] = f"{results[split]['skill']:.3f}"
+        tables[f"Mean squared error x 1e4, {split}"] = errors
+    run = results["run"]
+    tables["The run"] = {"steps": str(run["steps"]), "seed": str(run["seed"]), "device": run["device"]}
+    return tables
 
 
 def draw_filmstrips(path: pathlib.Path, observed: np.ndarray, predicted: np.ndarray, split: str) -> None:

@@ -67,7 +67,7 @@ def map_errors(
 
 
 def minima_on_grid(values: np.ndarray, axes: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The points `[m, d]` of the grid spanned by `axes` where `values` are lowest among all neighbours; edges left out."""
+    """The points `[m, d]` of the grid spanned by `axes` where `values` are lowest among neighbours; edges left out."""
     lowest = values == ndimage.minimum_filter(values, size=3, mode="nearest")
     inner = np.zeros_like(lowest)
     inner[(slice(1, -1),) * values.ndim] = True

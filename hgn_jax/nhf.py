@@ -123,7 +123,10 @@ def make_nhf(config: NHFConfig) -> NHF:
     """
     validate(config)
     moves = flow_moves(config)
-    energy = networks.mlp((*config.hidden_sizes, 1), config.activation, config.energy_gain, bias_scale=1.0)
+    # Biases as wide as the data are inside the flow put the bends of the energies where the data are.
+    energy = networks.mlp(
+        (*config.hidden_sizes, 1), config.activation, config.energy_gain, bias_scale=config.input_scale
+    )
     posterior_layers = config.posterior_layers if config.posterior == "flow" else 0
 
     def prior(dim: int) -> Density:
@@ -255,7 +258,8 @@ def make_nhf(config: NHFConfig) -> NHF:
             return -bound, aux
         constraint = config.tolerance - aux["log_prior"]
         warming_up = batch.get("progress", jnp.ones(1))[0] < config.geco_fraction
-        return -aux["entropy"] + jnp.where(warming_up, multiplier, 1.0) * constraint, {**aux, "constraint": constraint}
+        lagrangian = multiplier * constraint - aux["entropy"]
+        return jnp.where(warming_up, lagrangian, -bound), {**aux, "constraint": constraint}
 
     return NHF(
         config, init, push_forward, pull_back, path, potential, kinetic, log_prior, sample_prior, log_weights, elbo,

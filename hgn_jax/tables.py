@@ -88,14 +88,11 @@ def example_rows(name: str) -> np.ndarray:
     """Returns the feature columns of a data set that comes with scikit-learn, `[rows, columns]` float64.
 
     Raises:
-      ValueError: for a name not in `EXAMPLES`, or without scikit-learn.
+      ValueError: for a name not in `EXAMPLES`.
     """
     if name not in EXAMPLES:
         raise ValueError(f"unknown example table {name!r}; choose one of {', '.join(EXAMPLES)}")
-    try:
-        datasets = importlib.import_module("sklearn.datasets")
-    except ImportError:
-        raise ValueError(f"the table {name!r} comes with scikit-learn: pip install scikit-learn") from None
+    datasets = importlib.import_module("sklearn.datasets")  # slow, and of no use to anything else here
     return _checked_rows(getattr(datasets, f"load_{name}")().data, name)
 
 

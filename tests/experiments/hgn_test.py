@@ -67,6 +67,7 @@ class ExperimentTest(chex.TestCase):
         self.assertNotEmpty(list(run.path.glob("events.*")))
         for name in ("reconstruction_test.png", "reconstruction_train.png", "error_per_step.png", "training.png"):
             self.assertGreater(np.std(imageio.imread(run.report / name)), 0.0, name)
+            self.assertIn(name, (run.report / "index.html").read_text())
         self.assertLen(imageio.imread(run.report / "reconstruction_test.gif"), 9)
 
     def test_numbers_of_the_run(self):
