@@ -125,7 +125,7 @@ def make_nhf(config: NHFConfig) -> NHF:
     moves = flow_moves(config)
     # Biases as wide as the data are inside the flow put the bends of the energies where the data are.
     energy = networks.mlp(
-        (*config.hidden_sizes, 1), config.activation, config.energy_gain, bias_scale=config.input_scale
+        (*config.hidden_sizes, 1), config.activation, config.energy_gain, config.energy_output_gain, config.input_scale
     )
     posterior_layers = config.posterior_layers if config.posterior == "flow" else 0
 

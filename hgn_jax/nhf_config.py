@@ -23,6 +23,7 @@ class NHFConfig:
       hidden_sizes: hidden layers of the energies.
       activation: of the energies; smooth, as training differentiates their gradients.
       energy_gain: scale of the initial weights of the energies, 1 for variance 1 / fan-in.
+      energy_output_gain: the same for their last layer; small for a flow that starts near the identity.
       input_scale: q is `input_scale` times the data, inside the flow, which makes its forces steeper; p is divided by
         it, so that volume is preserved.
       prior: pi, `normal` or `soft_uniform`.
@@ -51,6 +52,7 @@ class NHFConfig:
     hidden_sizes: tuple[int, ...] = (128, 128)
     activation: str = "softplus"
     energy_gain: float = 1.0
+    energy_output_gain: float = 1.0
     input_scale: float = 1.0
     prior: str = "soft_uniform"
     prior_scale: float = 4.0
@@ -76,7 +78,7 @@ _CHOICES = {
     "objective": ("elbo", "geco"),
 }
 _AT_LEAST_ONE = ("num_links", "steps_per_link", "posterior_layers", "posterior_bends", "objective_samples")
-_POSITIVE = ("dt", "energy_gain", "input_scale", "prior_scale", "prior_sharpness")
+_POSITIVE = ("dt", "energy_gain", "energy_output_gain", "input_scale", "prior_scale", "prior_sharpness")
 
 
 def validate(config: NHFConfig) -> None:
