@@ -35,12 +35,17 @@ def define_config(get: Callable[[str], Any], names: Iterable[str], default: str)
     return config
 
 
-def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
-    """Runs a program. What a user can mend ends it in one line on stderr and exit status 2, without a traceback."""
+def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) -> NoReturn:
+    """Runs a program. What a user can mend ends it in one line on stderr and exit status 2, without a traceback.
+
+    Args:
+      main: takes the command and its arguments.
+      takes_arguments: whether there may be arguments that are no flags.
+    """
 
     def guarded(argv: Sequence[str]) -> None:
         logging.set_verbosity(logging.WARNING)  # JAX and orbax are talkative
-        if len(argv) > 1:
+        if len(argv) > 1 and not takes_arguments:
             _fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
         try:
             main(argv)

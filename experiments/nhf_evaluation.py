@@ -111,8 +111,6 @@ def map_metrics(nhf: NHF, params, seed: int) -> dict[str, Any]:
 
 def minima_metrics(nhf: NHF, params, modes: np.ndarray) -> dict[str, Any]:
     """Where the potential has minima, and the fraction of the modes of the target that have one near."""
-    if modes.shape[1] > 2:
-        return {}
     axis = np.linspace(-1.0, 1.0, 401) * (np.abs(modes).max() + 2.0)
     axes = (axis,) * modes.shape[1]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float32)

@@ -219,7 +219,7 @@ def _tables(results: dict[str, Any]) -> dict[str, dict[str, str]]:
         for key, name in (("inverse", "inverse error"), ("volume", "| |det J| - 1 |"))
     }
     tables = {f"Log-likelihood of {test['num_points']} test points, nats": likelihood, "The map": exactness}
-    if results.get("minima"):
+    if "minima" in results:
         minima = results["minima"]
         tables["The potential"] = {
             f"modes with a minimum of V within {minima['near']}": f"{minima['fraction_of_modes']:.0%}"
