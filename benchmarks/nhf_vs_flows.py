@@ -23,7 +23,6 @@ import math
 import os
 import pathlib
 import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -104,12 +103,13 @@ def tuned_nhf(dim: int) -> NHFConfig:
     )  # fmt: skip
 
 
-def real_nvp(dim: int, scale: float, layers: int = 8, hidden: int = 128, bound: float = 3.0) -> Model:
+def real_nvp(dim: int, scale: float, layers: int = 8, hidden: int = 128, bound: float = 2.0) -> Model:
     """Affine couplings by distrax: random halves of the coordinates in turn, |log slope| at most `bound`."""
-    distrax = _library("distrax")
-    halves = np.random.default_rng(0).permuted(np.tile(np.arange(dim) < dim // 2, (layers // 2, 1)), axis=1)
-    masks = jnp.asarray(np.stack([halves, ~halves], axis=1).reshape(layers, dim))
-    conditioner = networks.mlp((hidden, hidden, 2 * dim), "relu", output_gain=0.01)
+    distrax = library("distrax")
+    order = np.random.default_rng(0).permuted(np.tile(np.arange(dim), (layers // 2, 1)), axis=1)
+    first_half = order < dim // 2 if dim > 2 else np.tile([True, False], (layers // 2, 1))  # two can only alternate
+    masks = jnp.asarray(np.stack([first_half, ~first_half], axis=1).reshape(layers, dim))
+    conditioner = networks.mlp((hidden, hidden, 2 * dim), "leaky_relu", output_gain=0.01)
 
     def affine(raw):
         shift, raw_slope = jnp.split(raw, 2, axis=-1)
@@ -117,9 +117,9 @@ def real_nvp(dim: int, scale: float, layers: int = 8, hidden: int = 128, bound: 
 
     def flow(params):
         conditioners = [functools.partial(conditioner.apply, weights) for weights in params]
-        layers = [distrax.MaskedCoupling(*pair, affine) for pair in zip(masks, conditioners, strict=True)]
+        couplings = [distrax.MaskedCoupling(*pair, affine) for pair in zip(masks, conditioners, strict=True)]
         base = distrax.MultivariateNormalDiag(jnp.zeros(dim), jnp.ones(dim))
-        return distrax.Transformed(base, distrax.Chain(layers))
+        return distrax.Transformed(base, distrax.Chain(couplings))
 
     return _exact_model(
         "RealNVP", dim, scale,
@@ -131,10 +131,8 @@ def real_nvp(dim: int, scale: float, layers: int = 8, hidden: int = 128, bound: 
 
 def neural_spline_flow(dim: int, scale: float, layers: int = 6, hidden: int = 128, bins: int = 8) -> Model:
     """Rational-quadratic spline couplings by flowjax, on five standard deviations either way."""
-    flows, distributions, bijections = (
-        _library(f"flowjax.{name}") for name in ("flows", "distributions", "bijections")
-    )
-    equinox, paramax = _library("equinox"), _library("paramax")  # which flowjax depends on
+    flows, distributions, bijections = (library(f"flowjax.{name}") for name in ("flows", "distributions", "bijections"))
+    equinox, paramax = library("equinox"), library("paramax")  # which flowjax depends on
 
     def build(key):
         flow = flows.coupling_flow(
@@ -161,13 +159,14 @@ def neural_spline_flow(dim: int, scale: float, layers: int = 6, hidden: int = 12
     )  # fmt: skip
 
 
-def continuous_flow(dim: int, scale: float, hidden: int = 128, steps: int = 6) -> Model:
+def continuous_flow(dim: int, scale: float, hidden: int | None = None, steps: int = 4) -> Model:
     """A neural ODE by diffrax, solved by `steps` steps of Tsit5, six evaluations each, from the data at t = 1 to t = 0.
 
     In two dimensions the trace of its Jacobian is exact; above, training takes Hutchinson's estimate with one random
     sign vector a point, and `log_prob` the exact trace.
     """
-    diffrax = _library("diffrax")
+    diffrax = library("diffrax")
+    hidden = hidden or (64 if dim == 2 else 128)
     network = networks.mlp((hidden, hidden, dim), "tanh", gain=1.0, output_gain=0.1)
 
     def solve(rate, start, stop, state):
@@ -231,7 +230,7 @@ MODELS: dict[str, Callable[[int, float], Model]] = {
     "nsf": neural_spline_flow,
     "cnf": continuous_flow,
 }
-_LIBRARIES = {"real_nvp": "distrax", "nsf": "flowjax", "cnf": "diffrax"}
+LIBRARIES = {"real_nvp": "distrax", "nsf": "flowjax", "cnf": "diffrax"}
 
 
 def targets(dim: int) -> list[Density]:
@@ -269,7 +268,7 @@ class Trained(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What all models share: examples per step, Adam's first rate, points of the KL, and the seed of all that is random."""
+    """What all models share: examples per step, Adam's first rate, points of the KL, and the seed."""
 
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -311,7 +310,7 @@ def make_trainer(model: Model, target: Density, settings: Settings) -> Callable[
             params, opt_state, loss = update(params, opt_state, np.int32(len(ends) - 1), np.float32(progress))
             jax.block_until_ready(loss)
             ends.append(time.perf_counter())
-        return Trained(params, len(ends) - 1, ends[-1] - ends[0], statistics.median(np.diff(ends)))
+        return Trained(params, len(ends) - 1, ends[-1] - ends[0], float(np.median(np.diff(ends))))
 
     return train
 
@@ -468,7 +467,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [*trained, kl, str(row["momenta"] or "-"), *map(duration, _TIMES)]
 
 
-def _library(name: str):
+def library(name: str):
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -504,8 +503,8 @@ def _chosen() -> tuple[list[int], list[str]]:
             f"--models must be different ones of {', '.join(MODELS)}; got {','.join(_MODELS.value)!r}"
         )
     for name in names:
-        if name in _LIBRARIES:
-            _library(_LIBRARIES[name])
+        if name in LIBRARIES:
+            library(LIBRARIES[name])
     return dims, names
 
 

@@ -456,6 +456,23 @@ class RegistryTest(parameterized.TestCase):
             self.assertIs(get_integrator(name), INTEGRATORS[name])
             self.assertEqual(get_integrator(name).name, name)
 
+    @parameterized.parameters(*_ORDERS)
+    def test_coefficients_compose_the_step(self, integrator):
+        """Kicks and drifts one by one take the pendulum where the step does."""
+        method, dt = INTEGRATORS[integrator], 0.3
+        if integrator not in _SYMPLECTIC:
+            self.assertEqual((method.kicks, method.drifts), ((), ()))
+            return
+        self.assertAlmostEqual(sum(method.kicks), 1.0, places=14)
+        self.assertAlmostEqual(sum(method.drifts), 1.0, places=14)
+        q, p = _start("pendulum")
+        for kick, drift in zip(method.kicks, (*method.drifts, 0.0), strict=True):
+            p = p + kick * dt * _pendulum_field(q, p)[1]
+            q = q + drift * dt * _pendulum_field(q, p)[0]
+        with jax.enable_x64(True):
+            path = _rollout(systems.pendulum().hamiltonian, _start("pendulum"), dt, 1, integrator)
+        self.assertLess(_distance(_at(path, 1), (q, p)), 1e-14)
+
     def test_unknown_name_lists_the_names(self):
         with self.assertRaisesRegex(ValueError, "'Leapfrog'.*euler, symplectic_euler, leapfrog, yoshida4, rk4"):
             get_integrator("Leapfrog")

@@ -77,6 +77,31 @@ class NetworksTest(parameterized.TestCase):
         shapes = [tuple(layer["w"].shape) for layer in params.values()]
         self.assertCountEqual(shapes, [(3, 3, 32, 32), (2, 2, 32, 64), (2, 2, 64, 64), (2, 2, 64, 64), (2, 2, 64, 1)])
 
+    @parameterized.parameters(
+        ("relu", lambda x: np.maximum(x, 0.0)), ("softplus", lambda x: np.log1p(np.exp(x))), ("tanh", np.tanh)
+    )
+    def test_mlp_is_affine_maps_with_activations_between(self, name, activation):
+        x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+        params, y = _run(networks.mlp((6, 5, 2), name, bias_scale=1.0), jnp.asarray(x))
+        chex.assert_shape(y, (2, 3, 2))
+        for layer in ("linear_0", "linear_1"):
+            x = activation(x @ np.asarray(params[layer]["w"]) + np.asarray(params[layer]["b"]))
+        expected = x @ np.asarray(params["output"]["w"]) + np.asarray(params["output"]["b"])
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+    def test_mlp_initial_scales(self):
+        params, _ = _run(networks.mlp((400, 300, 200), "relu", 1.5, 0.1, bias_scale=0.7), jnp.ones((1, 100)))
+        for name, gain, fan_in, bias in (
+            ("linear_0", 1.5, 100, 0.7),
+            ("linear_1", 1.5, 400, 0.7),
+            ("output", 0.1, 300, 0.0),
+        ):
+            np.testing.assert_allclose(params[name]["w"].std(), gain / fan_in**0.5, rtol=0.02)
+            np.testing.assert_allclose(params[name]["b"].std(), bias, rtol=0.15)
+        params, _ = _run(networks.mlp((50, 50), "relu"), jnp.ones((1, 100)))
+        np.testing.assert_allclose(params["linear_0"]["w"].std(), (2 / 100) ** 0.5, rtol=0.05)  # keeps the scale
+        np.testing.assert_array_equal(params["linear_0"]["b"], 0.0)
+
 
 def _convolve(x, layer):
     """A SAME convolution of stride 1 written as a sum over shifts."""
