@@ -44,7 +44,7 @@ class NHFConfig:
 
     num_links: int = 2
     steps_per_link: int = 1
-    links: str = "separate"
+    links: str = "shared"
     integrator: str = "leapfrog"
     dt: float = 0.5
     learned_dt: bool = False
@@ -55,7 +55,7 @@ class NHFConfig:
     energy_output_gain: float = 1.0
     input_scale: float = 1.0
     prior: str = "soft_uniform"
-    prior_scale: float = 4.0
+    prior_scale: float = 8.0
     prior_sharpness: float = 4.0
     learned_prior_scale: bool = False
     posterior: str = "gaussian"
