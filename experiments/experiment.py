@@ -1,6 +1,7 @@
 """An experiment of any model: what its configuration stands for, and its training."""
 
 import importlib.metadata
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import optax
 from experiments.command_line import UserError
 from experiments.run_directory import RunDirectory
 from hgn_jax import training
-from hgn_jax.checkpoints import Checkpoints
+from hgn_jax.checkpoints import CheckpointError, Checkpoints
 from hgn_jax.geco import GECO, geco
 from hgn_jax.logs import MetricsWriter
 from hgn_jax.progress import progress_bar
@@ -55,8 +56,13 @@ def load(
     state = training.init_state(init, optimizer, multiplier, config.training.seed, batch)
     checkpoints, seconds = Checkpoints(run.checkpoints), {"training": 0.0, "training_cpu": 0.0}
     if checkpoints.latest_step is not None:
-        state, notes = checkpoints.restore(state)
-        seconds |= notes["seconds"]
+        try:
+            restored = checkpoints.restore(state)
+        except CheckpointError as error:
+            raise UserError(f"{error}; to start afresh give another --workdir") from error
+        state, seconds = restored.state, seconds | restored.notes["seconds"]
+        for line in restored.damaged:
+            print(f"warning: {line}; going on from the one before", file=sys.stderr)
         print(f"step {int(state.step)} of {config.training.num_steps} of {run.path}")
     return Experiment(run, config, model, data, optimizer, multiplier, checkpoints, state, seconds)
 

@@ -1,9 +1,33 @@
-"""Checkpoints of a run by orbax."""
+"""Checkpoints of a run by orbax, with what orbax does not see: a flipped byte, another model, a newer format."""
 
+import hashlib
+import json
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
+import numpy as np
 import orbax.checkpoint as ocp
+
+_FORMAT = 1
+
+
+class CheckpointError(Exception):
+    """No checkpoint can be restored; the message is one line that says why."""
+
+
+class Restored(NamedTuple):
+    """A checkpoint.
+
+    Attributes:
+      state: the pytree that was saved.
+      notes: what was saved beside it.
+      damaged: a line for each newer checkpoint that could not be used.
+    """
+
+    state: Any
+    notes: dict[str, Any]
+    damaged: list[str]
 
 
 class Checkpoints:
@@ -26,21 +50,83 @@ class Checkpoints:
     def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
         """Writes the pytree `state`, and `notes` as JSON, as the checkpoint after `step` steps if it is new."""
         if step != self.latest_step:
-            items = ocp.args.Composite(state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(notes))
+            header = {
+                "format": _FORMAT,
+                "structure": _structure(state),
+                "digest": _digest(state, notes),
+                "notes": notes,
+            }
+            items = ocp.args.Composite(state=ocp.args.StandardSave(state), header=ocp.args.JsonSave(header))
             self._manager.save(step, args=items)
 
-    def restore(self, template: Any) -> tuple[Any, dict[str, Any]]:
-        """Returns the newest checkpoint: the state, with the structure, shapes and types of `template`, and the notes.
+    def restore(self, template: Any) -> Restored:
+        """Returns the newest checkpoint that is whole.
+
+        Newer ones that are damaged are put aside as `<step>.damaged`, so that their steps can be saved again.
+
+        Args:
+          template: a state with the structure, shapes and types of the one that was saved.
 
         Raises:
           FileNotFoundError: if there is no checkpoint.
+          CheckpointError: if there is none that is whole, or it is of another model or a newer version.
         """
-        if self.latest_step is None:
+        steps = sorted(self._manager.all_steps(), reverse=True)
+        if not steps:
             raise FileNotFoundError(f"no checkpoint in {self._manager.directory}")
-        items = ocp.args.Composite(state=ocp.args.StandardRestore(template), notes=ocp.args.JsonRestore())
-        restored = self._manager.restore(self.latest_step, args=items)
-        return restored["state"], restored["notes"]
+        damaged = []
+        for step in steps:
+            try:
+                state, notes = self._read(step, template)
+            except CheckpointError:
+                raise
+            except Exception as error:  # orbax and tensorstore have no common class of errors for files gone wrong
+                reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+                damaged.append(f"checkpoint {step} in {self._manager.directory} is damaged: {reason}")
+                continue
+            self._put_aside(steps[: len(damaged)])
+            return Restored(state, notes, damaged)
+        raise CheckpointError(f"no checkpoint is whole: {'; '.join(damaged)}")
+
+    def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
+        place = f"checkpoint {step} in {self._manager.directory}"
+        header = self._manager.restore(step, args=ocp.args.Composite(header=ocp.args.JsonRestore()))["header"]
+        if header["format"] > _FORMAT:
+            raise CheckpointError(f"{place} has format {header['format']}, written by a newer version of hgn_jax")
+        if header["structure"] != _structure(template):
+            raise CheckpointError(f"{place} is of another model: its arrays have other names, shapes or types")
+        items = ocp.args.Composite(state=ocp.args.StandardRestore(template))
+        state = self._manager.restore(step, args=items)["state"]
+        if header["digest"] != _digest(state, header["notes"]):
+            raise ValueError("what was read is not what was written")
+        return state, header["notes"]
+
+    def _put_aside(self, steps: list[int]) -> None:
+        directory = pathlib.Path(self._manager.directory)
+        for step in steps:
+            (directory / str(step)).rename(directory / f"{step}.damaged")
+        if steps:
+            self._manager.reload()
 
     def close(self) -> None:
         """Lets go of the directory."""
         self._manager.close()
+
+
+def _structure(state: Any) -> str:
+    """Hash of the names, shapes and types of a pytree's arrays."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+    return _hash(*(f"{jax.tree_util.keystr(path)} {x.shape} {x.dtype}".encode() for path, x in leaves))
+
+
+def _digest(state: Any, notes: dict[str, Any]) -> str:
+    """Hash of the numbers of a pytree and of the notes."""
+    arrays = (np.asarray(x).tobytes() for x in jax.tree.leaves(jax.device_get(state)))
+    return _hash(json.dumps(notes, sort_keys=True).encode(), *arrays)
+
+
+def _hash(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
