@@ -46,6 +46,7 @@ class NHFConfigTest(parameterized.TestCase):
         ({"dt": 0.0}, "dt must be positive and finite, got 0.0"),
         ({"dt": _NAN}, "dt must be positive and finite, got nan"),
         ({"energy_gain": -1.0}, "energy_gain must be positive and finite, got -1.0"),
+        ({"energy_output_gain": 0.0}, "energy_output_gain must be positive and finite, got 0.0"),
         ({"input_scale": _INFINITY}, "input_scale must be positive and finite, got inf"),
         ({"prior_scale": 0.0}, "prior_scale must be positive and finite, got 0.0"),
         ({"prior_sharpness": _NAN}, "prior_sharpness must be positive and finite, got nan"),
