@@ -62,9 +62,8 @@ def nhf_model(config: NHFConfig, name: str, dim: int) -> Model:
 def tuned_nhf(dim: int) -> NHFConfig:
     """As the presets of `experiments.nhf`; `input_scale` makes a mode of any target as wide as one of four_modes."""
     return NHFConfig(
-        num_links=8,
+        num_links=4,
         links="merged",
-        kinetic="quadratic",
         hidden_sizes=(64, 64),
         energy_output_gain=0.1,
         input_scale=3.0 if dim == 2 else 1.5,
