@@ -24,6 +24,7 @@ setup(
         "array_record>=0.8",  # the file format that needs no TensorFlow
         "chex>=0.1.92",
         "dm-haiku>=0.0.17",
+        "filelock>=3.16",
         "imageio>=2.38",
         "importlib_resources>=7.0",  # imported by tensorflow-datasets, which does not declare it
         "jax>=0.10,<1",

@@ -14,7 +14,7 @@ from experiments import command_line, nhf_evaluation, nhf_presets, presets, repo
 from experiments.command_line import UserError
 from experiments.experiment import Experiment, describe
 from experiments.hgn_experiment import build_dataset, load
-from experiments.run_directory import RunDirectory, read_config, read_program, write_json
+from experiments.run_directory import RunDirectory, lock, read_config, read_program, write_json
 from hgn_jax import data, metrics, training
 from hgn_jax.hgn import HGN
 from hgn_jax.integrators import rollout
@@ -144,10 +144,12 @@ def load_run(run: RunDirectory) -> Experiment:
 def main(argv: Sequence[str]) -> None:
     del argv
     run = RunDirectory(pathlib.Path(_WORKDIR.value))
-    if read_program(run) == nhf_presets.Config.program:
-        nhf_evaluation.print_summary(nhf_evaluation.evaluate(nhf_evaluation.load_run(run)))
-    else:
-        report.print_summary(evaluate(load_run(run)))
+    of_flow = read_program(run) == nhf_presets.Config.program
+    with lock(run):
+        if of_flow:
+            nhf_evaluation.print_summary(nhf_evaluation.evaluate(nhf_evaluation.load_run(run)))
+        else:
+            report.print_summary(evaluate(load_run(run)))
 
 
 if __name__ == "__main__":

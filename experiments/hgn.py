@@ -8,7 +8,7 @@ from absl import flags
 
 from experiments import command_line, evaluate, hgn_experiment, presets, report
 from experiments.experiment import train
-from experiments.run_directory import open_run, write_config
+from experiments.run_directory import lock, open_run, write_config
 from hgn_jax import data
 
 
@@ -22,13 +22,14 @@ def run_experiment(config: presets.Config, workdir: str) -> dict[str, Any]:
         presets.validate(config, jax.local_device_count())
     run = open_run(workdir, config)
     dataset = hgn_experiment.build_dataset(config)
-    write_config(run, config)
-    experiment = hgn_experiment.load(run, config, dataset)
-    batch_at = data.Batches(experiment.data.splits["train"], config.training.batch_size, config.training.seed)
-    frames_per_step = config.training.batch_size * (presets.dataset_config(config).num_steps + 1)
-    experiment = train(experiment, batch_at, "frame", frames_per_step)
-    experiment.checkpoints.close()
-    return evaluate.evaluate(experiment)
+    with lock(run):
+        write_config(run, config)
+        experiment = hgn_experiment.load(run, config, dataset)
+        batch_at = data.Batches(experiment.data.splits["train"], config.training.batch_size, config.training.seed)
+        frames_per_step = config.training.batch_size * (presets.dataset_config(config).num_steps + 1)
+        experiment = train(experiment, batch_at, "frame", frames_per_step)
+        experiment.checkpoints.close()
+        return evaluate.evaluate(experiment)
 
 
 def main(argv: Sequence[str]) -> None:

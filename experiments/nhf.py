@@ -8,7 +8,7 @@ from absl import flags
 
 from experiments import command_line, experiment, nhf_evaluation, nhf_presets
 from experiments.nhf_data import load_points
-from experiments.run_directory import open_run, write_config
+from experiments.run_directory import lock, open_run, write_config
 
 
 def run_experiment(config: nhf_presets.Config, workdir: str) -> dict[str, Any]:
@@ -21,11 +21,12 @@ def run_experiment(config: nhf_presets.Config, workdir: str) -> dict[str, Any]:
         nhf_presets.validate(config, jax.local_device_count())
         points = load_points(config)
     run = open_run(workdir, config)
-    write_config(run, config)
-    flow = nhf_evaluation.load(run, config, points)
-    flow = experiment.train(flow, points.batch_at, "point", config.training.batch_size)
-    flow.checkpoints.close()
-    return nhf_evaluation.evaluate(flow)
+    with lock(run):
+        write_config(run, config)
+        flow = nhf_evaluation.load(run, config, points)
+        flow = experiment.train(flow, points.batch_at, "point", config.training.batch_size)
+        flow.checkpoints.close()
+        return nhf_evaluation.evaluate(flow)
 
 
 def main(argv: Sequence[str]) -> None:

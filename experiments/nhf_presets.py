@@ -146,6 +146,6 @@ def validate(config: Config, num_devices: int) -> None:
     if evaluation.num_points < 2:
         raise ValueError(f"evaluation.num_points must be 2 or more, got {evaluation.num_points}")
     if evaluation.num_samples < 1 or evaluation.num_samples & (evaluation.num_samples - 1):
-        raise ValueError(f"evaluation.num_samples must be a power of two, got {evaluation.num_samples}")
+        raise ValueError(f"evaluation.num_samples must be a power of two, 1 or more, got {evaluation.num_samples}")
     if evaluation.seed < 0:
         raise ValueError(f"evaluation.seed must be 0 or more, got {evaluation.seed}")

@@ -1,16 +1,21 @@
 """A run's directory: `config.json`, `checkpoints/`, `metrics.csv`, TensorBoard events, `metrics.json`, `report/`."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Iterator
 from typing import Any
+
+import filelock
 
 from experiments.command_line import UserError
 
 # What may change between the parts of one run without making it another.
 _MAY_CHANGE = ("data.data_dir", "training.checkpoint_every", "evaluation.")
+_LOCK = ".lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +56,22 @@ def open_run(workdir: str | os.PathLike[str], config: Any) -> RunDirectory:
         raise UserError(f"cannot write to --workdir={workdir}: {error.strerror}; give another --workdir") from error
     if run.config.exists():
         _check_same_run(run, config)
-    elif any(run.path.iterdir()):
+    elif any(path.name != _LOCK for path in run.path.iterdir()):
         raise UserError(f"--workdir={workdir} holds files but no config.json, so no run; give a new or empty --workdir")
     return run
+
+
+@contextlib.contextmanager
+def lock(run: RunDirectory) -> Iterator[None]:
+    """Keeps other processes out of the run's directory; raises UserError if one is at work there.
+
+    The system lets go of the lock when a process ends, however it ends.
+    """
+    try:
+        with filelock.FileLock(run.path / _LOCK, timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise UserError(f"another process is at work in --workdir={run.path}; wait for it or give another") from error
 
 
 def read_program(run: RunDirectory) -> str:

@@ -2,12 +2,14 @@
 
 import json
 import pathlib
+import subprocess
+import sys
 
 from absl.testing import absltest, parameterized
 
-from experiments import presets
+from experiments import presets, run_directory
 from experiments.command_line import UserError
-from experiments.run_directory import RunDirectory, open_run, read_config, write_config, write_json
+from experiments.run_directory import RunDirectory, lock, open_run, read_config, write_config, write_json
 
 
 class RunDirectoryTest(parameterized.TestCase):
@@ -46,6 +48,27 @@ class RunDirectoryTest(parameterized.TestCase):
         (self.directory / "file").write_text("")
         with self.assertRaisesRegex(UserError, "cannot write to --workdir=.*file/run: "):
             open_run(self.directory / "file" / "run", presets.get("pendulum"))
+
+    def test_one_process_at_a_time(self):
+        config = presets.get("pendulum")
+        run = open_run(self.directory, config)
+        program = (
+            "import pathlib, sys, time\n"
+            "from experiments.run_directory import RunDirectory, lock\n"
+            "with lock(RunDirectory(pathlib.Path(sys.argv[1]))):\n"
+            "    print('locked', flush=True)\n"
+            "    time.sleep(60)\n"
+        )
+        root = pathlib.Path(run_directory.__file__).parents[1]
+        other = subprocess.Popen([sys.executable, "-c", program, run.path], stdout=subprocess.PIPE, cwd=root)
+        self.assertEqual(other.stdout.readline(), b"locked\n")
+        with self.assertRaisesRegex(UserError, "another process is at work in --workdir="), lock(run):
+            pass
+        other.kill()
+        other.communicate()
+        with lock(run):
+            pass
+        open_run(self.directory, config)  # what the lock leaves is no run of something else
 
     @parameterized.parameters(
         ("", "no run in"), ("{", "is damaged"), ('{"colour": 1}', "unknown field colour"), ("[]", "not a configuration")
