@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
@@ -10,6 +11,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from data_builders.build import DatasetError
+from hgn_jax.training import Stopped
 
 _FAILURE = 2
 
@@ -51,6 +53,9 @@ def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) ->
             main(argv)
         except (UserError, DatasetError) as error:
             _fail(str(error))
+        except Stopped as stopped:
+            print(f"{stopped}; the same command goes on from there", file=sys.stderr)
+            sys.exit(128 + signal.SIGTERM)
         except KeyboardInterrupt:
             _fail("interrupted; the same command goes on from the last checkpoint")
 

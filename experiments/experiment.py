@@ -1,9 +1,12 @@
 """An experiment of any model: what its configuration stands for, and its training."""
 
+import contextlib
 import importlib.metadata
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -33,6 +36,7 @@ class Experiment(NamedTuple):
       geco: the multiplier's rule.
       checkpoints: its checkpoints.
       state: the newest checkpoint's, or that before the first step.
+      unlogged: the scalars of the steps between the last row of the metrics and the checkpoint.
       seconds: time trained so far, of the clock (`training`) and of the processor (`training_cpu`).
     """
 
@@ -44,6 +48,7 @@ class Experiment(NamedTuple):
     geco: GECO
     checkpoints: Checkpoints
     state: training.TrainState
+    unlogged: list[training.Scalars]
     seconds: dict[str, float]
 
 
@@ -54,17 +59,17 @@ def load(
     optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
     multiplier = geco(config.geco)
     state = training.init_state(init, optimizer, multiplier, config.training.seed, batch)
-    checkpoints, seconds = Checkpoints(run.checkpoints), {"training": 0.0, "training_cpu": 0.0}
+    checkpoints, unlogged, seconds = Checkpoints(run.checkpoints), [], {"training": 0.0, "training_cpu": 0.0}
     if checkpoints.latest_step is not None:
         try:
             restored = checkpoints.restore(state)
         except CheckpointError as error:
             raise UserError(f"{error}; to start afresh give another --workdir") from error
-        state, seconds = restored.state, seconds | restored.notes["seconds"]
+        state, unlogged, seconds = restored.state, restored.notes["unlogged"], restored.notes["seconds"]
         for line in restored.damaged:
             print(f"warning: {line}; going on from the one before", file=sys.stderr)
         print(f"step {int(state.step)} of {config.training.num_steps} of {run.path}")
-    return Experiment(run, config, model, data, optimizer, multiplier, checkpoints, state, seconds)
+    return Experiment(run, config, model, data, optimizer, multiplier, checkpoints, state, unlogged, seconds)
 
 
 def train(
@@ -106,17 +111,35 @@ def train(
         bar.set_postfix_str(f"loss {scalars['loss']:.4g}, {speed:.0f} {unit}s/s", refresh=False)
         bar.update(step - bar.n)
 
-    def save(state: training.TrainState) -> None:
-        experiment.checkpoints.save(int(state.step), state, {"seconds": seconds()})
+    def save(state: training.TrainState, unlogged: list[training.Scalars]) -> None:
+        experiment.checkpoints.save(int(state.step), state, {"seconds": seconds(), "unlogged": unlogged})
 
     try:
-        state = training.train(update, experiment.state, batch_at, config, log=log, save=save)
+        with _terminated() as stop:
+            state = training.train(
+                update, experiment.state, batch_at, config,
+                log=log, save=save, unlogged=experiment.unlogged, stop=stop,
+            )  # fmt: skip
     except training.DivergenceError as error:
         raise UserError(_divergence_message(experiment, error)) from error
     finally:
         writer.close()
         bar.close()
     return experiment._replace(state=state, seconds=seconds())
+
+
+@contextlib.contextmanager
+def _terminated() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM has come, as schedulers send it before they take a machine away; outside of this it kills."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be caught
+        yield lambda: False
+        return
+    event = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: event.set())
+    try:
+        yield event.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def describe(experiment: Experiment, evaluation_seconds: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ is all that a run needs to continue exactly where it stopped.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -71,6 +71,14 @@ class TrainState(NamedTuple):
     opt_state: optax.OptState
     geco: GECOState
     key: jax.Array
+
+
+class Stopped(Exception):
+    """Training was asked to stop, and its state is saved; `step` is the last step done."""
+
+    def __init__(self, step: int):
+        super().__init__(f"stopped after step {step}, which is saved")
+        self.step = step
 
 
 class DivergenceError(RuntimeError):
@@ -194,7 +202,9 @@ def train(
     config: TrainingConfig,
     *,
     log: Callable[[int, Scalars], None],
-    save: Callable[[TrainState], None],
+    save: Callable[[TrainState, list[Scalars]], None],
+    unlogged: Sequence[Scalars] = (),
+    stop: Callable[[], bool] = lambda: False,
 ) -> TrainState:
     """Runs the steps that `state` still lacks of `config.num_steps`.
 
@@ -204,31 +214,40 @@ def train(
       batch_at: the sharded batch of a step; a function of the step alone, so a resumed run sees what it would have.
       config: length and rhythm.
       log: called every `log_every` steps and after the last with the steps done and the mean scalars since.
-      save: called every `checkpoint_every` steps and after the last, only with states known to be finite.
+      save: called every `checkpoint_every` steps, after the last and when told to stop, with a state known to be
+        finite and the scalars of the steps since the last call of `log`.
+      unlogged: the scalars that `save` was given with `state`.
+      stop: asked after every step; True ends the training.
 
     Returns:
       The state after the last step.
 
     Raises:
       DivergenceError: at the first number that is not finite, before the state is saved.
+      Stopped: after saving, when told to stop before the last step.
     """
     start = int(state.step)
-    pending = []
+    rows, pending = list(unlogged), []  # the scalars since the last log, on the host and still on the device
     for step, batch in enumerate(prefetch(batch_at, range(start, config.num_steps)), start + 1):
         state, scalars = update(state, batch)
         pending.append(scalars)
         last = step == config.num_steps
-        if step % config.log_every == 0 or last:
-            log(step, _mean_of_finite(jax.device_get(pending), step))
-            pending = []
-        if step % config.checkpoint_every == 0 or last:
-            save(state)
+        logs, saves, stops = step % config.log_every == 0 or last, step % config.checkpoint_every == 0 or last, stop()
+        if logs or stops:
+            rows, pending = rows + _finite(jax.device_get(pending), step), []
+        if logs:
+            log(step, {name: float(np.mean([row[name] for row in rows])) for name in rows[0]})
+            rows = []
+        if saves or stops:
+            save(state, rows)
+        if stops and not last:
+            raise Stopped(step)
     return state
 
 
-def _mean_of_finite(rows: list[dict[str, np.ndarray]], last_step: int) -> Scalars:
+def _finite(rows: list[dict[str, np.ndarray]], last_step: int) -> list[Scalars]:
     for step, row in enumerate(rows, last_step - len(rows) + 1):
         broken = [name for name, value in row.items() if not np.isfinite(value)]
         if broken:
             raise DivergenceError(step, broken)
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    return [{name: float(value) for name, value in row.items()} for row in rows]

@@ -145,14 +145,14 @@ class ExperimentTest(chex.TestCase):
             hgn.run_experiment(config, str(self.root / "diverged"))
 
     def test_late_divergence_names_the_last_good_checkpoint(self):
-        real = training._mean_of_finite
+        real = training._finite
 
         def fails_late(rows, last_step):
             if last_step >= 6:
                 rows = [{**row, "loss": np.float32(np.nan)} for row in rows]
             return real(rows, last_step)
 
-        with unittest.mock.patch.object(training, "_mean_of_finite", fails_late):
+        with unittest.mock.patch.object(training, "_finite", fails_late):
             with self.assertRaisesRegex(UserError, "loss not finite at step 5; the last good checkpoint is step 4 in"):
                 hgn.run_experiment(self.config, str(self.root / "late"))
 

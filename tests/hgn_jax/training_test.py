@@ -1,6 +1,7 @@
 """Tests of `hgn_jax.training`."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import subprocess
@@ -48,7 +49,7 @@ def _run(state, optimizer, config=_CONFIG, batch_at=_batch_at, loss=_loss, saved
     rows = []
     state = training.train(
         update, state, batch_at, config, log=lambda step, row: rows.append((step, row)),
-        save=lambda state: saved.append(jax.tree.map(np.array, state)),
+        save=lambda state, unlogged: saved.append(jax.tree.map(np.array, state)),
     )  # fmt: skip
     return state, rows, saved
 
@@ -82,6 +83,40 @@ class TrainTest(parameterized.TestCase):
         resumed, later, _ = _run(jax.tree.map(jnp.asarray, saved[1]), optimizer)
         chex.assert_trees_all_equal(whole, resumed)
         self.assertEqual(later, rows[4:])
+
+    @parameterized.parameters(1, 4, 5, 7, 11)
+    def test_a_run_that_is_told_to_stop_saves_and_goes_on_as_if_it_had_not_been(self, step):
+        optimizer = optax.adam(0.01)
+        whole, expected, _ = _run(_start(optimizer), optimizer)
+        rows, saved, asked = [], [], []
+
+        def stop():
+            asked.append(None)
+            return len(asked) == step
+
+        update = training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0)))
+        how = {
+            "log": lambda step, row: rows.append((step, row)),
+            "save": lambda state, unlogged: saved.append((jax.tree.map(np.array, state), json.dumps(unlogged))),
+        }
+        with self.assertRaisesRegex(training.Stopped, f"after step {step}, which is saved"):
+            training.train(update, _start(optimizer), _batch_at, _CONFIG, **how, stop=stop)
+        state, unlogged = saved[-1]
+        self.assertEqual(int(state.step), step)
+        self.assertLen(json.loads(unlogged), step % _CONFIG.log_every)
+        state = jax.tree.map(jnp.asarray, state)
+        resumed = training.train(update, state, _batch_at, _CONFIG, **how, unlogged=json.loads(unlogged))
+        chex.assert_trees_all_equal(whole, resumed)
+        self.assertEqual(rows, expected)
+
+    def test_told_to_stop_after_the_last_step_it_is_done(self):
+        optimizer = optax.adam(0.01)
+        update = training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0)))
+        config = dataclasses.replace(_CONFIG, num_steps=1)
+        state = training.train(
+            update, _start(optimizer), _batch_at, config, log=lambda *_: None, save=lambda *_: None, stop=lambda: True
+        )
+        self.assertEqual(int(state.step), 1)
 
     @parameterized.parameters((5, "error"), (8, "error"))
     def test_stops_at_the_first_number_that_is_not_finite(self, bad_step, name):

@@ -1,0 +1,99 @@
+"""A run that is killed or terminated again and again ends as one that was left alone."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import chex
+import pytest
+from absl.testing import absltest
+
+from experiments import nhf, nhf_evaluation
+from experiments.run_directory import RunDirectory
+
+_NUM_KILLS = 20
+_LONGEST_WAIT = 2.5  # seconds of training, or of evaluation, before a kill
+_SETTINGS = (
+    "--config=four_modes",
+    "--config.hidden_sizes=8,",
+    "--config.posterior_sizes=8,",
+    "--config.training.num_steps=3000",
+    "--config.training.batch_size=16",
+    "--config.training.log_every=10",
+    "--config.training.checkpoint_every=50",
+    "--config.evaluation.num_points=100",
+    "--config.evaluation.num_samples=4",
+)
+
+
+def _start(workdir):
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.nhf", *_SETTINGS, f"--workdir={workdir}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        cwd=pathlib.Path(nhf.__file__).parents[1], env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )  # fmt: skip
+
+
+def _steps_done(workdir):
+    steps = [int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()]
+    return max(steps, default=0)
+
+
+@pytest.mark.slow
+class InterruptionTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.directory = pathlib.Path(self.create_tempdir().full_path)
+
+    def _finish(self, workdir):
+        process = _start(workdir)
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertNotIn("damaged", errors)
+
+    def _assert_same_end(self, workdir, other):
+        for name in ("config.json", "metrics.csv"):
+            self.assertEqual((workdir / name).read_bytes(), (other / name).read_bytes(), name)
+        states = [nhf_evaluation.load_run(RunDirectory(path)).state for path in (workdir, other)]
+        chex.assert_trees_all_equal(*states)
+        for part in ("test", "map", "minima"):
+            numbers = [json.loads((path / "metrics.json").read_text())[part] for path in (workdir, other)]
+            self.assertEqual(*numbers)
+
+    def test_killed_and_terminated(self):
+        alone, killed, terminated = (self.directory / name for name in ("alone", "killed", "terminated"))
+        self._finish(alone)
+
+        moments, reached = random.Random(0), []
+        for _ in range(_NUM_KILLS):
+            process = _start(killed)
+            while not process.stderr.readline().startswith(("training:", "evaluating:")):
+                self.assertIsNone(process.poll())
+            time.sleep(moments.uniform(0.0, _LONGEST_WAIT))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            reached.append(_steps_done(killed))
+        self.assertGreater(len(set(reached)), 3, reached)  # the kills fell into the training
+        self._finish(killed)
+        self._assert_same_end(killed, alone)
+
+        process = _start(terminated)
+        while not _steps_done(terminated):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 128 + signal.SIGTERM, errors)
+        self.assertRegex(errors.splitlines()[-1], r"stopped after step \d+, which is saved; the same command goes on")
+        self.assertGreater(_steps_done(terminated), 0)
+        self.assertLess(_steps_done(terminated), 3000)
+        self._finish(terminated)
+        self._assert_same_end(terminated, alone)
+
+
+if __name__ == "__main__":
+    absltest.main()
