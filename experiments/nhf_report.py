@@ -44,7 +44,8 @@ def write(flow: Experiment, results: dict[str, Any]) -> None:
     if points.test.shape[1] == 2:
         add("figure9.png", _FIGURE9_CAPTION, draw_figure9, nhf, params, start, observed)
         add(
-            "density.png", "The density of the target, where it is known, and of the model by importance weighting.",
+            "density.png", "The density of the target, where it is known, and of the model by importance weighting, whose "
+            "noise stands out as pixels of their own. The colours end at the largest value of the first panel.",
             draw_densities, nhf, params, key, points.density, observed,
         )  # fmt: skip
         add("flow.gif", f"{_NUM_SAMPLES} samples of the prior on their way through the flow.", write_movie, nhf, params,
@@ -122,7 +123,7 @@ def draw_densities(
     fields = {"model": np.exp([row(x) for x in grid])}
     if density is not None:
         fields = {"target": np.exp(density.log_prob(grid))} | fields
-    highest = max(values.max() for values in fields.values())
+    highest = next(iter(fields.values())).max()
     figure, panels = plt.subplots(1, len(fields), figsize=(5 * len(fields), 4), layout="constrained", squeeze=False)
     for panel, (title, values) in zip(panels[0], fields.items(), strict=True):
         image = panel.pcolormesh(axis, axis, values, vmin=0.0, vmax=highest)
