@@ -158,7 +158,7 @@ def draw_samples(path: pathlib.Path, observed: np.ndarray, samples: np.ndarray) 
     pairs = [(i, i + 1) for i in range(min(observed.shape[1], 4) - 1)] or [(0, 0)]
     figure, panels = plt.subplots(1, len(pairs), figsize=(4.5 * len(pairs), 4.2), layout="constrained", squeeze=False)
     for panel, (i, j) in zip(panels[0], pairs, strict=True):
-        for points, label, colour in ((observed, "test points", _COLOURS[1]), (samples, "samples", _COLOURS[0])):
+        for points, label, colour in ((samples, "samples", _COLOURS[0]), (observed, "test points", _COLOURS[1])):
             if i == j:
                 panel.hist(points[:, i], bins=40, density=True, alpha=0.6, color=colour, label=label)
             else:
