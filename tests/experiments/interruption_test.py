@@ -1,4 +1,4 @@
-"""A run that is killed or terminated again and again ends as one that was left alone."""
+"""A run that is killed a few times, or terminated, ends as one that was left alone."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from absl.testing import absltest
 from experiments import nhf, nhf_evaluation
 from experiments.run_directory import RunDirectory
 
-_NUM_KILLS = 20
-_LONGEST_WAIT = 2.5  # seconds of training, or of evaluation, before a kill
+_NUM_KILLS = 4
+_LONGEST_WAIT = 2.0  # seconds of training, or of evaluation, before a kill
 _SETTINGS = (
     "--config=four_modes",
     "--config.hidden_sizes=8,",
     "--config.posterior_sizes=8,",
-    "--config.training.num_steps=3000",
+    "--config.training.num_steps=1500",
     "--config.training.batch_size=16",
     "--config.training.log_every=10",
     "--config.training.checkpoint_every=50",
@@ -35,7 +35,11 @@ def _start(workdir):
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.nhf", *_SETTINGS, f"--workdir={workdir}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        cwd=pathlib.Path(nhf.__file__).parents[1], env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        cwd=pathlib.Path(nhf.__file__).parents[1], env={
+            **os.environ,
+            "JAX_COMPILATION_CACHE_DIR": str(workdir.parent / "compiled"),  # all runs compile the same
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        },
     )  # fmt: skip
 
 
@@ -78,7 +82,7 @@ class InterruptionTest(absltest.TestCase):
             process.send_signal(signal.SIGKILL)
             process.communicate()
             reached.append(_steps_done(killed))
-        self.assertGreater(len(set(reached)), 3, reached)  # the kills fell into the training
+        self.assertGreater(len(set(reached)), 1, reached)  # the kills fell into the training
         self._finish(killed)
         self._assert_same_end(killed, alone)
 
@@ -90,7 +94,7 @@ class InterruptionTest(absltest.TestCase):
         self.assertEqual(process.returncode, 128 + signal.SIGTERM, errors)
         self.assertRegex(errors.splitlines()[-1], r"stopped after step \d+, which is saved; the same command goes on")
         self.assertGreater(_steps_done(terminated), 0)
-        self.assertLess(_steps_done(terminated), 3000)
+        self.assertLess(_steps_done(terminated), 1500)
         self._finish(terminated)
         self._assert_same_end(terminated, alone)
 
