@@ -71,6 +71,6 @@ def _bend(x: jax.Array, shape: jax.Array) -> tuple[jax.Array, jax.Array]:
     """x + sum_k a_k tanh(b_k (x - c_k)) with a_k, b_k > 0, and the log of its slope; `shape` is `[..., bends, 3]`."""
     a, b, c = jnp.moveaxis(shape, -1, 0)
     a, b = jax.nn.softplus(a - 3.0), jax.nn.softplus(b + 1.0)
-    c = c + jnp.linspace(-2.5, 2.5, c.shape[-1] + 2, dtype=c.dtype)[1:-1]  # spread over the noise
+    c = c + jnp.linspace(-2.0, 2.0, c.shape[-1], dtype=c.dtype)  # spread over the noise
     step = jnp.tanh(b * (x[..., None] - c))
     return x + jnp.sum(a * step, axis=-1), jnp.log1p(jnp.sum(a * b * (1.0 - step**2), axis=-1))
