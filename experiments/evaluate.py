@@ -11,10 +11,9 @@ from absl import flags
 
 from data_builders import rendering
 from experiments import command_line, nhf_evaluation, nhf_presets, presets, report
-from experiments.command_line import UserError
 from experiments.experiment import Experiment, describe
 from experiments.hgn_experiment import build_dataset, load
-from experiments.run_directory import RunDirectory, lock, read_config, read_program, write_json
+from experiments.run_directory import RunDirectory, lock, read_config, read_program, require_checkpoint, write_json
 from hgn_jax import data, metrics, training
 from hgn_jax.hgn import HGN
 from hgn_jax.integrators import rollout
@@ -136,8 +135,7 @@ def evaluate(experiment: Experiment) -> dict[str, Any]:
 def load_run(run: RunDirectory) -> Experiment:
     """Reads a run back from its directory; raises UserError or DatasetError if it or its data set is not there."""
     config = read_config(run, presets.Config)
-    if not run.checkpoints.exists():
-        raise UserError(f"no checkpoint in {run.checkpoints}: the run has not come that far")
+    require_checkpoint(run)
     return load(run, config, build_dataset(config))
 
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import experiment, nhf_presets, nhf_report
-from experiments.command_line import UserError, user_errors
+from experiments.command_line import user_errors
 from experiments.experiment import Experiment
 from experiments.nhf_data import Points, load_points
-from experiments.run_directory import RunDirectory, read_config, write_json
+from experiments.run_directory import RunDirectory, read_config, require_checkpoint, write_json
 from hgn_jax import flow_metrics
 from hgn_jax.nhf import NHF, make_nhf
 from hgn_jax.phase_space import PhaseState
@@ -32,8 +32,7 @@ def load(run: RunDirectory, config: nhf_presets.Config, points: Points) -> Exper
 def load_run(run: RunDirectory) -> Experiment:
     """Reads a run back from its directory; raises UserError if it, a checkpoint of it or its table is not there."""
     config = read_config(run, nhf_presets.Config)
-    if not run.checkpoints.exists():
-        raise UserError(f"no checkpoint in {run.checkpoints}: the run has not come that far")
+    require_checkpoint(run)
     with user_errors():
         points = load_points(config)
     return load(run, config, points)

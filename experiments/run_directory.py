@@ -90,6 +90,12 @@ def read_config(run: RunDirectory, kind: type) -> Any:
         raise UserError(f"{run.config} is not a configuration of this version: {error}") from error
 
 
+def require_checkpoint(run: RunDirectory) -> None:
+    """Raises UserError if a run has no checkpoint yet."""
+    if not run.checkpoints.exists():
+        raise UserError(f"no checkpoint in {run.checkpoints}: the run has not come that far")
+
+
 def _read(run: RunDirectory) -> tuple[str, dict[str, Any]]:
     try:
         values = json.loads(run.config.read_text())
