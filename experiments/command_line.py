@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -11,6 +12,8 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from data_builders.build import DatasetError
+from hgn_jax import hosts
+from hgn_jax.data import DataError
 from hgn_jax.training import Stopped
 
 _FAILURE = 2
@@ -37,6 +40,13 @@ def define_config(get: Callable[[str], Any], names: Iterable[str], default: str)
     return config
 
 
+def define_hosts() -> None:
+    """Defines the flags by which several processes, on one host or many, train together."""
+    flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where several processes train together.")
+    flags.DEFINE_integer("num_processes", None, "How many processes train together.")
+    flags.DEFINE_integer("process_id", None, "Which of them this is, from 0; 0 is the one that writes.")
+
+
 def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) -> NoReturn:
     """Runs a program. What a user can mend ends it in one line on stderr and exit status 2, without a traceback.
 
@@ -46,13 +56,20 @@ def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) ->
     """
 
     def guarded(argv: Sequence[str]) -> None:
-        logging.set_verbosity(logging.WARNING)  # JAX and orbax are talkative
+        logging.set_verbosity(logging.FATAL)  # what goes wrong is said once, by the lines below ...
+        sys.unraisablehook = lambda _: None  # ... and not again from callbacks of a save or a wait that was cut short
+        threading.excepthook = lambda raised: print(f"warning: {raised.exc_value}", file=sys.stderr)
         if len(argv) > 1 and not takes_arguments:
             _fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
         try:
+            if "coordinator" in flags.FLAGS:
+                with user_errors():
+                    hosts.start(flags.FLAGS.coordinator, flags.FLAGS.num_processes, flags.FLAGS.process_id)
             main(argv)
-        except (UserError, DatasetError) as error:
+        except (UserError, DatasetError, DataError, hosts.OtherProcessError) as error:
             _fail(str(error))
+        except OSError as error:  # a disk that is full or was taken away
+            _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
         except Stopped as stopped:
             print(f"{stopped}; the same command goes on from there", file=sys.stderr)
             sys.exit(128 + signal.SIGTERM)

@@ -3,44 +3,45 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 from absl import flags
 
 from experiments import command_line, evaluate, hgn_experiment, presets, report
-from experiments.experiment import train
-from experiments.run_directory import lock, open_run, write_config
-from hgn_jax import data
+from experiments.experiment import claim, train
+from hgn_jax import data, hosts
 
 
-def run_experiment(config: presets.Config, workdir: str) -> dict[str, Any]:
-    """Builds the data set if it is missing, trains or goes on training, evaluates; returns what `metrics.json` holds.
+def run_experiment(config: presets.Config, workdir: str) -> dict[str, Any] | None:
+    """Builds the data set if it is missing, trains or goes on training, evaluates.
+
+    Returns:
+      What `metrics.json` holds; None in a process that is not the main one.
 
     Raises:
       UserError, DatasetError: in one line, for all that the user can mend.
     """
-    with command_line.user_errors():
-        presets.validate(config, jax.local_device_count())
-    run = open_run(workdir, config)
-    dataset = hgn_experiment.build_dataset(config)
-    with lock(run):
-        write_config(run, config)
+    with hosts.together(), command_line.user_errors():
+        config = presets.settle(config)
+    with claim(workdir, config, presets.validate, hgn_experiment.build_dataset) as (run, dataset):
         experiment = hgn_experiment.load(run, config, dataset)
-        batch_at = data.Batches(experiment.data.splits["train"], config.training.batch_size, config.training.seed)
-        frames_per_step = config.training.batch_size * (presets.dataset_config(config).num_steps + 1)
+        size, train_split = config.training.batch_size, experiment.data.splits["train"]
+        batch_at = data.Batches(train_split, size, config.training.seed, part=hosts.own_part(size))
+        frames_per_step = size * (presets.dataset_config(config).num_steps + 1)
         experiment = train(experiment, batch_at, "frame", frames_per_step)
-        experiment.checkpoints.close()
-        return evaluate.evaluate(experiment)
+        return evaluate.evaluate(experiment) if hosts.is_main() else None
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
     config = _CONFIG.value
     workdir = _WORKDIR.value or f"runs/{config.preset}"
-    report.print_summary(run_experiment(config, workdir))
-    print(f"numbers in {workdir}/metrics.json, pictures in {workdir}/report")
+    results = run_experiment(config, workdir)
+    if results:
+        report.print_summary(results)
+        print(f"numbers in {workdir}/metrics.json, pictures in {workdir}/report")
 
 
 if __name__ == "__main__":
     _CONFIG = command_line.define_config(presets.get, presets.PRESETS, "mass_spring_small")
     _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run; by default runs/<preset>.")
+    command_line.define_hosts()
     command_line.run(main)

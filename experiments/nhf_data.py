@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from experiments.nhf_presets import Config
-from hgn_jax import tables
+from hgn_jax import hosts, tables
 from hgn_jax.batching import BatchOrder
 from hgn_jax.densities import TARGETS, Density, get_target
 
@@ -16,7 +16,8 @@ class Points(NamedTuple):
     """Points of R^d.
 
     Attributes:
-      batch_at: the training batch of a step, `{"x": [batch, d]}`, a function of the step alone.
+      batch_at: this process's part of the training batch of a step, `{"x": [examples, d]}`, a function of the step
+        alone.
       test: points that no batch holds, `[n, d]`.
       density: what they were drawn from; None for a table.
       table: where they were read from; None for a density.
@@ -39,16 +40,18 @@ def load_points(config: Config) -> Points:
     rows = tables.load_table(config.data.path) if config.data.path else tables.example_rows(config.data.name)
     table = tables.make_table(rows, config.data.test_fraction, config.data.split_seed)
     order = BatchOrder(len(table.train), config.training.batch_size, config.training.seed)
-    return Points(lambda step: {"x": table.train[order(step)]}, table.test, None, table)
+    part = hosts.own_part(config.training.batch_size)
+    return Points(lambda step: {"x": table.train[order(step)[part]]}, table.test, None, table)
 
 
 def _drawn(config: Config, density: Density) -> Points:
     draw = jax.jit(density.sample, static_argnums=1)
     key = jax.random.PRNGKey(config.training.seed)
     data_key = jax.random.fold_in(key, 1)  # the key itself makes the parameters and the noise of the training
+    part = hosts.own_part(config.training.batch_size)
 
     def batch_at(step: int) -> dict[str, np.ndarray]:
-        return {"x": np.asarray(draw(jax.random.fold_in(data_key, step), config.training.batch_size))}
+        return {"x": np.asarray(draw(jax.random.fold_in(data_key, step), config.training.batch_size))[part]}
 
     test_key = jax.random.fold_in(jax.random.PRNGKey(config.evaluation.seed), 2)
     return Points(batch_at, np.asarray(draw(test_key, config.evaluation.num_points)), density, None)

@@ -1,4 +1,7 @@
-"""A run's directory: `config.json`, `checkpoints/`, `metrics.csv`, TensorBoard events, `metrics.json`, `report/`."""
+"""A run's directory: `config.json`, `checkpoints/`, `metrics.csv`, TensorBoard events, `metrics.json`, `report/`.
+
+Of several processes that train together only the main one reads and writes it.
+"""
 
 import contextlib
 import dataclasses
@@ -12,6 +15,7 @@ from typing import Any
 import filelock
 
 from experiments.command_line import UserError
+from hgn_jax import hosts
 
 # What may change between the parts of one run without making it another.
 _MAY_CHANGE = ("data.data_dir", "training.checkpoint_every", "evaluation.")
@@ -42,31 +46,40 @@ class RunDirectory:
 
 
 def open_run(workdir: str | os.PathLike[str], config: Any) -> RunDirectory:
-    """Makes the directory, or checks that the one there belongs to the same run.
+    """Checks that the directory can be made and written, or that the one there belongs to the same run.
 
     Raises:
       UserError: if it cannot be written, holds something else, or holds a run of another configuration.
     """
     run = RunDirectory(pathlib.Path(workdir))
+    if not hosts.is_main():
+        return run
     try:
-        run.path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=run.path):
+        with tempfile.TemporaryFile(dir=_nearest_that_exists(run.path)):
             pass
     except OSError as error:
         raise UserError(f"cannot write to --workdir={workdir}: {error.strerror}; give another --workdir") from error
     if run.config.exists():
         _check_same_run(run, config)
-    elif any(path.name != _LOCK for path in run.path.iterdir()):
+    elif run.path.exists() and any(path.name != _LOCK for path in run.path.iterdir()):
         raise UserError(f"--workdir={workdir} holds files but no config.json, so no run; give a new or empty --workdir")
     return run
 
 
+def _nearest_that_exists(path: pathlib.Path) -> pathlib.Path:
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
+
+
 @contextlib.contextmanager
 def lock(run: RunDirectory) -> Iterator[None]:
-    """Keeps other processes out of the run's directory; raises UserError if one is at work there.
+    """Makes the run's directory and keeps other processes out of it; raises UserError if one is at work there.
 
     The system lets go of the lock when a process ends, however it ends.
     """
+    if not hosts.is_main():
+        yield
+        return
+    run.path.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(run.path / _LOCK, timeout=0):
             yield
@@ -117,7 +130,8 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
 
 def write_config(run: RunDirectory, config: Any) -> None:
     """Writes `config.json`."""
-    write_json(run.config, {"program": config.program, **dataclasses.asdict(config)})
+    if hosts.is_main():
+        write_json(run.config, {"program": config.program, **dataclasses.asdict(config)})
 
 
 def _from_json(kind: type, values: dict[str, Any]) -> Any:

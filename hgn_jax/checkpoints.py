@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import pathlib
+import re
+import shutil
 from typing import Any, NamedTuple
 
 import jax
@@ -10,10 +13,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 _FORMAT = 1
+_OVERHEAD = 100_000  # bytes of a checkpoint beside its arrays, roughly
 
 
 class CheckpointError(Exception):
-    """No checkpoint can be restored; the message is one line that says why."""
+    """A checkpoint cannot be written, or none can be restored; the message is one line that says why."""
 
 
 class Restored(NamedTuple):
@@ -39,7 +43,16 @@ class Checkpoints:
     """
 
     def __init__(self, directory: pathlib.Path, keep: int = 3):
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep,
+            create=False,  # orbax can do so for all processes of a job only
+            enable_async_checkpointing=False,
+            # Of several processes one keeps the checkpoints, with whole arrays from the host.
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                primary_host=jax.process_index(), active_processes={jax.process_index()}
+            ),
+        )
+        directory.mkdir(parents=True, exist_ok=True)
         self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
 
     @property
@@ -48,8 +61,13 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
-        """Writes the pytree `state`, and `notes` as JSON, as the checkpoint after `step` steps if it is new."""
+        """Writes the pytree `state`, and `notes` as JSON, as the checkpoint after `step` steps if it is new.
+
+        Raises:
+          CheckpointError: if it cannot be written; the earlier ones are as they were.
+        """
         if step != self.latest_step:
+            state = jax.device_get(state)
             header = {
                 "format": _FORMAT,
                 "structure": _structure(state),
@@ -57,7 +75,18 @@ class Checkpoints:
                 "notes": notes,
             }
             items = ocp.args.Composite(state=ocp.args.StandardSave(state), header=ocp.args.JsonSave(header))
-            self._manager.save(step, args=items)
+            try:
+                self._require_space(state)
+                self._manager.save(step, args=items)
+            except Exception as error:  # orbax and tensorstore have no common class of errors for a disk that is full
+                raise CheckpointError(
+                    f"checkpoint {step} cannot be written to {self._manager.directory}: {_first_line(error)}"
+                ) from error
+
+    def _require_space(self, state: Any) -> None:
+        needed = _OVERHEAD + sum(x.nbytes for x in jax.tree.leaves(state))
+        if shutil.disk_usage(self._manager.directory).free < needed:
+            raise OSError(f"No space left on device: it takes {needed} bytes")
 
     def restore(self, template: Any) -> Restored:
         """Returns the newest checkpoint that is whole.
@@ -81,8 +110,7 @@ class Checkpoints:
             except CheckpointError:
                 raise
             except Exception as error:  # orbax and tensorstore have no common class of errors for files gone wrong
-                reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-                damaged.append(f"checkpoint {step} in {self._manager.directory} is damaged: {reason}")
+                damaged.append(f"checkpoint {step} in {self._manager.directory} is damaged: {_first_line(error)}")
                 continue
             self._put_aside(steps[: len(damaged)])
             return Restored(state, notes, damaged)
@@ -111,6 +139,13 @@ class Checkpoints:
     def close(self) -> None:
         """Lets go of the directory."""
         self._manager.close()
+
+
+def _first_line(error: Exception) -> str:
+    system_error = re.search(r"os_error_code='(\d+)'", str(error))  # at the end of a long line of tensorstore's
+    if system_error:
+        return os.strerror(int(system_error[1]))
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 def _structure(state: Any) -> str:

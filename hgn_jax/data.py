@@ -1,4 +1,4 @@
-"""Reading data sets, without TensorFlow, by `tfds.data_source`."""
+"""Reading data sets, without TensorFlow, by `tfds.data_source`, and checking what is read."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,47 @@ from hgn_jax.batching import BatchOrder
 Example = Mapping[str, Any]
 
 
-def open_dataset(path: pathlib.Path | str) -> tuple[dict[str, Any], dict[str, Any]]:
+class DataError(ValueError):
+    """Examples cannot be read or used; the message is one line that names the first of them."""
+
+
+class Split:
+    """Random-access examples of a data set; those that cannot be used raise DataError instead of being returned."""
+
+    def __init__(self, name: str, source: Sequence[Example]):
+        self._name, self._source = name, source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Example:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Example]:
+        try:
+            examples = self._source.__getitems__(indices)
+        except Exception as error:  # array_record, zlib and TFDS have no common class of errors for bytes gone wrong
+            raise DataError(f"{self._name}: {self._first_unreadable(indices)} ({_first_line(error)})") from error
+        for index, example in zip(indices, examples, strict=True):
+            self._check(index, example)
+        return examples
+
+    def _first_unreadable(self, indices: Sequence[int]) -> str:
+        for index in indices:
+            try:
+                self._source.__getitems__([index])
+            except Exception:
+                return f"example {index} cannot be read"
+        return f"the examples {', '.join(map(str, indices))} cannot be read at once"
+
+    def _check(self, index: int, example: Example) -> None:
+        for feature, value in example.items():
+            value = np.asarray(value)
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise DataError(f"{self._name}: {feature} of example {index} is not finite")
+
+
+def open_dataset(path: pathlib.Path | str) -> tuple[dict[str, Split], dict[str, Any]]:
     """Opens a prepared data set.
 
     Args:
@@ -20,16 +60,27 @@ def open_dataset(path: pathlib.Path | str) -> tuple[dict[str, Any], dict[str, An
 
     Returns:
       Its splits by name, each a random-access sequence of examples, and its metadata.
+
+    Raises:
+      DataError: if the first example of a split cannot be used; later ones raise it when they are read.
     """
     metadata = tfds.core.MetadataDict()
     metadata.load_metadata(path)
-    return tfds.builder_from_directory(str(path)).as_data_source(), dict(metadata)
+    sources = tfds.builder_from_directory(str(path)).as_data_source()
+    splits = {name: Split(f"{name} split of {path}", source) for name, source in sources.items()}
+    for split in splits.values():
+        split[0]
+    return splits, dict(metadata)
 
 
 def stack(source: Sequence[Example], indices: Sequence[int], features: Sequence[str]) -> dict[str, np.ndarray]:
     """Reads the examples at `indices` and stacks each of `features` to `[len(indices), ...]`."""
     examples = source.__getitems__([int(i) for i in indices])
     return {name: np.stack([example[name] for example in examples]) for name in features}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 class Batches:
@@ -40,15 +91,23 @@ class Batches:
       batch_size: examples per batch.
       seed: of the order.
       features: what of an example a batch holds.
+      part: the examples of each batch that are read; those of this process, where several train together.
 
     Raises:
       ValueError: if there are fewer examples than one batch needs.
     """
 
-    def __init__(self, source: Sequence[Example], batch_size: int, seed: int, features: Sequence[str] = ("image",)):
-        self._source, self._features = source, tuple(features)
+    def __init__(
+        self,
+        source: Sequence[Example],
+        batch_size: int,
+        seed: int,
+        features: Sequence[str] = ("image",),
+        part: slice = slice(None),
+    ):
+        self._source, self._features, self._part = source, tuple(features), part
         self._order = BatchOrder(len(source), batch_size, seed)
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
-        """The batch of a step (from 0), arrays `[batch_size, ...]` by feature."""
-        return stack(self._source, self._order(step), self._features)
+        """The part of the batch of a step (from 0), arrays `[examples, ...]` by feature."""
+        return stack(self._source, self._order(step)[self._part], self._features)

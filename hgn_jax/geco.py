@@ -73,7 +73,7 @@ def geco(config: GECOConfig) -> GECO:
         raise ValueError(f"GECO needs rate and max_change >= 0, got {config.rate} and {config.max_change}")
 
     def init() -> GECOState:
-        return GECOState(jnp.log(jnp.float32(config.initial)), jnp.float32(0.0), jnp.int32(0))
+        return GECOState(jnp.full((), jnp.log(config.initial)), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
     def update(state: GECOState, constraint: jax.Array) -> GECOState:
         count = state.count + 1

@@ -23,10 +23,12 @@ class _Lines:
         self._file.flush()
 
 
-def progress_bar(total: int, description: str, unit: str, done: int = 0, file: TextIO | None = None) -> tqdm:
+def progress_bar(
+    total: int, description: str, unit: str, done: int = 0, file: TextIO | None = None, quiet: bool = False
+) -> tqdm:
     """A `tqdm` bar over `total` units, `done` of them before the start, with the time left; on stderr by default."""
     file = sys.stderr if file is None else file
-    common = {"total": total, "desc": description, "unit": unit, "initial": done}
+    common = {"total": total, "desc": description, "unit": unit, "initial": done, "disable": quiet}
     if file.isatty():
         return tqdm(**common, file=file, dynamic_ncols=True)
     bar_format = "{desc}: {n_fmt}/{total_fmt} {unit}s, {elapsed} gone, {remaining} left{postfix}"

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import NamedSharding, PartitionSpec
 
 from hgn_jax.geco import GECO, GECOState
 
@@ -24,7 +25,9 @@ Scalars = dict[str, float]
 
 _AXIS = "devices"
 # XLA:CPU 0.10 routes 3x3 convolutions to a slow kernel unless told to keep that kernel to matrix products.
-_CPU_COMPILER_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
+_FAST_ON_CPU = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
+# What runs once need not run fast: each random draw takes LLVM a second to optimise.
+_SOON_COMPILED = {"xla_backend_optimization_level": 1}
 
 
 @dataclasses.dataclass
@@ -50,7 +53,7 @@ class TrainingConfig:
 
     Attributes:
       num_steps: optimiser steps.
-      batch_size: examples per step over all devices.
+      batch_size: examples per step over all devices of all processes.
       seed: of the initial parameters, the posterior samples and the order of the data.
       log_every: steps averaged in a row of the metrics.
       checkpoint_every: steps between checkpoints, a multiple of `log_every`.
@@ -137,13 +140,14 @@ def init_state(
         params = init(init_key, batch)
         return TrainState(jnp.int32(0), params, optimizer.init(params), geco.init(), run_key)
 
-    return jax.jit(build)(jax.random.PRNGKey(seed))
+    key = jax.random.PRNGKey(seed)
+    return compile_for_backend(jax.jit(build), key, cpu_options=_SOON_COMPILED)(key)
 
 
 def make_update(loss: Loss, optimizer: optax.GradientTransformation, geco: GECO):
-    """Returns `(state, batch) -> (state, scalars)`, one step on every local device.
+    """Returns `(state, batch) -> (state, scalars)`, one step on every device of every process.
 
-    The arrays of the batch are `[devices, examples per device, ...]`; the state is whole and kept on each device.
+    The arrays of the batch are `[local devices, examples per device, ...]`; the state is whole and kept on each device.
     Gradients, the constraint and the scalars are averaged over the devices.
     """
 
@@ -164,22 +168,47 @@ def make_update(loss: Loss, optimizer: optax.GradientTransformation, geco: GECO)
     return jax.pmap(step, axis_name=_AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0)
 
 
-def compile_for_backend(function, *args):
-    """Compiles a jitted or pmapped function for `args`, with the options that make it fast on this backend."""
+def compile_for_backend(function, *args, cpu_options: dict[str, Any] = _FAST_ON_CPU):
+    """Compiles a jitted or pmapped function for `args`, on a CPU with the options that make it fast there."""
     lowered = function.lower(*args)
     if jax.default_backend() == "cpu":
         try:
-            return lowered.compile(compiler_options=_CPU_COMPILER_OPTIONS)
+            return lowered.compile(compiler_options=cpu_options)
         except jax.errors.JaxRuntimeError as error:
             if "INVALID_ARGUMENT" not in str(error):
                 raise  # only a jaxlib that does not know the option may go on without it
     return lowered.compile()
 
 
-def shard(batch: Batch, num_devices: int) -> Batch:
-    """Splits `[batch, ...]` arrays into `[devices, batch / devices, ...]` and numbers the examples in `slot`."""
+def compile_update(update, state: TrainState, batch: Batch):
+    """Compiles what `make_update` returned, for a state and a batch of these shapes.
+
+    Returns:
+      The same function. It takes each argument from the host, or the state as it returned it, and puts what comes from
+      the host on this process's devices.
+    """
+    compiled = compile_for_backend(update, jax.device_get(state), batch)  # lowering would donate arrays of a device
+    mesh = jax.tree.leaves(compiled.input_shardings)[0].mesh
+
+    def place(tree, *axes):
+        sharding = NamedSharding(mesh, PartitionSpec(*axes))
+        return jax.tree.map(
+            lambda x: x if isinstance(x, jax.Array) else jax.make_array_from_process_local_data(sharding, x), tree
+        )
+
+    return lambda state, batch: compiled(place(state), place(batch, _AXIS))
+
+
+def shard(batch: Batch, num_devices: int, first: int = 0) -> Batch:
+    """Splits `[batch, ...]` arrays into `[devices, batch / devices, ...]` and numbers the examples in `slot`.
+
+    Args:
+      batch: arrays of this process's examples.
+      num_devices: of this process.
+      first: number of its first example among those of all processes.
+    """
     size = len(next(iter(batch.values())))
-    numbered = {**batch, "slot": np.arange(size, dtype=np.int32)}
+    numbered = {**batch, "slot": np.arange(first, first + size, dtype=np.int32)}
     return {name: x.reshape(num_devices, size // num_devices, *x.shape[1:]) for name, x in numbered.items()}
 
 
@@ -204,7 +233,7 @@ def train(
     log: Callable[[int, Scalars], None],
     save: Callable[[TrainState, list[Scalars]], None],
     unlogged: Sequence[Scalars] = (),
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[int], bool] = lambda step: False,
 ) -> TrainState:
     """Runs the steps that `state` still lacks of `config.num_steps`.
 
@@ -217,7 +246,7 @@ def train(
       save: called every `checkpoint_every` steps, after the last and when told to stop, with a state known to be
         finite and the scalars of the steps since the last call of `log`.
       unlogged: the scalars that `save` was given with `state`.
-      stop: asked after every step; True ends the training.
+      stop: asked after every step, with the steps done; True ends the training.
 
     Returns:
       The state after the last step.
@@ -232,7 +261,8 @@ def train(
         state, scalars = update(state, batch)
         pending.append(scalars)
         last = step == config.num_steps
-        logs, saves, stops = step % config.log_every == 0 or last, step % config.checkpoint_every == 0 or last, stop()
+        logs, saves = (step % every == 0 or last for every in (config.log_every, config.checkpoint_every))
+        stops = stop(step)
         if logs or stops:
             rows, pending = rows + _finite(jax.device_get(pending), step), []
         if logs:

@@ -20,7 +20,9 @@ class RunDirectoryTest(parameterized.TestCase):
     @parameterized.parameters(*presets.PRESETS)
     def test_configuration_round_trip(self, name):
         run = open_run(self.directory / "new" / "run", presets.get(name))
-        write_config(run, presets.get(name))
+        self.assertFalse(run.path.exists())  # until it is locked
+        with lock(run):
+            write_config(run, presets.get(name))
         self.assertEqual(read_config(run, presets.Config), presets.get(name))
 
     def test_the_same_configuration_goes_on(self):

@@ -90,8 +90,8 @@ class TrainTest(parameterized.TestCase):
         whole, expected, _ = _run(_start(optimizer), optimizer)
         rows, saved, asked = [], [], []
 
-        def stop():
-            asked.append(None)
+        def stop(done):
+            asked.append(done)
             return len(asked) == step
 
         update = training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0)))
@@ -114,7 +114,13 @@ class TrainTest(parameterized.TestCase):
         update = training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0)))
         config = dataclasses.replace(_CONFIG, num_steps=1)
         state = training.train(
-            update, _start(optimizer), _batch_at, config, log=lambda *_: None, save=lambda *_: None, stop=lambda: True
+            update,
+            _start(optimizer),
+            _batch_at,
+            config,
+            log=lambda *_: None,
+            save=lambda *_: None,
+            stop=lambda step: True,
         )
         self.assertEqual(int(state.step), 1)
 
