@@ -32,11 +32,13 @@ def user_errors() -> Iterator[None]:
         raise UserError(str(error)) from error
 
 
-def define_config(get: Callable[[str], Any], names: Iterable[str], default: str) -> flags.FlagHolder:
+def define_config(
+    get: Callable[[str], Any], names: Iterable[str], default: str, flag_values: flags.FlagValues = flags.FLAGS
+) -> flags.FlagHolder:
     """Defines `--config=NAME` and `--config.field=value` over the presets `names` that `get` returns."""
     text = f"Preset ({', '.join(names)}), before overrides of its fields, --config.a.b=value."
-    config = config_flags.DEFINE_config_dataclass("config", get(default), text, parse_fn=get)
-    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["config"])  # for --help of the program
+    config = config_flags.DEFINE_config_dataclass("config", get(default), text, flag_values, parse_fn=get)
+    flag_values.register_key_flag_for_module(sys.argv[0], flag_values["config"])  # for --help of the program
     return config
 
 
@@ -76,27 +78,28 @@ def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) ->
         except KeyboardInterrupt:
             _fail("interrupted; the same command goes on from the last checkpoint")
 
-    app.run(guarded, flags_parser=_parse_flags)
+    app.run(guarded, flags_parser=parse_flags)
 
 
-def _parse_flags(argv: Sequence[str]) -> list[str]:
+def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
+    """Sets the flags and returns the other arguments; a mistake ends the program with one line."""
     try:
-        _check_config_fields(argv)
-        return flags.FLAGS(argv)
+        _check_config_fields(argv, flag_values)
+        return flag_values(argv)
     except (flags.Error, ValueError, TypeError) as error:
         _fail(" ".join(str(error).split()))
 
 
-def _check_config_fields(argv: Sequence[str]) -> None:
+def _check_config_fields(argv: Sequence[str], flag_values: flags.FlagValues) -> None:
     """Raises ValueError for an override of a field that the configuration does not have."""
-    if "config" not in flags.FLAGS:
+    if "config" not in flag_values:
         return
     names = [argument.lstrip("-").partition("=")[0] for argument in argv[1:] if argument.startswith("-")]
     if any(name.startswith("config.") for name in names[: names.index("config") if "config" in names else 0]):
         raise ValueError("give --config=NAME before the overrides --config.field=value")
     for name in names:
         if name.startswith("config."):
-            _check_field(flags.FLAGS["config"].default, name)
+            _check_field(flag_values["config"].default, name)
 
 
 def _check_field(config: Any, name: str) -> None:

@@ -69,7 +69,7 @@ def geco(config: GECOConfig) -> GECO:
         )
     if not 0 <= config.decay < 1:
         raise ValueError(f"GECO needs 0 <= decay < 1, got decay={config.decay}")
-    if config.rate < 0 or config.max_change < 0:
+    if not (config.rate >= 0 and config.max_change >= 0):
         raise ValueError(f"GECO needs rate and max_change >= 0, got {config.rate} and {config.max_change}")
 
     def init() -> GECOState:

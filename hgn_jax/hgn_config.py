@@ -3,6 +3,7 @@
 import dataclasses
 
 from hgn_jax import networks
+from hgn_jax.config_checks import require_at_least, require_choice, require_positive, require_sizes
 from hgn_jax.integrators import INTEGRATORS
 
 
@@ -90,22 +91,14 @@ _AT_LEAST = {"state_channels": 1, "substeps": 1, "unroll": 0, "beta": 0.0}
 
 def validate(config: HGNConfig) -> None:
     """Raises ValueError, naming the field and what it may be, if no model can be made from `config`."""
-    values = vars(config)
-    for field, allowed in _CHOICES.items():
-        if values[field] not in allowed:
-            raise ValueError(f"{field} must be one of {', '.join(allowed)}; got {values[field]!r}")
-    for field, least in _AT_LEAST.items():
-        if not least <= values[field] < float("inf"):
-            raise ValueError(f"{field} must be {least} or more, got {values[field]}")
-    for field in _POSITIVE:
-        if not 0 < values[field] < float("inf"):
-            raise ValueError(f"{field} must be positive and finite, got {values[field]}")
-    for field in _FILTERS:
-        if any(n < 1 for n in values[field]):
-            raise ValueError(f"{field} must be positive numbers, got {values[field]}")
+    require_choice(config, _CHOICES)
+    require_at_least(config, _AT_LEAST)
+    require_positive(config, _POSITIVE)
+    require_sizes(config, _FILTERS)
     for field in _FRAME_COUNTS:
-        if values[field] is not None and values[field] < 1:
-            raise ValueError(f"{field} must be 1 or more, or None for all frames; got {values[field]}")
+        value = getattr(config, field)
+        if value is not None and value < 1:
+            raise ValueError(f"{field} must be 1 or more, or None for all frames; got {value}")
     _validate_resolution(config)
     _validate_horizon(config)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from hgn_jax.config_checks import require_at_least, require_choice, require_positive, require_sizes
 from hgn_jax.integrators import INTEGRATORS
 
 
@@ -77,25 +78,18 @@ _CHOICES = {
     "posterior": ("gaussian", "flow"),
     "objective": ("elbo", "geco"),
 }
-_AT_LEAST_ONE = ("num_links", "steps_per_link", "posterior_layers", "posterior_bends", "objective_samples")
+_AT_LEAST = dict.fromkeys(
+    ("num_links", "steps_per_link", "posterior_layers", "posterior_bends", "objective_samples"), 1
+)
 _POSITIVE = ("dt", "energy_gain", "energy_output_gain", "input_scale", "prior_scale", "prior_sharpness")
 
 
 def validate(config: NHFConfig) -> None:
     """Raises ValueError, naming the field and what it may be, if no model can be made from `config`."""
-    values = vars(config)
-    for field, allowed in _CHOICES.items():
-        if values[field] not in allowed:
-            raise ValueError(f"{field} must be one of {', '.join(allowed)}; got {values[field]!r}")
-    for field in _AT_LEAST_ONE:
-        if values[field] < 1:
-            raise ValueError(f"{field} must be 1 or more, got {values[field]}")
-    for field in _POSITIVE:
-        if not 0 < values[field] < float("inf"):
-            raise ValueError(f"{field} must be positive and finite, got {values[field]}")
-    for field in ("hidden_sizes", "posterior_sizes"):
-        if any(n < 1 for n in values[field]):
-            raise ValueError(f"{field} must be positive numbers, got {values[field]}")
+    require_choice(config, _CHOICES)
+    require_at_least(config, _AT_LEAST)
+    require_positive(config, _POSITIVE)
+    require_sizes(config, ("hidden_sizes", "posterior_sizes"))
     if not 0 < config.geco_fraction < 1:
         raise ValueError(f"geco_fraction must lie in (0, 1), got {config.geco_fraction}")
     if not abs(config.tolerance) < float("inf"):

@@ -17,6 +17,7 @@ import numpy as np
 import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
+from hgn_jax.config_checks import require_at_least, require_choice, require_positive
 from hgn_jax.geco import GECO, GECOState
 
 Batch = dict[str, Any]
@@ -94,19 +95,14 @@ class DivergenceError(RuntimeError):
 
 def validate(optimizer: OptimizerConfig, training: TrainingConfig, num_devices: int) -> None:
     """Raises ValueError, naming the field and what it may be, for settings that cannot be run."""
-    if optimizer.schedule not in ("constant", "cosine"):
-        raise ValueError(f"schedule must be one of constant, cosine; got {optimizer.schedule!r}")
-    if not 0 < optimizer.learning_rate < float("inf"):
-        raise ValueError(f"learning_rate must be positive and finite, got {optimizer.learning_rate}")
+    require_choice(optimizer, {"schedule": ("constant", "cosine")})
+    require_positive(optimizer, ("learning_rate",))
     if optimizer.gradient_clip is not None and not optimizer.gradient_clip > 0:
         raise ValueError(f"gradient_clip must be positive, or None for no limit; got {optimizer.gradient_clip}")
-    for field in ("num_steps", "batch_size", "log_every", "checkpoint_every"):
-        if getattr(training, field) < 1:
-            raise ValueError(f"{field} must be 1 or more, got {getattr(training, field)}")
     if not 0 <= optimizer.warmup_fraction < 1:
         raise ValueError(f"warmup_fraction must lie in [0, 1), got {optimizer.warmup_fraction}")
-    if training.seed < 0:
-        raise ValueError(f"seed must be 0 or more, got {training.seed}")
+    at_least = {"num_steps": 1, "batch_size": 1, "log_every": 1, "checkpoint_every": 1, "seed": 0}
+    require_at_least(training, at_least)
     if training.checkpoint_every % training.log_every:
         raise ValueError(
             f"checkpoint_every must be a multiple of log_every={training.log_every}, got {training.checkpoint_every}"

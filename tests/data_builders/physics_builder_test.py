@@ -5,6 +5,7 @@ import os
 import pathlib
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,9 +15,15 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
-from data_builders import build, physics_builder, rendering, simulation
+from tensorflow_datasets.core import hashing
 
-CONFIGS = ["paper", "small", "noise_free", "small_noise_free", "paper_64x64", "small_64x64"]
+from data_builders import build, physics_builder, records, rendering, simulation
+from data_builders.base_builder import DatasetError
+from hgn_jax.phase_space import PhaseState
+from hgn_jax.systems import SYSTEMS, get_system
+
+CONFIGS = ["paper", "small", "noise_free", "small_noise_free", "paper_64x64", "small_64x64", "damped", "small_damped"]
+CONFIGS += ["long_test", "small_long_test", "dt_0.05", "small_dt_0.05", "randomised", "small_randomised"]
 TINY = {"num_train": 12, "num_test": 5, "num_steps": 4}
 
 
@@ -28,11 +35,12 @@ def built(name, data_dir, **overrides):
 
 
 class ConfigTest(chex.TestCase):
-    @parameterized.parameters(*build.NAMES)
+    @parameterized.parameters(*SYSTEMS)
     def test_named_configs(self, name):
         builder = build.get_builder(name)
-        self.assertEqual(list(builder.builder_configs), CONFIGS)
-        paper, small, noise_free, small_noise_free, _, small_64 = builder.BUILDER_CONFIGS
+        own = ["mgl", "small_mgl"] if name == "pendulum" else []
+        self.assertEqual(list(builder.builder_configs), CONFIGS + own)
+        paper, small, noise_free, small_noise_free, _, small_64 = builder.BUILDER_CONFIGS[:6]
         self.assertEqual((paper.num_train, paper.num_test, paper.num_steps, paper.dt), (50_000, 10_000, 30, 0.125))
         self.assertEqual((small.num_train, small.num_test, small.image_size), (4_000, 1_000, 32))
         self.assertEqual((noise_free.num_train, noise_free.observation_noise), (50_000, 0.0))
@@ -47,19 +55,40 @@ class ConfigTest(chex.TestCase):
         ("pendulum", {"m": 0.5, "g": 3.0, "l": 1.0, "potential_factor": 2.0}, (1.3, 2.3), 0.1),
         ("two_body", {"m": 1.0, "g": 1.0}, (0.5, 1.5), 0.05),
         ("three_body", {"m": 1.0, "g": 1.0}, (0.9, 1.2), 0.2),
+        ("double_pendulum", {"m1": 0.5, "m2": 0.5, "g": 3.0, "l1": 1.0, "l2": 1.0}, (1.3, 2.3), 0.05),
     )
     def test_paper_settings(self, name, constants, radius_range, noise):
         paper = build.get_builder(name).named_config("paper")
         self.assertEqual(paper.constants, constants)
         self.assertEqual((paper.radius_range, paper.observation_noise), (radius_range, noise))
 
-    @parameterized.parameters(*build.NAMES)
+    @parameterized.parameters(*SYSTEMS)
     def test_discs_fit_and_are_visible(self, name):
         config = build.get_builder(name).named_config("small")
         found = simulation.simulate_chunk(config.simulation, "test", 0)
         self.assertLess(rendering.is_clipped(config.canvas, found.observed_q).mean(), 0.01)
         radius_in_pixels = config.disc_radius / (2 * config.half_width) * config.image_size
         self.assertBetween(radius_in_pixels, 3.0, 4.0)
+
+    @parameterized.parameters(*SYSTEMS)
+    def test_variants(self, name):
+        builder = build.get_builder(name)
+        self.assertEqual(builder.named_config("damped").damping, 0.05)
+        self.assertEqual(builder.named_config("dt_0.05").dt, 0.05)
+        self.assertEqual(builder.named_config("long_test").split_steps(), {"train": 30, "test": 256})
+        for small in ("small_damped", "small_dt_0.05", "small_long_test", "small_randomised"):
+            small, paper = builder.named_config(small), builder.named_config(small.removeprefix("small_"))
+            self.assertEqual(builder.derive_config(paper, num_train=4_000, num_test=1_000).name, small.name)
+        randomised = builder.named_config("randomised")
+        self.assertTrue(randomised.constant_ranges and randomised.num_colours and randomised.canvas_offset)
+        if name == "pendulum":
+            self.assertEqual(builder.named_config("mgl").constants["potential_factor"], 1.0)
+
+    @parameterized.parameters(*SYSTEMS)
+    def test_a_moved_scene_stays_on_the_canvas(self, name):
+        config = build.get_builder(name).named_config("small_randomised")
+        made = records.make_records(config, records.Task("test", 1, 200))
+        self.assertLess(made.statistics.summary()["clipped_fraction"], 0.01)
 
     def test_derived_configs_have_names_that_tell(self):
         derived = build.derive_config("three_body", "small", image_size=64, num_train=100)
@@ -103,6 +132,12 @@ class ConfigTest(chex.TestCase):
         ({"constants": {"mass": 1}}, "two_body has no constant mass; it has m, g"),
         ({"colours": [[0, 0, 0]]}, "two_body needs 2 colours, got 1"),
         ({"radius_range": (2, 1)}, "radius_range must be 0 <= low <= high"),
+        ({"constant_ranges": {"mass": (1, 2)}}, "two_body has no constant mass; it has m, g"),
+        ({"constant_ranges": {"m": (2, 1)}}, "constant_ranges must be 0 < low <= high, got .* for m"),
+        ({"constant_ranges": {"m": 2}}, "constant_ranges: cannot use "),
+        ({"num_colours": 1}, "num_colours must be 0 or from 2 to 6, got 1"),
+        ({"background": (0, 0, 256)}, "background: cannot use .*from 0 to 255"),
+        ({"damping": -0.1}, "damping must not be negative"),
         ({"system": "four_body"}, "unknown system 'four_body'; choose one of mass_spring"),
     )
     def test_wrong_values_are_errors(self, overrides, message):
@@ -131,7 +166,7 @@ class BuilderTest(chex.TestCase):
         super().setUp()
         self.data_dir = self.enter_context(tempfile.TemporaryDirectory())
 
-    @parameterized.parameters(*build.NAMES)
+    @parameterized.parameters(*SYSTEMS)
     def test_examples_are_the_simulated_trajectories(self, name):
         builder = built(name, self.data_dir)
         config = builder.builder_config
@@ -171,6 +206,71 @@ class BuilderTest(chex.TestCase):
                 statistics["clipped_fraction_noise_free"], rendering.is_clipped(config.canvas, q).mean()
             )
             self.assertLess(statistics["clipped_fraction"], 0.1)
+
+    @parameterized.parameters(*SYSTEMS)
+    def test_randomised_examples_carry_what_they_were_made_with(self, name):
+        config = build.get_builder(name).derive_config("small_randomised", **TINY)
+        builder = build.get_builder(name)(config=config, data_dir=self.data_dir)
+        builder.download_and_prepare()
+        metadata = physics_builder.read_metadata(builder.data_dir)
+        examples = list(tfds.builder_from_directory(builder.data_dir).as_data_source(split="train"))
+        for example in examples:
+            system = get_system(name, **example["constants"])
+            state = PhaseState(*(example[x].reshape(5, *system.state_shape) for x in ("q", "p")))
+            np.testing.assert_allclose(system.hamiltonian(state), example["energy"], rtol=1e-4, atol=1e-5)
+        for feature in (*config.constant_ranges, "colours", "offset"):
+            values = [example["constants"].get(feature, example.get(feature)) for example in examples]
+            self.assertGreater(len({np.asarray(value).tobytes() for value in values}), 3, feature)
+        for rod in {"l", "l1"} & set(config.constants):
+            for example in examples:
+                self.assertEqual(example["constants"][rod], example["rod_lengths"][0])
+        stacked = {key: np.stack([e[key] for e in examples]) for key in ("image", "q", *rendering.Look._fields)}
+        expected = rendering.expected_images(metadata, stacked["q"], stacked)
+        floor = np.mean((expected - stacked["image"] / 255.0) ** 2)
+        np.testing.assert_allclose(metadata["splits"]["train"]["noise_floor_mse"], floor, rtol=1e-4)
+        images = stacked["image"] / 255.0
+        self.assertLess(floor, 0.5 * np.mean((images - images.mean(axis=1, keepdims=True)) ** 2))
+
+    def test_long_test_trajectories(self):
+        builder = built("pendulum", self.data_dir, num_test_steps=9)
+        train, test = (builder.as_data_source(split=split)[0] for split in ("train", "test"))
+        self.assertEqual((train["image"].shape, test["image"].shape), ((5, 32, 32, 3), (10, 32, 32, 3)))
+        self.assertEqual((train["q"].shape, test["q"].shape), ((5, 1), (10, 1)))
+        self.assertEqual((train["energy"].shape, test["energy"].shape), ((5,), (10,)))
+        short = built("pendulum", self.data_dir).as_data_source(split="train")[0]
+        np.testing.assert_array_equal(short["image"], train["image"])
+
+    def test_order_and_shards_are_those_of_tfds(self):
+        """Its own writer keeps all in memory; the examples must come in the very same order."""
+        builder = built("mass_spring", self.data_dir, num_train=40)
+        hasher = hashing.Hasher("train")
+        expected = sorted(range(40), key=lambda index: hasher.hash_key(index))
+        source = builder.as_data_source(split="train")
+        self.assertEqual([int(source[i]["index"]) for i in range(40)], expected)
+        sharded = build.get_builder("mass_spring")(config=builder.builder_config, data_dir=self.data_dir + "/sharded")
+        sharded.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=3))
+        self.assertEqual(sharded.info.splits["train"].shard_lengths, [13, 14, 13])
+        again = sharded.as_data_source(split="train")
+        self.assertEqual([int(again[i]["index"]) for i in range(40)], expected)
+        np.testing.assert_array_equal(again[5]["image"], source[5]["image"])
+
+    def test_slices_and_even_splits(self):
+        builder = built("mass_spring", self.data_dir)
+        found = tfds.builder_from_directory(builder.data_dir)
+        parts = [found.as_data_source(split=split) for split in tfds.even_splits("train", 3)]
+        indices = [int(example["index"]) for part in parts for example in part]
+        self.assertEqual((sorted(indices), [len(part) for part in parts]), (list(range(12)), [4, 4, 4]))
+        self.assertLen(found.as_data_source(split="test[:40%]"), 2)
+
+    def test_capped_data_set_is_not_taken_for_the_whole(self):
+        builder = built("mass_spring", self.data_dir)
+        shutil.rmtree(builder.data_dir)
+        make = lambda: build.get_builder("mass_spring")(config=builder.builder_config, data_dir=self.data_dir)
+        make().download_and_prepare(download_config=tfds.download.DownloadConfig(max_examples_per_split=5))
+        metadata = physics_builder.read_metadata(builder.data_dir)
+        self.assertEqual(metadata["splits"]["train"]["num_trajectories"], 5)
+        with self.assertRaisesRegex(DatasetError, "is incomplete: 5 of 12 train trajectories; to repair: rm -r "):
+            make().download_and_prepare()
 
     def test_floor_without_noise_is_rounding(self):
         builder = built("pendulum", self.data_dir, observation_noise=0.0)

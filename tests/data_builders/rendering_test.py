@@ -12,12 +12,20 @@ from data_builders import rendering
 SPRING = rendering.Canvas("vertical", half_width=1.35, disc_radius=0.28, colours=(rendering.YELLOW,))
 PENDULUM = rendering.Canvas("pendulum", half_width=1.3, disc_radius=0.27, colours=(rendering.YELLOW,))
 BODIES = rendering.Canvas("plane", 2.25, 0.47, colours=(rendering.YELLOW, rendering.SKY_BLUE, rendering.VERMILION))
+DOUBLE = rendering.Canvas(
+    "double_pendulum", 2.5, 0.48, (rendering.YELLOW, rendering.SKY_BLUE), rod_length=1.1, second_rod_length=0.9
+)
 CASES = (
     ("spring", SPRING, 0.1, [0.4]),
     ("pendulum", PENDULUM, 0.1, [2.0]),
     ("pendulum_64", dataclasses.replace(PENDULUM, image_size=64), 0.1, [-0.7]),
     ("bodies", BODIES, 0.2, [1.0, 0.2, -0.7, 0.9, 0.5, -0.2]),
     ("bodies_64", dataclasses.replace(BODIES, image_size=64), 0.05, [1.0, 0.2, -0.7, 0.9, 0.5, -0.2]),
+)
+DOUBLES = (  # the last folded up, so that the discs touch and their noises matter together
+    ("double_pendulum", DOUBLE, 0.05, [2.0, -0.4]),
+    ("noisy_double_pendulum", DOUBLE, 0.2, [2.0, -0.4]),
+    ("folded_double_pendulum", dataclasses.replace(DOUBLE, disc_radius=0.7), 0.1, [0.3, 3.0]),
 )
 
 
@@ -44,6 +52,15 @@ class RenderingTest(chex.TestCase):
         (PENDULUM, [0.5], [(math.sin(0.5), -math.cos(0.5))]),
         (dataclasses.replace(PENDULUM, rod_length=0.5), [-2.0], [(0.5 * math.sin(-2.0), -0.5 * math.cos(-2.0))]),
         (BODIES, [1.0, 0.2, -0.7, 0.9, 0.5, -0.2], [(1.0, 0.2), (-0.7, 0.9), (0.5, -0.2)]),
+        (dataclasses.replace(SPRING, offset=(0.3, -0.2)), [0.6], [(0.3, 0.4)]),
+        (
+            DOUBLE,
+            [2.0, -0.4],
+            [
+                (1.1 * math.sin(2.0), -1.1 * math.cos(2.0)),
+                (1.1 * math.sin(2.0) - 0.9 * math.sin(0.4), -1.1 * math.cos(2.0) - 0.9 * math.cos(0.4)),
+            ],
+        ),
     )
     def test_render_is_the_formula(self, canvas, q, centres):
         for size in (32, 64):
@@ -68,7 +85,7 @@ class RenderingTest(chex.TestCase):
         np.testing.assert_array_equal(images[3], rendering.render(BODIES, q[3]))
         self.assertEqual(rendering.render(BODIES, q[:0]).shape, (0, 50, 32, 32, 3))
 
-    @parameterized.named_parameters(*CASES)
+    @parameterized.named_parameters(*CASES, *DOUBLES)
     def test_expected_render_is_the_mean_of_renders(self, canvas, noise, q):
         num_samples = 20_000 if canvas.image_size == 32 else 5_000
         q = np.array(q)
@@ -93,6 +110,69 @@ class RenderingTest(chex.TestCase):
         else:
             exact = _expected_bodies(canvas, noise, np.reshape(q, (-1, 2)), nodes, weights)
             np.testing.assert_allclose(expected, exact, atol=1e-4)
+
+    @parameterized.named_parameters(*DOUBLES)
+    def test_expected_double_pendulum_has_small_quadrature_error(self, canvas, noise, q):
+        nodes, weights = np.polynomial.hermite_e.hermegauss(70)
+        weights = weights / weights.sum()
+        angles = np.array(q) + noise * np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1)
+        rods = np.array([1.1, 0.9])[:, None] * np.stack([np.sin(angles), -np.cos(angles)], axis=-1)
+        grid = ((np.arange(32) + 0.5) / 32 - 0.5) * 2 * canvas.half_width
+        exact = np.zeros((32, 32, 3))
+        for weight, weights_of_row, centres in zip(
+            weights, np.tile(weights, (70, 1)), np.cumsum(rods, -2), strict=True
+        ):
+            dx = grid - centres[..., 0, None, None]
+            dy = -grid[:, None] - centres[..., 1, None, None]
+            edge = canvas.edge_temperature * (canvas.disc_radius - np.hypot(dx, dy)) / (2 * canvas.half_width)
+            alpha = (0.5 + 0.5 * np.tanh(edge / 2))[..., None]
+            image = np.array(canvas.background) / 255.0
+            for disc, colour in enumerate(canvas.colours):
+                image = image + alpha[:, disc] * (np.array(colour) / 255.0 - image)
+            exact += weight * np.einsum("i,i...->...", weights_of_row, image)
+        np.testing.assert_allclose(rendering.expected_render(canvas, np.array(q), noise), exact, atol=3e-4)
+
+    @parameterized.parameters(
+        (SPRING, 0.1, 1), (PENDULUM, 0.1, 1), (BODIES, 0.2, 6), (DOUBLE, 0.05, 2), (dataclasses.replace(DOUBLE), 0.0, 2)
+    )
+    def test_each_trajectory_can_have_its_own_look(self, canvas, noise, d):
+        rng = np.random.default_rng(0)
+        q = rng.normal(size=(3, 4, d))
+        look = rendering.Look(
+            np.array(rendering.PALETTE, np.uint8)[
+                rng.permuted(np.tile(np.arange(6), (3, 1)), axis=1)[:, : len(canvas.colours)]
+            ],
+            rng.uniform(-0.3, 0.3, (3, 2)).astype(np.float32),
+            rng.uniform(0.5, 1.0, (3, 2)).astype(np.float32),
+        )
+        images, expected = rendering.render(canvas, q, look), rendering.expected_render(canvas, q, noise, look)
+        clipped = rendering.is_clipped(canvas, q, look)
+        self.assertEqual(clipped.shape, (3, 4))
+        for row in range(3):
+            colours, offset, rods = (x[row].tolist() for x in look)
+            alone = dataclasses.replace(
+                canvas, colours=tuple(map(tuple, colours)), offset=tuple(offset),
+                rod_length=rods[0], second_rod_length=rods[1],
+            )  # fmt: skip
+            np.testing.assert_allclose(images[row], rendering.render(alone, q[row]), atol=1)
+            np.testing.assert_allclose(expected[row], rendering.expected_render(alone, q[row], noise), atol=1e-4)
+            np.testing.assert_array_equal(clipped[row], rendering.is_clipped(alone, q[row]))
+
+    def test_expected_images_need_the_look_where_it_varies(self):
+        canvas = {**dataclasses.asdict(PENDULUM)}
+        metadata = {"canvas": canvas, "observation_noise": 0.1, "varies_scene": True}
+        look = {
+            "colours": np.array([[[86, 180, 233]]]),
+            "offset": np.array([[0.1, 0.2]]),
+            "rod_lengths": np.ones((1, 2)),
+        }
+        self.assertEqual(rendering.scene_features(metadata), tuple(look))
+        q = np.zeros((1, 3, 1))
+        found = rendering.expected_images(metadata, q, look)
+        alone = dataclasses.replace(PENDULUM, colours=(rendering.SKY_BLUE,), offset=(0.1, 0.2))
+        np.testing.assert_allclose(found, rendering.expected_render(alone, q, 0.1), atol=1e-5)
+        with self.assertRaisesRegex(ValueError, "its own scene; its colours, offset, rod_lengths are needed"):
+            rendering.expected_images(metadata, q)
 
     def test_expected_render_without_noise_is_the_render(self):
         q = np.random.default_rng(0).normal(size=(5, 6))

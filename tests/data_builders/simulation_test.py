@@ -6,9 +6,9 @@ import chex
 import jax
 import numpy as np
 from absl.testing import absltest, parameterized
-from scipy import stats
+from scipy import integrate, stats
 
-from data_builders import simulation
+from data_builders import draws, simulation
 from hgn_jax import systems
 
 MASS_SPRING = simulation.Simulation("mass_spring", {"k": 2.0, "m": 0.5}, (0.1, 1.0), observation_noise=0.1)
@@ -19,8 +19,11 @@ TWO_BODY = simulation.Simulation(
 THREE_BODY = simulation.Simulation(
     "three_body", {"m": 1.0, "g": 1.0}, (0.9, 1.2), observation_noise=0.2, velocity_perturbation=0.1
 )
-ALL = tuple((each.system, each) for each in (MASS_SPRING, PENDULUM, TWO_BODY, THREE_BODY))
-BODIES = ALL[2:]
+DOUBLE_PENDULUM = simulation.Simulation(
+    "double_pendulum", {"m1": 0.5, "m2": 0.7, "g": 3.0, "l1": 1.0, "l2": 0.8}, (1.3, 2.3), observation_noise=0.05
+)
+ALL = tuple((each.system, each) for each in (MASS_SPRING, PENDULUM, TWO_BODY, THREE_BODY, DOUBLE_PENDULUM))
+BODIES = ALL[2:4]
 
 
 def planar(x):
@@ -31,7 +34,7 @@ def planar(x):
 def polar(setting, start):
     """Radius and angle that were drawn, recovered from initial states."""
     if start.q.ndim == 2:
-        x, y = start.q[:, 0], start.p[:, 0]
+        x, y = start.q.ravel(), start.p.ravel()
     else:
         x, y = start.q[:, 0, 0], start.q[:, 0, 1]
     return np.hypot(x, y), np.mod(np.arctan2(y, x), 2 * np.pi)
@@ -44,12 +47,28 @@ def energy_by_hand(setting, q, p):
     if setting.system == "pendulum":
         m, g, l = constants["m"], constants["g"], constants["l"]  # noqa: E741
         return (2 * m * g * l * (1 - np.cos(q)) + p**2 / (2 * m * l**2))[..., 0]
+    if setting.system == "double_pendulum":
+        return double_pendulum_energy(constants, q, p)
     q, p = planar(q), planar(p)
     energy = np.sum(p**2, axis=(-2, -1)) / (2 * constants["m"])
     for i in range(q.shape[-2]):
         for j in range(i):
             energy -= constants["g"] * constants["m"] ** 2 / np.linalg.norm(q[..., i, :] - q[..., j, :], axis=-1)
     return energy
+
+
+def double_pendulum_energy(constants, q, p):
+    """From the velocities of the bobs; those of the angles are M(q)^-1 p with the mass matrix M of the Lagrangian."""
+    m1, m2, g, l1, l2 = (constants[name] for name in ("m1", "m2", "g", "l1", "l2"))
+    coupling = m2 * l1 * l2 * np.cos(q[..., 0] - q[..., 1])
+    top, bottom = np.full(coupling.shape, (m1 + m2) * l1**2), np.full(coupling.shape, m2 * l2**2)
+    matrix = np.moveaxis(np.array([[top, coupling], [coupling, bottom]]), (0, 1), (-2, -1))
+    rate = np.linalg.solve(matrix, p[..., None])[..., 0]
+    rods = np.array([l1, l2])[:, None] * np.stack([np.sin(q), -np.cos(q)], axis=-1)
+    turns = (rate * [l1, l2])[..., None] * np.stack([np.cos(q), np.sin(q)], axis=-1)
+    heights, velocities = np.cumsum(rods, axis=-2)[..., 1], np.cumsum(turns, axis=-2)
+    kinetic = np.sum(np.array([m1, m2]) / 2 * np.sum(velocities**2, axis=-1), axis=-1)
+    return kinetic + g * (m1 * (heights[..., 0] + l1) + m2 * (heights[..., 1] + l1 + l2))
 
 
 class SimulationTest(chex.TestCase):
@@ -69,11 +88,12 @@ class SimulationTest(chex.TestCase):
         paths = (found.q, found.p, found.dq_dt, found.dp_dt, found.observed_q, found.observed_p)
         chex.assert_shape(paths, (simulation.CHUNK_SIZE, 31, size))
         chex.assert_shape(found.energy, (simulation.CHUNK_SIZE, 31))
-        self.assertEqual({x.dtype for x in found}, {np.dtype(np.float64)})
+        self.assertEqual({x.dtype for x in found[:-1]}, {np.dtype(np.float64)})
+        np.testing.assert_array_equal(found.num_redrawn, np.zeros(simulation.CHUNK_SIZE, int))
 
     @parameterized.named_parameters(*ALL)
     def test_derivatives_are_those_of_the_path(self, setting):
-        setting = dataclasses.replace(setting, dt=0.005, num_steps=4)
+        setting = dataclasses.replace(setting, dt=0.001, num_steps=4)
         found = simulation.simulate_chunk(setting, "train", 0)
         for path, derivative in ((found.q, found.dq_dt), (found.p, found.dp_dt)):
             difference = (path[:, 0] - 8 * path[:, 1] + 8 * path[:, 3] - path[:, 4]) / (12 * setting.dt)
@@ -135,6 +155,13 @@ class SimulationTest(chex.TestCase):
             pairs = np.moveaxis(noise, axis, 0)
             self.assertLess(abs(np.corrcoef(pairs[:-1].ravel(), pairs[1:].ravel())[0, 1]), 0.02)
 
+    @parameterized.named_parameters(*ALL)
+    def test_noise_has_the_std_in_every_coordinate(self, setting):
+        found = simulation.simulate_chunk(setting, "test", 0)
+        noise = np.concatenate([found.observed_q - found.q, found.observed_p - found.p], axis=-1)
+        error = np.std(noise, axis=(0, 1)) / setting.observation_noise - 1.0
+        self.assertLess(np.abs(error).max(), 5.0 / np.sqrt(2 * 500 * 31))  # five standard errors
+
     def test_no_noise_leaves_states_as_they_are(self):
         found = simulation.simulate_chunk(dataclasses.replace(PENDULUM, observation_noise=0.0), "train", 0)
         np.testing.assert_array_equal(found.observed_q, found.q)
@@ -157,6 +184,15 @@ class SimulationTest(chex.TestCase):
         ]
         self.assertLen(np.unique(np.concatenate(draws)), 4 * simulation.CHUNK_SIZE)
 
+    @parameterized.named_parameters(*ALL)
+    def test_no_start_is_in_both_splits(self, setting):
+        starts = {
+            split: np.concatenate([simulation.initial_states(setting, split, chunk).q for chunk in range(20)])
+            for split in draws.SPLITS
+        }
+        both = np.concatenate(list(starts.values())).reshape(20_000, -1)
+        self.assertLen(np.unique(both, axis=0), 20_000)
+
     def test_jax_stays_in_single_precision(self):
         simulation.simulate_chunk(PENDULUM, "train", 0)
         self.assertEqual(jax.numpy.zeros(1).dtype, np.float32)
@@ -167,9 +203,10 @@ class SimulationTest(chex.TestCase):
         start = simulation.initial_states(THREE_BODY, "train", 0)
         start = type(start)(start.q[:20], start.p[:20])
         self.enter_context(absltest.mock.patch.object(simulation, "_TOLERANCES", loose))
-        path = simulation._accurate_path(THREE_BODY, start)
-        _, _, first_error = simulation._evaluate(THREE_BODY, simulation.integrate_states(THREE_BODY, start, 1e-5))
-        _, _, error = simulation._evaluate(THREE_BODY, path)
+        _, _, first_error = simulation._evaluate(THREE_BODY, simulation._integrate(THREE_BODY, start, 1e-5, {}), {})
+        solution, reported = simulation._accurate_solution(THREE_BODY, start, {})
+        _, _, error = simulation._evaluate(THREE_BODY, solution, {})
+        np.testing.assert_array_equal(error, reported)
         self.assertGreater(first_error.max(), 1e-8)
         self.assertLessEqual(error.max(), 1e-8)
 
@@ -177,6 +214,133 @@ class SimulationTest(chex.TestCase):
         self.enter_context(absltest.mock.patch.object(simulation, "_TOLERANCES", (1e-3, 1e-3)))
         with self.assertRaisesRegex(simulation.SimulationError, "two_body: relative energy error"):
             simulation.simulate_chunk(TWO_BODY, "train", 0)
+
+    def test_a_start_that_cannot_be_integrated_is_drawn_again_and_counted(self):
+        accurate = simulation._accurate_solution
+
+        def failing_once(setting, start, drawn):
+            solution, error = accurate(setting, start, drawn)
+            if len(error) > 1:
+                error[3] = 1e-3
+            return solution, error
+
+        expected = simulation.simulate_chunk(TWO_BODY, "train", 0)
+        with absltest.mock.patch.object(simulation, "_accurate_solution", failing_once):
+            found = simulation.simulate_chunk(TWO_BODY, "train", 0)
+        self.assertEqual(np.flatnonzero(found.num_redrawn).tolist(), [3])
+        again = simulation.initial_states(TWO_BODY, "train", 0, attempt=1)
+        np.testing.assert_array_equal(planar(found.q)[3, 0], again.q[3])
+        self.assertGreater(np.abs(found.q[3, 0] - expected.q[3, 0]).max(), 1e-3)
+        others = np.arange(500) != 3
+        chex.assert_trees_all_equal(found.q[others], expected.q[others])
+
+
+class DoublePendulumTest(chex.TestCase):
+    def test_follows_lagranges_equations(self):
+        """Lagrange's equations for the angles, from a textbook, integrated by another method."""
+        m1, m2, g, l1, l2 = DOUBLE_PENDULUM.constants.values()
+        found = simulation.simulate_chunk(DOUBLE_PENDULUM, "train", 0)
+
+        def accelerations(_, state):
+            a, b, u, v = state
+            matrix = [[(m1 + m2) * l1, m2 * l2 * np.cos(a - b)], [l1 * np.cos(a - b), l2]]
+            right = [
+                -m2 * l2 * v**2 * np.sin(a - b) - (m1 + m2) * g * np.sin(a),
+                l1 * u**2 * np.sin(a - b) - g * np.sin(b),
+            ]
+            return [u, v, *np.linalg.solve(matrix, right)]
+
+        for row in range(3):
+            start = np.concatenate([found.q[row, 0], found.dq_dt[row, 0]])
+            times = 0.125 * np.arange(31)
+            path = integrate.solve_ivp(accelerations, (0, times[-1]), start, "LSODA", times, rtol=1e-11, atol=1e-11).y
+            np.testing.assert_allclose(found.q[row], path[:2].T, atol=1e-6)
+            np.testing.assert_allclose(found.dq_dt[row], path[2:].T, atol=1e-5)
+
+
+class DampingTest(chex.TestCase):
+    def test_spring_decays_within_its_envelope(self):
+        """With p = m q' the equation is m q'' + gamma q' + k q = 0: q decays as exp(-gamma t / (2 m))."""
+        setting = dataclasses.replace(MASS_SPRING, damping=0.3)
+        found = simulation.simulate_chunk(setting, "train", 0)
+        stiffness, mass = 2.0, 0.5
+        rate = 0.3 / (2 * mass)
+        frequency = np.sqrt(stiffness / mass - rate**2)
+        time = 0.125 * np.arange(31)[None, :, None]
+        q0, v0 = found.q[:, :1], found.p[:, :1] / mass
+        swing = q0 * np.cos(frequency * time) + (v0 + rate * q0) / frequency * np.sin(frequency * time)
+        np.testing.assert_allclose(found.q, np.exp(-rate * time) * swing, atol=1e-9)
+        amplitude = np.hypot(found.q, (found.p / mass + rate * found.q) / frequency)
+        np.testing.assert_allclose(amplitude, amplitude[:, :1] * np.exp(-rate * time), atol=1e-9)
+
+    @parameterized.named_parameters(*ALL)
+    def test_takes_energy_at_the_rate_of_friction(self, setting):
+        """dH/dt = -gamma |dH/dp|^2, integrated here by Simpson's rule over many frames."""
+        setting = dataclasses.replace(setting, damping=0.2, dt=0.01, num_steps=60)
+        found = simulation.simulate_chunk(setting, "train", 0)
+        power = 0.2 * np.sum(found.dq_dt**2, axis=-1)
+        taken = integrate.simpson(power, dx=0.01, axis=1)
+        np.testing.assert_allclose(found.energy[:, 0] - found.energy[:, -1], taken, rtol=1e-4, atol=1e-7)
+        self.assertGreater(taken.mean(), 1e-3)
+        self.assertLessEqual(found.energy_error.max(), 1e-8)
+
+    @parameterized.named_parameters(*ALL)
+    def test_derivatives_include_it(self, setting):
+        setting = dataclasses.replace(setting, num_steps=1)
+        damped = simulation.simulate_chunk(dataclasses.replace(setting, damping=0.2), "train", 0)
+        free = simulation.simulate_chunk(setting, "train", 0)
+        np.testing.assert_array_equal(damped.q[:, 0], free.q[:, 0])
+        np.testing.assert_allclose(damped.dp_dt[:, 0], free.dp_dt[:, 0] - 0.2 * free.dq_dt[:, 0], atol=1e-12)
+
+
+class DrawnConstantsTest(chex.TestCase):
+    RANGES = (
+        (MASS_SPRING, {"m": (0.2, 1.0)}),
+        (PENDULUM, {"m": (0.5, 1.5), "g": (3.0, 4.0), "l": (0.5, 1.0)}),
+        (TWO_BODY, {"m": (0.5, 1.5), "g": (0.5, 1.5)}),
+        (DOUBLE_PENDULUM, {"m1": (0.4, 0.6), "l2": (0.75, 1.0)}),
+    )
+
+    @parameterized.parameters(*RANGES)
+    def test_each_trajectory_has_the_energy_of_its_own(self, setting, ranges):
+        setting = dataclasses.replace(setting, constant_ranges=ranges)
+        found = simulation.simulate_chunk(setting, "train", 0)
+        drawn = draws.draw_constants(setting, "train", 0)
+        for row in (0, 1, 499):
+            constants = {**setting.constants, **{name: value[row] for name, value in drawn.items()}}
+            if setting.system == "two_body":
+                first, second = constants["m"]
+                q, p = planar(found.q[row]), planar(found.p[row])
+                energy = np.sum(p[:, 0] ** 2, axis=-1) / (2 * first) + np.sum(p[:, 1] ** 2, axis=-1) / (2 * second)
+                energy -= constants["g"] * first * second / np.linalg.norm(q[:, 0] - q[:, 1], axis=-1)
+            else:
+                alone = dataclasses.replace(setting, constants=constants)
+                energy = energy_by_hand(alone, found.q[row], found.p[row])
+            np.testing.assert_allclose(found.energy[row], energy, rtol=1e-10)
+            np.testing.assert_allclose(energy, energy[0], rtol=1e-8)
+
+    def test_are_uniform_and_independent(self):
+        setting = dataclasses.replace(THREE_BODY, constant_ranges={"m": (0.5, 1.5), "g": (1.0, 3.0)})
+        chunks = [draws.draw_constants(setting, "train", chunk) for chunk in range(4)]
+        masses, gravity = (np.concatenate([chunk[name] for chunk in chunks]) for name in ("m", "g"))
+        self.assertEqual((masses.shape, gravity.shape), ((2000, 3), (2000,)))
+        columns = [*masses.T - 0.5, (gravity - 1.0) / 2.0]
+        for column in columns:
+            self.assertGreater(stats.kstest(column, "uniform").pvalue, 1e-3)
+        self.assertLess(np.abs(np.corrcoef(columns) - np.eye(4)).max(), 0.1)
+
+    @parameterized.parameters(TWO_BODY, THREE_BODY)
+    def test_unequal_bodies_rest_as_a_whole_and_turn_rigidly_if_unperturbed(self, setting):
+        setting = dataclasses.replace(setting, constant_ranges={"m": (0.5, 1.5), "g": (0.5, 1.5)})
+        masses = draws.draw_constants(setting, "train", 0)["m"]
+        start = simulation.initial_states(setting, "train", 0)
+        np.testing.assert_allclose(start.p.sum(axis=1), 0.0, atol=1e-12)
+        np.testing.assert_allclose(np.sum(masses[..., None] * start.q, axis=1), 0.0, atol=1e-12)
+        calm = dataclasses.replace(setting, velocity_perturbation=0.0, dt=0.05)
+        q = planar(simulation.simulate_chunk(calm, "train", 0).q)
+        for first in range(q.shape[2]):
+            distance = np.linalg.norm(q[:, :, first] - q[:, :, first - 1], axis=-1)
+            np.testing.assert_allclose(distance, np.broadcast_to(distance[:, :1], distance.shape), rtol=1e-5)
 
 
 if __name__ == "__main__":

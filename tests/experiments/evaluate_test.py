@@ -27,6 +27,30 @@ class EvaluateTest(absltest.TestCase):
         result = evaluate.split_metrics({"model": np.ones((3, 2)), "mean_image": np.ones((3, 2))})
         self.assertNotIn("skill", result)
 
+    def test_videos_are_told_from_simulations_and_described(self):
+        self.assertEqual(evaluate.describe_videos({"canvas": {}, "splits": {"train": {}}}), {})
+        metadata = {
+            "source": "/videos",
+            "fingerprint": "f",
+            "videos": {"train": ["a", "b"], "test": ["c"]},
+            "left_out": {"d.txt": "no video"},
+            "splits": {"train": {"num_trajectories": 7}, "test": {"num_trajectories": 3}},
+        }
+        found = evaluate.describe_videos(metadata)
+        self.assertCountEqual(found["not_measured"], ["noise_floor", "skill"])
+        self.assertEqual(
+            found["videos"],
+            {
+                "source": "/videos",
+                "fingerprint": "f",
+                "train_windows": 7,
+                "test_windows": 3,
+                "train_clips": 2,
+                "test_clips": 1,
+                "left_out": {"d.txt": "no video"},
+            },
+        )
+
     def test_a_directory_without_a_run(self):
         with self.assertRaisesRegex(UserError, "no run in"):
             evaluate.load_run(RunDirectory(pathlib.Path(self.create_tempdir().full_path)))

@@ -1,4 +1,4 @@
-"""A run that is killed a few times, or terminated, ends as one that was left alone."""
+"""A run that is killed twenty times, or terminated, ends as one that was left alone."""
 
 import json
 import os
@@ -16,8 +16,9 @@ from absl.testing import absltest
 from experiments import nhf, nhf_evaluation
 from experiments.run_directory import RunDirectory
 
-_NUM_KILLS = 4
-_LONGEST_WAIT = 2.0  # seconds of training, or of evaluation, before a kill
+# Line of the progress to wait for, number of kills after it, and the longest time between, seconds. Every fifty steps
+# and a fifth of a second, a checkpoint takes as long, so that a good part of the first kills fall into one.
+_KILLS = (("training:", 15, 0.6), ("evaluating:", 5, 2.0))
 _SETTINGS = (
     "--config=four_modes",
     "--config.hidden_sizes=8,",
@@ -74,15 +75,17 @@ class InterruptionTest(absltest.TestCase):
         self._finish(alone)
 
         moments, reached = random.Random(0), []
-        for _ in range(_NUM_KILLS):
-            process = _start(killed)
-            while not process.stderr.readline().startswith(("training:", "evaluating:")):
-                self.assertIsNone(process.poll())
-            time.sleep(moments.uniform(0.0, _LONGEST_WAIT))
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            reached.append(_steps_done(killed))
-        self.assertGreater(len(set(reached)), 1, reached)  # the kills fell into the training
+        for line, num_kills, longest_wait in _KILLS:
+            for _ in range(num_kills):
+                process = _start(killed)
+                while not process.stderr.readline().startswith((line, "evaluating:")):
+                    self.assertIsNone(process.poll())
+                time.sleep(moments.uniform(0.0, longest_wait))
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                self.assertEqual(process.returncode, -signal.SIGKILL)
+                reached.append(_steps_done(killed))
+        self.assertGreater(len(set(reached)), 3, reached)  # the kills fell into the training
         self._finish(killed)
         self._assert_same_end(killed, alone)
 

@@ -1,5 +1,8 @@
 """Tests of `experiments.presets`."""
 
+import dataclasses
+import os
+
 import jax
 import jax.numpy as jnp
 from absl.testing import absltest, parameterized
@@ -12,10 +15,13 @@ class PresetsTest(parameterized.TestCase):
     @parameterized.parameters(*presets.PRESETS)
     def test_presets_are_valid_and_say_which_they_are(self, name):
         config = presets.get(name)
-        presets.validate(config, num_devices=1)
         self.assertEqual(config.preset, name)
-        self.assertStartsWith(name, config.data.name)
-        self.assertEqual(config.data.config, "small" if name.endswith("_small") else "paper")
+        self.assertStartsWith(config.data.name, name.removesuffix("_small"))
+        if name == "video":
+            config.data.source = self.create_tempdir().full_path
+        else:
+            self.assertEqual(config.data.config, "small" if name.endswith("_small") else "paper")
+        presets.validate(config, num_devices=1)
 
     def test_a_preset_is_a_fresh_copy(self):
         config = presets.get("pendulum")
@@ -57,6 +63,41 @@ class PresetsTest(parameterized.TestCase):
         config = presets.get("pendulum_small")
         config.image_size = 64
         self.assertEqual(presets.dataset_config(config).name, "small_64x64")
+        config.data.fields = '{"damping": 0.1, "constants": {"g": 2}}'
+        dataset = presets.dataset_config(config)
+        self.assertEqual((dataset.damping, dataset.constants["g"], dataset.constants["m"]), (0.1, 2.0, 0.5))
+
+    def test_a_configuration_settles_for_the_videos_as_they_are(self):
+        source = self.create_tempdir()
+        source.create_file("a.npy", "x")
+        config = presets.get("video")
+        config.data.source, config.data.stride = os.path.relpath(source.full_path), 5
+        settled = presets.settle(config)
+        self.assertEqual(settled.data.source, os.path.realpath(source.full_path))
+        self.assertRegex(settled.data.fingerprint, "^[0-9a-f]{16}$")
+        self.assertIsNone(config.data.fingerprint)
+        self.assertEqual(dataclasses.replace(settled, data=config.data), config)
+        dataset = presets.dataset_config(settled)
+        self.assertEqual((dataset.stride, dataset.fingerprint), (5, settled.data.fingerprint))
+        source.create_file("b.npy", "x")
+        self.assertEqual(presets.settle(settled), settled)
+        self.assertNotEqual(presets.settle(config).data.fingerprint, settled.data.fingerprint)
+        self.assertIs(presets.settle(simulated := presets.get("pendulum")), simulated)
+
+    def test_videos_must_be_named_and_enough(self):
+        config = presets.get("video")
+        with self.assertRaisesRegex(ValueError, "name the directory of your videos, --config.data.source=DIR"):
+            presets.validate(config, num_devices=1)
+        config.data.source = "/nowhere"
+        with self.assertRaisesRegex(ValueError, "the videos' directory /nowhere is not there"):
+            presets.settle(config)
+        presets.validate_size(config, {"train": 16, "test": 2})
+        with self.assertRaisesRegex(
+            ValueError, "batch_size is 16, but there are only 15 trajectories; a smaller --conf"
+        ):
+            presets.validate_size(config, {"train": 15, "test": 2})
+        with self.assertRaisesRegex(ValueError, "the test split has one trajectory, and two are needed"):
+            presets.validate_size(config, {"train": 16, "test": 1})
 
     @parameterized.parameters(
         ("image_size", 30, "got 30"),
@@ -67,6 +108,10 @@ class PresetsTest(parameterized.TestCase):
         ("data.name", "moon", "unknown data set 'moon'; choose one of"),
         ("data.config", "huge", "unknown configuration 'huge'"),
         ("data.num_train", 0, "num_train must be positive"),
+        ("data.source", "/videos", "unknown field source; choose from "),
+        ("data.fields", "damping=1", "fields must be JSON, as "),
+        ("data.fields", "[1]", "fields must be JSON of fields and values"),
+        ("data.fields", '{"friction": 1}', "unknown field friction; choose from system"),
         ("geco.decay", 2.0, "decay"),
         ("evaluation.num_examples", 1, "evaluation.num_examples must be 2"),
         ("evaluation.batch_size", 0, "evaluation.batch_size must be 1"),

@@ -41,12 +41,40 @@ class ReportTest(absltest.TestCase):
         report.draw_training(self.path, rows)
         self.assertGreater(np.std(imageio.imread(self.path)), 0.0)
 
+    def test_where_the_prediction_begins_is_marked(self):
+        pictures = []
+        for seen in (2, 1):
+            report.draw_errors(self.path, {**_results(), "frames_seen": seen})
+            pictures.append(np.all(np.abs(imageio.imread(self.path)[..., :3].astype(int) - 128) < 3, axis=-1).sum())
+        self.assertGreater(pictures[1], pictures[0] + 100)
+
     def test_summary(self):
         with contextlib.redirect_stdout(io.StringIO()) as text:
             report.print_summary(_results())
         self.assertRegex(text.getvalue(), r"HGN +2\.00 ± 0\.10 +2\.00 ± 0\.10")
         self.assertRegex(text.getvalue(), r"noise floor +- +-")
         self.assertRegex(text.getvalue(), r"skill +0\.900 +0\.900")
+
+    def test_summary_and_page_of_videos_say_what_is_not_measured(self):
+        results = _results()
+        del results["train"]["skill"]  # which is that of the test split too
+        results["not_measured"] = {"noise_floor": "not known", "skill": "not known"}
+        counts = {"train_windows": 7, "test_windows": 3, "train_clips": 2, "test_clips": 1}
+        results["videos"] = {"source": "/videos", **counts, "left_out": {"a.txt": "no video"}}
+        results["run"] = {"steps": 1, "seed": 0, "device": "cpu"}
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            report.print_summary(results)
+        self.assertIn("not measured: noise floor, skill: not known\n", text.getvalue())
+        self.assertIn("7 train windows and 3 test windows of the videos in /videos; 1 left out\n", text.getvalue())
+        self.assertIn("  a.txt: no video\n", text.getvalue())
+        tables = report._tables(results)
+        self.assertEqual(tables["Not measured"], {"noise floor": "not known", "skill": "not known"})
+        self.assertEqual(tables["The videos"]["test windows"], "3")
+        self.assertEqual(tables["Files left out"], {"a.txt": "no video"})
+
+    def test_frame_numbers(self):
+        self.assertEqual(list(report.frame_numbers(31, 4)), [0, 10, 20, 30])
+        self.assertEqual(list(report.frame_numbers(3, 8)), [0, 1, 2])
 
 
 if __name__ == "__main__":

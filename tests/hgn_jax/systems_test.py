@@ -202,12 +202,77 @@ class CircularOrbitTest(Float64TestCase):
         np.testing.assert_allclose(np.arctan2(state.q[..., 0, 1], state.q[..., 0, 0]), angle, rtol=1e-12)
 
 
+class RigidOrbitTest(Float64TestCase):
+    @parameterized.parameters(2, 3)
+    def test_of_equal_masses_is_the_circular_orbit(self, num_bodies):
+        radius, angle = np.array([0.7, 1.3]), np.array([0.2, 4.0])
+        found = systems.rigid_orbit(num_bodies, radius, angle, np.full((2, num_bodies), 0.6), 2.5)
+        chex.assert_trees_all_close(found, systems.circular_orbit(num_bodies, radius, angle, 0.6, 2.5), rtol=1e-12)
+
+    @parameterized.parameters(2, 3)
+    def test_gravity_is_the_centripetal_force(self, num_bodies):
+        masses = np.array([0.5, 1.0, 4.0])[:num_bodies]
+        q, p = map(np.asarray, systems.rigid_orbit(num_bodies, 1.7, 0.4, masses, 2.5))
+        np.testing.assert_allclose(np.sum(p, axis=0), 0.0, atol=1e-12)
+        np.testing.assert_allclose(masses @ q, 0.0, atol=1e-12)
+        np.testing.assert_allclose(np.sum(q * p, axis=-1), 0.0, atol=1e-12)
+        speed, distance = np.linalg.norm(p / masses[:, None], axis=-1), np.linalg.norm(q, axis=-1)
+        inward = -(masses * speed**2 / distance**2)[:, None] * q
+        np.testing.assert_allclose(_n_body_force(q, masses, 2.5), inward, rtol=1e-12, atol=1e-12)
+
+    def test_is_for_two_or_three_bodies(self):
+        with self.assertRaisesRegex(ValueError, "two or three bodies, got 4"):
+            systems.rigid_orbit(4, 1.0, 0.0, np.ones(4))
+
+
+class DoublePendulumTest(Float64TestCase):
+    CONSTANTS = {"m1": 0.3, "m2": 0.7, "g": 2.0, "l1": 1.2, "l2": 0.8}
+
+    def lagrangian(self, q, rate):
+        """Of one state, from the places and velocities of the bobs."""
+        m1, m2, g, l1, l2 = self.CONSTANTS.values()
+        turning = np.array([l1 * rate[0], l2 * rate[1]])
+        upper = turning[0] * np.array([math.cos(q[0]), math.sin(q[0])])
+        lower = upper + turning[1] * np.array([math.cos(q[1]), math.sin(q[1])])
+        heights = np.cumsum([l1 * (1 - math.cos(q[0])), l2 * (1 - math.cos(q[1]))])
+        return (m1 * upper @ upper + m2 * lower @ lower) / 2 - g * (m1 * heights[0] + m2 * heights[1])
+
+    def test_is_the_legendre_transform_of_the_lagrangian(self):
+        system = systems.double_pendulum(**self.CONSTANTS)
+        for q, rate in np.random.default_rng(0).normal(size=(5, 2, 2)):
+            # p = dL/d(rate), exactly by central differences: L is quadratic in the rates.
+            p = [(self.lagrangian(q, rate + h) - self.lagrangian(q, rate - h)) / 2 for h in np.eye(2)]
+            energy = system.hamiltonian(PhaseState(jnp.asarray(q), jnp.asarray(p)))
+            np.testing.assert_allclose(energy, np.dot(p, rate) - self.lagrangian(q, rate), rtol=1e-10)
+            field = vector_field(system.hamiltonian)(PhaseState(jnp.asarray(q), jnp.asarray(p)))
+            np.testing.assert_allclose(field.q, rate, rtol=1e-10)
+
+    def test_small_swings_have_the_normal_modes(self):
+        """For equal masses and rods, w^2 = (2 +- sqrt(2)) g / l."""
+        system = systems.double_pendulum(m1=0.5, m2=0.5, g=3.0, l1=1.0, l2=1.0)
+        rest = jnp.zeros(4)
+        hessian = jax.hessian(lambda s: system.hamiltonian(PhaseState(s[:2], s[2:])))(rest)
+        rates = np.linalg.eigvals(np.array([[0, 0, 1, 0], [0, 0, 0, 1], [-1, 0, 0, 0], [0, -1, 0, 0]]) @ hessian)
+        np.testing.assert_allclose(np.sort(rates.imag**2)[::2], 3.0 * (2.0 + np.array([-1, 1]) * math.sqrt(2)))
+        self.assertEqual(float(system.hamiltonian(PhaseState(rest[:2], rest[2:]))), 0.0)
+
+    @parameterized.parameters((), (1,), (2, 3))
+    def test_is_one_number_per_batch_element(self, *batch):
+        system = systems.double_pendulum()
+        self.assertNotIsInstance(system.hamiltonian, SeparableHamiltonian)
+        state = _random_state((*batch, 2))
+        self.assertEqual(system.hamiltonian(state).shape, batch)
+        single = jax.tree.map(lambda x: x.astype(jnp.float32), state)
+        self.assertEqual(jax.eval_shape(system.hamiltonian, single).dtype, jnp.float32)
+
+
 class GetSystemTest(Float64TestCase):
     @parameterized.parameters(
         ("mass_spring", (1,), {"k": 2.0, "m": 0.5}),
         ("pendulum", (1,), {"m": 0.5, "g": 3.0, "l": 1.0, "potential_factor": 2.0}),
         ("two_body", (2, 2), {"m": 1.0, "g": 1.0}),
         ("three_body", (3, 2), {"m": 1.0, "g": 1.0}),
+        ("double_pendulum", (2,), {"m1": 0.5, "m2": 0.5, "g": 3.0, "l1": 1.0, "l2": 1.0}),
     )
     def test_has_the_constants_of_the_paper(self, name, state_shape, constants):
         system = systems.get_system(name)

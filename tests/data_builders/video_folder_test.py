@@ -1,0 +1,239 @@
+"""Tests of the builder of your own videos."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import imageio.v3 as imageio
+import numpy as np
+import tensorflow_datasets as tfds
+from absl.testing import absltest, parameterized
+
+from data_builders import build
+from data_builders.video_folder import video_files
+from data_builders.video_folder.video_folder_dataset_builder import Builder
+from hgn_jax import data
+
+ROOT = pathlib.Path(__file__).parents[2]
+SIZE = 8
+WINDOW = {"num_steps": 4, "image_size": SIZE, "stride": 3}
+
+
+def video(number, num_frames=20):
+    """Frames of one colour each, which tells the video and the frame: `[T, SIZE, SIZE, 3]`."""
+    frames = np.zeros((num_frames, SIZE, SIZE, 3), np.uint8)
+    frames[..., 0], frames[..., 1] = 10 * number, np.arange(num_frames)[:, None, None]
+    frames[..., 2] = 200
+    return frames
+
+
+class VideoFolderTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+        self.source, self.data_dir = self.root / "my films", self.root / "data"
+        self.source.mkdir()
+        self.printed = self.enter_context(contextlib.redirect_stdout(io.StringIO()))
+
+    def save(self, *numbers, num_frames=20):
+        for number in numbers:
+            np.save(self.source / f"{number}.npy", video(number, num_frames))
+
+    def config(self, **overrides):
+        return build.derive_config("video_folder", "default", **{"source": str(self.source), **WINDOW, **overrides})
+
+    def built(self, **overrides):
+        """The path of the data set, its examples by split, and its metadata."""
+        path = build.ensure_built("video_folder", self.config(**overrides), self.data_dir)
+        splits, metadata = data.open_dataset(path)
+        return path, {split: [source[i] for i in range(len(source))] for split, source in splits.items()}, metadata
+
+    @parameterized.parameters(({}, 1, 3), ({"frame_step": 2}, 2, 3), ({"stride": 5}, 1, 5))
+    def test_windows_are_cut_from_the_videos(self, overrides, frame_step, stride):
+        self.save(1, 2, 3, 4, 5)
+        _, splits, metadata = self.built(**overrides)
+        starts = [frame_step * start for start in range(0, len(range(0, 20, frame_step)) - 4, stride)]
+        for split, num_files in (("train", 4), ("test", 1)):
+            self.assertLen(splits[split], num_files * len(starts))
+            self.assertEqual(metadata["splits"][split]["num_trajectories"], num_files * len(starts))
+            for example in splits[split]:
+                number, start = int(example["video"].decode().removesuffix(".npy")), int(example["first_frame"])
+                np.testing.assert_array_equal(example["image"], video(number)[start::frame_step][:5])
+                self.assertIn(start, starts)
+            self.assertCountEqual([int(e["index"]) for e in splits[split]], range(len(splits[split])))
+            images = np.stack([example["image"] for example in splits[split]]) / 255.0
+            self.assertAlmostEqual(metadata["splits"][split]["mean_image_mse"], images.var(axis=(0, 1)).mean())
+
+    def test_files_are_split_and_all_accounted_for(self):
+        self.save(*range(10))
+        imageio.imwrite(self.source / "long.gif", video(11, 30), duration=50)
+        imageio.imwrite(self.source / "long.mp4", np.zeros((30, 32, 48, 3), np.uint8), plugin="pyav", codec="libx264")
+        (self.source / "below").mkdir()
+        np.savez(self.source / "below" / "two.npz", a=video(12), b=video(13), short=video(14, 4), labels=np.arange(9))
+        (self.source / "notes.txt").write_text("x")
+        (self.source / "bad.mp4").write_bytes(b"no video" * 100)
+        (self.source / ".DS_Store").write_bytes(b"x")
+        _, splits, metadata = self.built(test_fraction=0.3)
+        files = {split: {e["video"].decode().split(":")[0] for e in examples} for split, examples in splits.items()}
+        self.assertEqual(
+            files["train"] | files["test"],
+            {*(f"{i}.npy" for i in range(10)), "long.gif", "long.mp4", "below/two.npz"},
+        )
+        self.assertLen(files["test"], 4)  # 0.3 of 13
+        self.assertEmpty(files["train"] & files["test"])
+        self.assertCountEqual(
+            metadata["left_out"],
+            ["notes.txt", "bad.mp4", ".DS_Store", "below/two.npz:short", "below/two.npz:labels"],
+        )
+        self.assertEqual(metadata["left_out"]["below/two.npz:short"], "too short: 4 frames, and a window has 5")
+        for name, reason in metadata["left_out"].items():
+            self.assertIn(f"  left out: {name}: {reason}\n", self.printed.getvalue())
+        self.assertIn("13 of 16 files", self.printed.getvalue())
+
+    def test_other_seeds_choose_other_files(self):
+        self.save(*range(8))
+        chosen = {tuple(self.built(split_seed=seed)[2]["videos"]["test"]) for seed in range(5)}
+        self.assertGreater(len(chosen), 2)
+
+    def test_clips_of_one_file(self):
+        np.savez(self.source / "many.npz", clips=np.stack([video(i) for i in range(10)]))
+        with self.assertRaisesRegex(build.DatasetError, "only one usable file in .*many.npz.* split_by=clip.*=time"):
+            self.built()
+        _, splits, _ = self.built(split_by="clip")
+        numbers = {split: {int(e["image"][0, 0, 0, 0]) for e in examples} for split, examples in splits.items()}
+        self.assertEqual((len(numbers["train"]), len(numbers["test"])), (8, 2))
+        self.assertEmpty(numbers["train"] & numbers["test"])
+
+    def test_the_end_of_one_clip(self):
+        self.save(1, num_frames=40)
+        np.save(self.source / "short.npy", video(2, 9))
+        with self.assertRaisesRegex(build.DatasetError, "only one usable clip in .* split_by=time"):
+            self.built(split_by="clip", num_steps=9)
+        _, splits, metadata = self.built(split_by="time", test_fraction=0.25)
+        frames = {
+            split: {int(t) for e in examples for t in e["image"][:, 0, 0, 1]} for split, examples in splits.items()
+        }
+        self.assertEqual(max(frames["train"]), 28)  # the windows from 0, 3, ..., 24; frame 29 is in none
+        self.assertEqual((min(frames["test"]), max(frames["test"])), (30, 37))
+        for example in splits["test"]:
+            self.assertEqual(example["image"][0, 0, 0, 1], example["first_frame"])
+        self.assertEqual(
+            metadata["left_out"], {"short.npy": "too short: 9 frames, and split_by=time needs two windows of 5"}
+        )
+
+    def test_no_usable_video(self):
+        with self.assertRaisesRegex(build.DatasetError, "^no usable video among 0 files in .*my films$"):
+            self.built()
+        (self.source / "notes.txt").write_text("x")
+        self.save(1, num_frames=3)
+        with self.assertRaisesRegex(
+            build.DatasetError, "^no usable video among 2 files in .*1.npy: too short: 3 frames"
+        ):
+            self.built()
+        self.assert_nothing_is_left()
+
+    def assert_nothing_is_left(self):
+        self.assertEmpty([path for path in self.data_dir.glob("video_folder/[!.]*")])
+
+    @parameterized.parameters(KeyboardInterrupt, MemoryError)
+    def test_an_interrupted_build_leaves_nothing(self, error):
+        self.save(1, 2, 3)
+        for module, name in ((video_files, "resize"), (Builder, "_generate_examples"), (np, "memmap")):
+            with (
+                absltest.mock.patch.object(module, name, side_effect=error),
+                self.assertRaises((error, build.DatasetError)),
+            ):
+                self.built()
+            self.assert_nothing_is_left()
+        path, splits, _ = self.built()
+        self.assertEqual([child.name for child in path.parent.iterdir()], ["1.0.0"])
+        self.assertNotEmpty(splits["train"])
+
+    def test_a_capped_build_is_not_taken_for_the_whole(self):
+        self.save(1, 2, 3)
+        builder = Builder(config=self.config(), data_dir=self.data_dir)
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(max_examples_per_split=2))
+        with self.assertRaisesRegex(build.DatasetError, "is incomplete: 2 of 12 train trajectories"):
+            self.built()
+
+    def test_it_is_built_once_and_again_when_the_videos_change(self):
+        self.save(1, 2, 3)
+        path, _, _ = self.built()
+        os.utime(self.source / "1.npy", (1, 1))
+        with absltest.mock.patch.object(Builder, "download_and_prepare", side_effect=AssertionError):
+            self.assertEqual(self.built()[0], path)
+        self.save(4)
+        changed, splits, _ = self.built()
+        self.assertNotEqual(changed, path)
+        self.assertLen(splits["train"] + splits["test"], 4 * 6)
+        np.save(self.source / "4.npy", video(5))  # as many bytes as before
+        self.assertNotIn(self.built()[0], (path, changed))
+
+    def test_directories_do_not_collide(self):
+        self.save(1, 2)
+        other = self.root / "other" / "my films"
+        other.mkdir(parents=True)
+        for number in (1, 2):
+            np.save(other / f"{number}.npy", video(number + 5))
+        path, splits, _ = self.built()
+        self.assertIn(
+            f"Cutting the videos in {self.source} into windows of 5 frames, 8x8, into {path}\n", self.printed.getvalue()
+        )
+        other_path, other_splits, _ = self.built(source=str(other))
+        self.assertNotEqual(path, other_path)
+        self.assertNotEqual(splits["test"][0]["image"][0, 0, 0, 0], other_splits["test"][0]["image"][0, 0, 0, 0])
+        self.assertTrue(path.parent.name.startswith("my_films-default-fingerprint_"), path)
+
+    def test_what_was_built_is_found_by_its_fingerprint(self):
+        self.save(1, 2)
+        config = self.config()
+        again = {"fingerprint": config.fingerprint}
+        path, _, _ = self.built()
+        self.save(3)
+        self.assertEqual(self.built(**again)[0], path)
+        with self.assertRaisesRegex(build.DatasetError, "have changed .fingerprint .*, not .* no data set .* in .*"):
+            self.built(**again, stride=1)
+        shutil.rmtree(self.source)
+        self.assertEqual(self.built(**again)[0], path)
+        with self.assertRaisesRegex(
+            build.DatasetError, "my films is not there, nor a data set built from it in .*data"
+        ):
+            self.built(**again, stride=1)
+        with self.assertRaisesRegex(ValueError, "my films is not there"):
+            self.config()
+
+    @parameterized.parameters(
+        ({"stride": 0}, "stride must be 1 or more, got 0"),
+        ({"num_steps": 1.5}, "num_steps: cannot use 1.5"),
+        ({"fit": "pad"}, "fit must be one of stretch, crop; got 'pad'"),
+        ({"split_by": "frame"}, "split_by must be one of file, clip, time"),
+        ({"test_fraction": 1.0}, "test_fraction must lie between 0 and 1"),
+        ({"test_fraction": "half"}, "test_fraction: cannot use 'half'"),
+        ({"observation_noise": 0.1}, "unknown field observation_noise; choose from source, fingerprint, num_steps"),
+    )
+    def test_wrong_values_are_errors(self, overrides, message):
+        with self.assertRaisesRegex(ValueError, message):
+            self.config(**overrides)
+
+    def test_a_configuration_without_source(self):
+        with self.assertRaisesRegex(build.DatasetError, "needs source, the directory of your videos"):
+            build.ensure_built("video_folder", "default", self.data_dir)
+
+    def test_command_line(self):
+        self.save(1, 2, 3)
+        config = json.dumps({"name": "mine", "source": str(self.source), **WINDOW})
+        command = [sys.executable, "-m", "data_builders.build", "video_folder", f"--data_dir={self.data_dir}"]
+        done = subprocess.run([*command, f"--config={config}"], cwd=ROOT, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        splits, _ = data.open_dataset(self.data_dir / "video_folder" / "mine" / "1.0.0")
+        self.assertLen(splits["train"], 12)
+
+
+if __name__ == "__main__":
+    absltest.main()
