@@ -1,1 +1,5 @@
 """What is timed: `python -m benchmarks.<name>`."""
+
+from data_builders import interruption
+
+interruption.catch_early()

@@ -1,1 +1,5 @@
-"""TFDS builders of the four simulated systems, and what they are made of: a simulator and a renderer."""
+"""TFDS builders of simulated systems and of your own videos, and what they are made of."""
+
+from data_builders import interruption
+
+interruption.catch_early()

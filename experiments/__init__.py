@@ -1,1 +1,5 @@
 """Programs people run: `python -m experiments.<program>`."""
+
+from data_builders import interruption
+
+interruption.catch_early()

@@ -11,12 +11,14 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from data_builders import interruption
 from data_builders.build import DatasetError
 from hgn_jax import hosts
 from hgn_jax.data import DataError
 from hgn_jax.training import Stopped
 
 _FAILURE = 2
+_STOPPED = 128 + signal.SIGTERM  # also after Ctrl-C: the training is saved, and a script must not take it for finished
 
 
 class UserError(Exception):
@@ -58,8 +60,7 @@ def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) ->
     """
 
     def guarded(argv: Sequence[str]) -> None:
-        logging.set_verbosity(logging.FATAL)  # what goes wrong is said once, by the lines below ...
-        sys.unraisablehook = lambda _: None  # ... and not again from callbacks of a save or a wait that was cut short
+        logging.set_verbosity(logging.FATAL)  # what goes wrong is said once, by the lines below
         threading.excepthook = lambda raised: print(f"warning: {raised.exc_value}", file=sys.stderr)
         if len(argv) > 1 and not takes_arguments:
             _fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
@@ -74,9 +75,9 @@ def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) ->
             _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
         except Stopped as stopped:
             print(f"{stopped}; the same command goes on from there", file=sys.stderr)
-            sys.exit(128 + signal.SIGTERM)
+            sys.exit(_STOPPED)
         except KeyboardInterrupt:
-            _fail("interrupted; the same command goes on from the last checkpoint")
+            interruption.exit_interrupted()
 
     app.run(guarded, flags_parser=parse_flags)
 

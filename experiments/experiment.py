@@ -18,10 +18,14 @@ from experiments.command_line import UserError, user_errors
 from experiments.run_directory import RunDirectory, lock, open_run, write_config
 from hgn_jax import hosts, training
 from hgn_jax.checkpoints import CheckpointError, Checkpoints, Restored
-from hgn_jax.geco import GECO, geco
+from hgn_jax.geco import GECO, geco, saturation
 from hgn_jax.logs import MetricsWriter
 from hgn_jax.progress import progress_bar
 
+_SATURATED = {
+    "maximum": "GECO's multiplier is at its maximum: the tolerance is not reached; try a larger --config.tolerance",
+    "minimum": "GECO's multiplier is at its minimum: the tolerance asks for nothing; try a smaller --config.tolerance",
+}
 _VERSIONS = ("jax", "jaxlib", "dm-haiku", "optax", "numpy", "scipy", "tensorflow-datasets")
 
 
@@ -147,9 +151,19 @@ def train(
             "training_cpu": experiment.seconds["training_cpu"] + time.process_time() - cpu_start,
         }
 
+    saturations = set()
+
+    def warn_of_saturation(step: int, multiplier: float) -> None:
+        limit = saturation(experiment.config.geco, multiplier)
+        if limit and limit not in saturations:
+            saturations.add(limit)
+            bar.write(f"warning: {_SATURATED[limit]} since step {step}", file=sys.stderr)
+
     def log(step: int, scalars: training.Scalars) -> None:
         if writer is None:
             return
+        if "multiplier" in scalars:
+            warn_of_saturation(step, scalars["multiplier"])
         now = time.monotonic()
         speed = (step - clock["step"]) / (now - clock["time"]) * units_per_step
         clock.update(time=now, step=step)
@@ -181,9 +195,10 @@ def train(
 
 @contextlib.contextmanager
 def _terminated() -> Iterator[Callable[[int], bool]]:
-    """Whether to stop after a step since SIGTERM has come, as schedulers send it before they take a machine away.
+    """Whether to stop after a step, since Ctrl-C has come or SIGTERM, which schedulers send ahead of the end.
 
-    Outside of this it kills. Of several processes JAX catches it, and lets them all stop after the same step.
+    Outside of this, and the second time, they end the process at once. Of several processes JAX catches SIGTERM, and
+    lets them all stop after the same step.
     """
     if jax.process_count() > 1:
         yield multihost_utils.reached_preemption_sync_point
@@ -191,21 +206,33 @@ def _terminated() -> Iterator[Callable[[int], bool]]:
     if threading.current_thread() is not threading.main_thread():  # where signals cannot be caught
         yield lambda step: False
         return
-    event = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda *_: event.set())
+    event, before = threading.Event(), {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def restore():
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def remember(*_):
+        event.set()
+        restore()
+
+    for number in before:
+        signal.signal(number, remember)
     try:
         yield lambda step: event.is_set()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        restore()
 
 
 def describe(experiment: Experiment, evaluation_seconds: float) -> dict[str, Any]:
     """What `metrics.json` says of a run beside its numbers."""
+    multiplier = float(experiment.state.geco.multiplier)
     return {
         "preset": experiment.config.preset,
         "steps": int(experiment.state.step),
         "seed": experiment.config.training.seed,
         "device": _devices(),
+        "multiplier": {"last": multiplier, "saturated": saturation(experiment.config.geco, multiplier)},
         "versions": {name: importlib.metadata.version(name) for name in _VERSIONS},
         "wall_time_s": {"training": experiment.seconds["training"], "evaluation": evaluation_seconds},
         "cpu_time_s": {"training": experiment.seconds["training_cpu"]},

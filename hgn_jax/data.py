@@ -17,10 +17,15 @@ class DataError(ValueError):
 
 
 class Split:
-    """Random-access examples of a data set; those that cannot be used raise DataError instead of being returned."""
+    """Random-access examples of a data set, one or more.
+
+    An example that cannot be read, is not finite or has other shapes than the first raises DataError.
+    """
 
     def __init__(self, name: str, source: Sequence[Example]):
         self._name, self._source = name, source
+        self._shapes = {}
+        self._shapes = {feature: np.shape(value) for feature, value in self[0].items()}
 
     def __len__(self) -> int:
         return len(self._source)
@@ -47,7 +52,9 @@ class Split:
 
     def _check(self, index: int, example: Example) -> None:
         for feature, value in example.items():
-            value = np.asarray(value)
+            value, shape = np.asarray(value), self._shapes.get(feature)
+            if shape is not None and value.shape != shape:
+                raise DataError(f"{self._name}: {feature} of example {index} is {value.shape}, of the first {shape}")
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise DataError(f"{self._name}: {feature} of example {index} is not finite")
 
@@ -67,10 +74,7 @@ def open_dataset(path: pathlib.Path | str) -> tuple[dict[str, Split], dict[str, 
     metadata = tfds.core.MetadataDict()
     metadata.load_metadata(path)
     sources = tfds.builder_from_directory(str(path)).as_data_source()
-    splits = {name: Split(f"{name} split of {path}", source) for name, source in sources.items()}
-    for split in splits.values():
-        split[0]
-    return splits, dict(metadata)
+    return {name: Split(f"{name} split of {path}", source) for name, source in sources.items()}, dict(metadata)
 
 
 def stack(source: Sequence[Example], indices: Sequence[int], features: Sequence[str]) -> dict[str, np.ndarray]:

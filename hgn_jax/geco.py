@@ -56,6 +56,13 @@ class GECO(NamedTuple):
     update: Callable[[GECOState, jax.Array], GECOState]
 
 
+def saturation(config: GECOConfig, multiplier: float) -> str | None:
+    """`minimum` or `maximum` if the multiplier has come to that limit, up to rounding, else None."""
+    if multiplier >= config.maximum * (1.0 - 1e-4):
+        return "maximum"
+    return "minimum" if multiplier <= config.minimum * (1.0 + 1e-4) else None
+
+
 def geco(config: GECOConfig) -> GECO:
     """Returns GECO as a pair of pure functions.
 

@@ -19,6 +19,12 @@ from experiments.run_directory import RunDirectory
 # Line of the progress to wait for, number of kills after it, and the longest time between, seconds. Every fifty steps
 # and a fifth of a second, a checkpoint takes as long, so that a good part of the first kills fall into one.
 _KILLS = (("training:", 15, 0.6), ("evaluating:", 5, 2.0))
+_NUM_INTERRUPTS = 9
+_LAST_LINES = {  # by exit status
+    0: "evaluating",
+    128 + signal.SIGINT: "^interrupted; the same command goes on",
+    128 + signal.SIGTERM: r"^stopped after step \d+, which is saved; the same command goes on",
+}
 _SETTINGS = (
     "--config=four_modes",
     "--config.hidden_sizes=8,",
@@ -100,6 +106,24 @@ class InterruptionTest(absltest.TestCase):
         self.assertLess(_steps_done(terminated), 1500)
         self._finish(terminated)
         self._assert_same_end(terminated, alone)
+
+    def test_ctrl_c_at_any_time_is_no_traceback(self):
+        """But for the first moment, which is Python's own, before it comes to the program."""
+        workdir, codes = self.directory / "run", []
+        for i in range(_NUM_INTERRUPTS):
+            process = _start(workdir)
+            try:
+                process.wait(0.5 * 1.4**i)  # from the first imports to the evaluation
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
+            _, errors = process.communicate()
+            codes.append(process.returncode)
+            for word in ("Traceback", "Exception", "Error"):
+                self.assertNotIn(word, errors)
+            self.assertRegex(errors.splitlines()[-1], _LAST_LINES[process.returncode])
+            self.assertEmpty(list(workdir.rglob("*.part")))
+        self.assertGreater(sum(code != 0 for code in codes), _NUM_INTERRUPTS / 2, codes)
+        self._finish(workdir)
 
 
 if __name__ == "__main__":

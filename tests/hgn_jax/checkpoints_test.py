@@ -2,6 +2,8 @@
 
 import pathlib
 import shutil
+import subprocess
+import sys
 from unittest import mock
 
 import chex
@@ -60,6 +62,43 @@ class CheckpointsTest(parameterized.TestCase):
         """The files of a checkpoint's state, largest first."""
         files = [path for path in (self.directory / str(step) / "state").rglob("*") if path.is_file()]
         return sorted(files, key=lambda path: -path.stat().st_size)
+
+    def test_a_full_disk_loses_nothing_earlier(self):
+        self._save(4)
+        checkpoints = Checkpoints(self.directory)
+        with (
+            mock.patch.object(shutil, "disk_usage", lambda _: mock.Mock(free=1000)),
+            self.assertRaisesRegex(CheckpointError, "^checkpoint 6 cannot be written to .*: No space left on device"),
+        ):
+            checkpoints.save(6, _state(6), {})
+        self._assert_only(4)
+
+    def test_a_save_that_fails_half_way_loses_nothing_earlier(self):
+        self._save(4)
+        program = (  # the system's own limit on the size of files, which a process cannot lift again
+            "import pathlib, resource, sys\n"
+            "from hgn_jax.checkpoints import CheckpointError, Checkpoints\n"
+            "from tests.hgn_jax.checkpoints_test import _state\n"
+            "checkpoints = Checkpoints(pathlib.Path(sys.argv[1]))\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+            "try:\n"
+            "    checkpoints.save(6, _state(6), {})\n"
+            "except CheckpointError as error:\n"
+            "    print(error)\n"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program, self.directory], capture_output=True, text=True,
+            cwd=pathlib.Path(__file__).parents[2],
+        )  # fmt: skip
+        self.assertRegex(result.stdout, "^checkpoint 6 cannot be written to .*File too large\n$", result.stderr)
+        self._assert_only(4)
+
+    def _assert_only(self, step):
+        checkpoints = Checkpoints(self.directory)
+        self.assertEqual(checkpoints.latest_step, step)
+        chex.assert_trees_all_equal(checkpoints.restore(_state(0)).state, _state(step))
+        checkpoints.save(step + 1, _state(step + 1), {})  # and the run can go on
+        chex.assert_trees_all_equal(Checkpoints(self.directory).restore(_state(0)).state, _state(step + 1))
 
     def _assert_falls_back(self, message):
         checkpoints = Checkpoints(self.directory)
