@@ -22,6 +22,7 @@ setup(
     install_requires=[
         "absl-py>=2.3",
         "array_record>=0.8",  # the file format that needs no TensorFlow
+        "av>=18.1",  # reads mp4, for imageio
         "chex>=0.1.92",
         "dm-haiku>=0.0.17",
         "filelock>=3.16",

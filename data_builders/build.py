@@ -1,9 +1,14 @@
 """Builds data sets without TensorFlow: `python -m data_builders.build NAME [flags of tfds build]`.
 
     python -m data_builders.build three_body --config=small --data_dir=DIR
+    python -m data_builders.build three_body --config=small --config.dt=0.05 --config.constants.g=2
+    python -m data_builders.build three_body --config=paper --num_workers=8
+    python -m data_builders.build three_body --config=paper --beam_runner=FnApiRunner
 
-NAME may also be a path, data_builders/three_body. Without `--config` all configurations of NAME are built, as by
-`tfds build`. Programs call `ensure_built`.
+NAME may also be a path, data_builders/three_body. `--config.field=value` changes a field of the configuration, by
+default of the first. Without any of these all configurations of NAME are built, as by `tfds build`. `--num_workers` is
+the number of processes, by default that of the cores; `--beam_runner` names the Apache Beam runner that builds instead,
+and the options of its pipeline are those of `--beam_pipeline_options`. Programs call `ensure_built`.
 """
 
 import contextlib
@@ -12,31 +17,30 @@ import importlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
-import tensorflow_datasets as tfds
 from absl import app, logging
-from array_record.python import array_record_module
+from tensorflow_datasets.core import BuilderConfig
 from tensorflow_datasets.core import constants as tfds_constants
 from tensorflow_datasets.core.utils import tqdm_utils
 from tensorflow_datasets.scripts.cli import build as tfds_build
 from tensorflow_datasets.scripts.cli import cli_utils
 
-from data_builders.physics_builder import PhysicsBuilder, PhysicsConfig, read_metadata
+from data_builders import dataset_checks, workers
+from data_builders.base_builder import BaseBuilder, DatasetError, field_names, read_metadata  # noqa: F401
 
 _HERE = pathlib.Path(__file__).parent
 NAMES = tuple(sorted(path.parent.name for path in _HERE.glob("*/*_dataset_builder.py")))
 
 
-class DatasetError(ValueError):
-    """A data set cannot be found, built or used. The message is one line, and says what to do about it."""
-
-
-def get_builder(name: str) -> type[PhysicsBuilder]:
+def get_builder(name: str) -> type[BaseBuilder]:
     """Returns the builder class of the data set `name`; raises DatasetError listing the names there are."""
     if name not in NAMES:
         raise DatasetError(f"unknown data set {name!r}; choose one of {', '.join(NAMES)}")
@@ -47,12 +51,12 @@ def _module_name(name: str) -> str:
     return f"data_builders.{name}.{name}_dataset_builder"
 
 
-def derive_config(name: str, base: str | PhysicsConfig, **overrides) -> PhysicsConfig:
-    """Returns a configuration of the data set `name` with some fields changed; see `PhysicsBuilder.derive_config`."""
+def derive_config(name: str, base: str | BuilderConfig, **overrides) -> BuilderConfig:
+    """Returns a configuration of the data set `name` with some fields changed; see `BaseBuilder.derive_config`."""
     return get_builder(name).derive_config(base, **overrides)
 
 
-def dataset_path(name: str, config: PhysicsConfig, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path:
+def dataset_path(name: str, config: BuilderConfig, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path:
     """Returns the directory in which a data set is, or would be.
 
     Args:
@@ -65,7 +69,10 @@ def dataset_path(name: str, config: PhysicsConfig, data_dir: str | os.PathLike[s
 
 
 def ensure_built(
-    name: str, config: str | PhysicsConfig, data_dir: str | os.PathLike[str] | None = None
+    name: str,
+    config: str | BuilderConfig,
+    data_dir: str | os.PathLike[str] | None = None,
+    num_workers: int | None = None,
 ) -> pathlib.Path:
     """Builds a data set unless it is there already, and checks that it is whole if it is.
 
@@ -75,6 +82,8 @@ def ensure_built(
       name: a name in `NAMES`.
       config: a configuration's name, or a configuration from `derive_config`.
       data_dir: root of all data sets, by default TFDS's: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+      num_workers: number of processes, by default $DATA_BUILDERS_NUM_WORKERS or that of the cores; the data do not
+        depend on it.
 
     Returns:
       The data set's directory, for `tfds.builder_from_directory` and `read_metadata`.
@@ -90,7 +99,7 @@ def ensure_built(
         _check_destination(path, config)
         builder = builder_class(config=config, data_dir=path.parents[2])
         try:
-            with _progress_bar_on_terminals_only():
+            with _progress_bar_on_terminals_only(), workers.number_set_to(num_workers):
                 builder.download_and_prepare()
         except OSError as error:  # another process may have finished the same data set first
             if not path.exists():
@@ -99,7 +108,7 @@ def ensure_built(
     return path
 
 
-def check_dataset(path: str | os.PathLike[str], name: str, config: PhysicsConfig) -> None:
+def check_dataset(path: str | os.PathLike[str], name: str, config: BuilderConfig) -> None:
     """Checks cheaply that a data set is whole: counts, sizes of shards and configuration, but not each example.
 
     Args:
@@ -111,7 +120,7 @@ def check_dataset(path: str | os.PathLike[str], name: str, config: PhysicsConfig
       DatasetError: if something is missing, truncated or different; says what, and how to repair it.
     """
     path = pathlib.Path(path)
-    problem = _find_problem(path, config)
+    problem = dataset_checks.find_problem(path, config)
     if problem:
         repair = "run the same again"
         if config.name in get_builder(name).builder_configs and len(path.parents) > 2:
@@ -120,45 +129,7 @@ def check_dataset(path: str | os.PathLike[str], name: str, config: PhysicsConfig
         raise DatasetError(f"data set {path}: {problem}; to repair: rm -r {shlex.quote(str(path))}, then {repair}")
 
 
-def _find_problem(path: pathlib.Path, config: PhysicsConfig) -> str | None:
-    try:
-        info = tfds.builder_from_directory(path).info
-        metadata = read_metadata(path)
-    except Exception as error:  # whatever TFDS, protobuf or json say about a missing or damaged file
-        return f"its description cannot be read ({_first_line(error)})"
-    for field, value in json.loads(json.dumps(config.values())).items():
-        if metadata.get(field) != value:
-            return f"was built with {field} = {metadata.get(field)}, not {value}"
-    for split, expected in config.num_trajectories().items():
-        found = info.splits[split].num_examples if split in info.splits else 0
-        if found != expected:
-            return f"is incomplete: {found} of {expected} {split} trajectories"
-        for shard, num_records in zip(info.splits[split].filepaths, info.splits[split].shard_lengths, strict=True):
-            problem = _find_shard_problem(pathlib.Path(shard), num_records)
-            if problem:
-                return problem
-    return None
-
-
-def _find_shard_problem(shard: pathlib.Path, num_records: int) -> str | None:
-    if shard.name.split(".")[-1].startswith("tfrecord"):
-        return "is in TFRecord format, which is read by TensorFlow only"
-    if not shard.exists():
-        return f"{shard.name} is missing"
-    try:
-        reader = array_record_module.ArrayRecordReader(str(shard))  # reads the index at the end of the file
-        found = reader.num_records()
-        reader.close()
-    except RuntimeError as error:
-        return f"{shard.name} is truncated or damaged ({_first_line(error)})"
-    return None if found == num_records else f"{shard.name} holds {found} of {num_records} trajectories"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _check_destination(path: pathlib.Path, config: PhysicsConfig) -> None:
+def _check_destination(path: pathlib.Path, config: BuilderConfig) -> None:
     """Raises DatasetError if the data set directory `path` cannot be made, or its disk is too full."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +138,7 @@ def _check_destination(path: pathlib.Path, config: PhysicsConfig) -> None:
         free = shutil.disk_usage(path.parent).free
     except OSError as error:
         raise DatasetError(f"cannot write to {path.parent}: {error.strerror}; choose another data_dir") from None
-    needed = 2 * config.estimated_bytes()  # TFDS shuffles large data sets through temporary files
+    needed = 2 * config.estimated_bytes()  # records wait in a temporary file for their place
     if free < needed:
         raise DatasetError(
             f"{path.parent} has {free / 1e6:.0f} MB free and {needed / 1e6:.0f} MB are needed; choose another data_dir"
@@ -185,7 +156,7 @@ def _progress_bar_on_terminals_only() -> Iterator[None]:
         tqdm_utils.display_progress_bar(active)
 
 
-def _named_config(builder_class: type[PhysicsBuilder], name: str) -> PhysicsConfig:
+def _named_config(builder_class: type[BaseBuilder], name: str) -> BuilderConfig:
     try:
         return builder_class.named_config(name)
     except ValueError as error:
@@ -201,23 +172,68 @@ def _split_name(argument: str) -> tuple[str, str | None]:
 
 
 def _requested_configs(
-    builder_class: type[PhysicsBuilder], name: str | None, options: cli_utils.GenerationOptions
-) -> list[PhysicsConfig]:
-    """The configurations `tfds build` is going to build."""
+    builder_class: type[BaseBuilder],
+    name: str | None,
+    options: cli_utils.GenerationOptions,
+    overrides: dict[str, Any] | None = None,
+) -> list[BuilderConfig]:
+    """The configurations that are going to be built."""
     name = name or options.config
-    if name and name.startswith("{"):
-        try:
-            return [builder_class.builder_config_cls(**json.loads(name))]
-        except (TypeError, ValueError) as error:
-            raise DatasetError(f"--config={name}: {error}") from None
-    if name:
-        return [_named_config(builder_class, name)]
-    if options.config_idx is not None:
-        return [config for i, config in enumerate(builder_class.BUILDER_CONFIGS) if i == options.config_idx]
-    return builder_class.BUILDER_CONFIGS
+    try:
+        if name and name.startswith("{"):
+            configs = [builder_class.builder_config_cls(**json.loads(name))]
+            if configs[0].name in builder_class.builder_configs:
+                raise ValueError(f"there is a configuration {configs[0].name} already; give it another name")
+        elif name:
+            configs = [builder_class.named_config(name)]
+        elif options.config_idx is not None:
+            configs = [config for i, config in enumerate(builder_class.BUILDER_CONFIGS) if i == options.config_idx]
+        else:
+            configs = builder_class.BUILDER_CONFIGS[: 1 if overrides else None]
+        return [builder_class.derive_config(config, **overrides) for config in configs] if overrides else configs
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"--config={name}: {error}" if name and name.startswith("{") else str(error)) from None
 
 
-def _run(args: tfds_build.Args) -> None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Args(tfds_build.Args):
+    """Builds the data sets."""
+
+    num_workers: int | None = None
+    """Number of processes that make the data, which do not depend on it; by default the number of cores."""
+
+    beam_runner: str | None = None
+    """Apache Beam runner that makes the data, DirectRunner, FlinkRunner, ..., instead of processes of this machine."""
+
+
+def _take_overrides(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Separates `--config.field=value` from the other arguments; a value is JSON, or numbers with commas, or text."""
+    others, overrides = [], {}
+    for argument in argv:
+        flag = re.fullmatch(r"--?config\.([^=]*)(?:=(.*))?", argument, re.DOTALL)
+        if not flag:
+            others.append(argument)
+            continue
+        if flag[2] is None:
+            raise DatasetError(f"{argument}: give the value after an equals sign, --config.{flag[1]}=VALUE")
+        field, _, entry = flag[1].partition(".")
+        if entry:
+            if not isinstance(overrides.setdefault(field, {}), dict):
+                raise DatasetError(f"{argument}: {field} is given twice, whole and in part")
+            overrides[field][entry] = _parse_value(flag[2])
+        else:
+            overrides[field] = _parse_value(flag[2])
+    return others, overrides
+
+
+def _parse_value(text: str) -> Any:
+    for candidate in (text, f"[{text}]"):
+        with contextlib.suppress(ValueError):
+            return json.loads(candidate)
+    return text
+
+
+def _run(args: tfds_build.Args, overrides: dict[str, Any] | None = None) -> None:
     """Checks what `tfds build` would stumble over, has it build, and checks what came out."""
     arguments = args.positional_datasets + args.datasets
     if not arguments:
@@ -225,32 +241,73 @@ def _run(args: tfds_build.Args) -> None:
     wanted = []
     for argument in arguments:
         name, config_name = _split_name(argument)
-        for config in _requested_configs(get_builder(name), config_name, args.generation):
+        for config in _requested_configs(get_builder(name), config_name, args.generation, overrides):
             wanted.append((name, config, dataset_path(name, config, args.paths.data_dir)))
     for _, config, path in wanted:
         if not path.exists():
             _check_destination(path, config)
     if len(wanted) > len(arguments):
         print(f"No --config given, so building {', '.join(f'{name}/{config.name}' for name, config, _ in wanted)}.")
-    names = [name if config is None else f"{name}/{config}" for name, config in map(_split_name, arguments)]
-    imports = ",".join(_module_name(name) for name, _, _ in wanted)  # found by import, the builders have one identity
-    generation = dataclasses.replace(args.generation, imports=imports)
-    paths = dataclasses.replace(args.paths, data_dir=args.paths.data_dir.expanduser())
     with _progress_bar_on_terminals_only():
-        dataclasses.replace(args, positional_datasets=names, datasets=[], generation=generation, paths=paths).execute()
+        if overrides:
+            for name, config, _ in wanted:
+                _execute(args, [name], [name], {"config": _as_flag(name, config), "config_idx": None})
+        else:
+            names = [name if config is None else f"{name}/{config}" for name, config in map(_split_name, arguments)]
+            _execute(args, names, [name for name, _, _ in wanted], {})
     if args.debug.max_examples_per_split is None and not args.generation.file_format:
         for name, config, path in wanted:
             check_dataset(path, name, config)
 
 
-def main(args: tfds_build.Args) -> None:
-    """Runs the command; a `DatasetError` ends it with one line and exit status 1."""
-    logging.set_verbosity(logging.ERROR)  # TFDS warns about every data set that is not there yet
+def _execute(args: tfds_build.Args, names: list[str], modules: list[str], changes: dict[str, Any]) -> None:
+    """Runs `tfds build` for these names."""
+    imports = ",".join(map(_module_name, modules))  # found by import, the builders have one identity
+    generation = dataclasses.replace(args.generation, imports=imports, **changes)
+    paths = dataclasses.replace(args.paths, data_dir=args.paths.data_dir.expanduser())
+    dataclasses.replace(args, positional_datasets=names, datasets=[], generation=generation, paths=paths).execute()
+
+
+def _as_flag(name: str, config: BuilderConfig) -> str:
+    """A configuration as `tfds build --config` takes it: its name, or JSON if the builder does not know it."""
+    if config.name in get_builder(name).builder_configs:
+        return config.name
+    return json.dumps({"name": config.name, **{field: getattr(config, field) for field in field_names(config)}})
+
+
+def _with_runner(args: Args) -> Args:
+    """The Beam runner, for which `tfds build` has no flag of its own, where it looks for such settings."""
+    if args.beam_runner is None:
+        return args
     try:
-        _run(args)
+        settings = {**json.loads(args.generation.download_config or "{}"), "beam_runner": args.beam_runner}
+    except ValueError as error:
+        raise DatasetError(f"--download_config is not JSON: {error}") from None
+    generation = dataclasses.replace(args.generation, download_config=json.dumps(settings))
+    return dataclasses.replace(args, generation=generation)
+
+
+def _parse_flags(argv: list[str]) -> tuple[Args, dict[str, Any]]:
+    try:
+        others, overrides = _take_overrides(argv)
     except DatasetError as error:
         sys.exit(f"error: {error}")
+    return cli_utils.make_flags_parser(Args, "Builds the data sets.")(others), overrides
+
+
+def main(parsed: tuple[Args, dict[str, Any]]) -> None:
+    """Runs the command; a `DatasetError` ends it with one line and exit status 1, and so does Ctrl-C, with 130."""
+    args, overrides = parsed
+    logging.set_verbosity(logging.ERROR)  # TFDS warns about every data set that is not there yet
+    try:
+        with workers.number_set_to(args.num_workers):
+            _run(_with_runner(args), overrides)
+    except DatasetError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted; nothing is left of the data set that was being built", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=cli_utils.make_flags_parser(tfds_build.Args, "Builds the simulated data sets."))
+    app.run(main, flags_parser=_parse_flags)

@@ -1,26 +1,25 @@
 """Ground-truth trajectories of the true systems (Sec. 4 of the paper): NumPy float64, vectorised over trajectories.
 
-Trajectories come in chunks of `CHUNK_SIZE`, each simulated whole and seeded by (seed, split, chunk number). A
-trajectory is therefore a function of (simulation, split, index) alone: how many are asked for, and which process
-asks, changes nothing.
+The chunks of `draws` are each simulated whole, so that a trajectory does not depend on how many are asked for.
 """
 
-import contextlib
-import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy import integrate
 
+from data_builders.base_builder import DatasetError
+from data_builders.draws import CHUNK_SIZE, Constants, Simulation, draw_constants, generators, initial_states
+from data_builders.precision import double_precision
 from hgn_jax import systems
 from hgn_jax.hamiltonian import vector_field
 from hgn_jax.phase_space import PhaseState
 
-CHUNK_SIZE = 500
-SPLITS = ("train", "test")
 MAX_ENERGY_ERROR = 1e-8
 
 # Tolerances of DOP853, relative and absolute. The first is for a whole chunk at once, the others for single
@@ -28,34 +27,13 @@ MAX_ENERGY_ERROR = 1e-8
 # among many calm orbits can hide in it.
 _TOLERANCES = (1e-12, 1e-13, 3e-14)
 
+# How often a start is drawn again whose bodies come too close for float64. Were that common, it would bend the
+# distribution of the starts, and something else would be wrong.
+_MAX_ATTEMPTS = 5
 
-class SimulationError(RuntimeError):
+
+class SimulationError(DatasetError):
     """A trajectory could not be integrated to the accuracy asked for."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Simulation:
-    """What determines the trajectories of a data set.
-
-    Attributes:
-      system: a name in `hgn_jax.systems.SYSTEMS`.
-      constants: physical constants, passed to that system; those left out keep the system's defaults.
-      radius_range: the initial radius is uniform in it; see `initial_states`.
-      num_steps: number of recorded states after the first.
-      dt: time between recorded states.
-      observation_noise: standard deviation of the Gaussian noise on every observed coordinate.
-      velocity_perturbation: relative standard deviation of the bodies' initial speeds.
-      seed: the seed of every random draw.
-    """
-
-    system: str
-    constants: Mapping[str, float]
-    radius_range: tuple[float, float]
-    num_steps: int = 30
-    dt: float = 0.125
-    observation_noise: float = 0.0
-    velocity_perturbation: float = 0.0
-    seed: int = 0
 
 
 class Trajectories(NamedTuple):
@@ -65,11 +43,13 @@ class Trajectories(NamedTuple):
       q: noise-free positions, `[N, T + 1, d]`.
       p: noise-free momenta, `[N, T + 1, d]`.
       dq_dt: dH/dp at (q, p), `[N, T + 1, d]`.
-      dp_dt: -dH/dq at (q, p), `[N, T + 1, d]`.
+      dp_dt: -dH/dq - damping dH/dp at (q, p), `[N, T + 1, d]`.
       energy: H(q, p), `[N, T + 1]`.
       observed_q: `q` with observation noise, `[N, T + 1, d]`.
       observed_p: `p` with observation noise, `[N, T + 1, d]`.
-      energy_error: largest |H_t - H_0| / |H_0| over the trajectory, `[N]`.
+      energy_error: largest |H_t + W_t - H_0| / |H_0| over the trajectory, `[N]`; W_t is what friction has taken until
+        then, integrated along, and 0 without damping.
+      num_redrawn: how many starts had to be drawn again before this one, int64 `[N]`; see `simulate_chunk`.
     """
 
     q: np.ndarray
@@ -80,109 +60,67 @@ class Trajectories(NamedTuple):
     observed_q: np.ndarray
     observed_p: np.ndarray
     energy_error: np.ndarray
+    num_redrawn: np.ndarray
 
 
 class _Mechanics(NamedTuple):
-    """A system's compiled functions of `q` and `p`, `[batch, *state_shape]`."""
+    """A system's compiled functions of `q` and `p`, `[batch, *state_shape]`, and of the constants drawn for each."""
 
-    state_shape: tuple[int, ...]
-    energy: Callable[[np.ndarray, np.ndarray], jax.Array]
-    field: Callable[[np.ndarray, np.ndarray], PhaseState]
-
-
-@contextlib.contextmanager
-def on_cpu() -> Iterator[None]:
-    """Runs JAX on the CPU inside the block, where there is one, so that every machine makes the same data.
-
-    Nor do the simulator's thousands of small steps pay on an accelerator.
-    """
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(RuntimeError):  # JAX_PLATFORMS may rule the CPU out
-            stack.enter_context(jax.default_device(jax.local_devices(backend="cpu")[0]))
-        yield
+    energy: Callable[[np.ndarray, np.ndarray, Constants], jax.Array]
+    field: Callable[[np.ndarray, np.ndarray, Constants], PhaseState]
+    flat_field: Callable[
+        [np.ndarray, Constants, tuple[int, ...]], jax.Array
+    ]  # of all that is integrated, and its shape
 
 
-@contextlib.contextmanager
-def double_precision() -> Iterator[None]:
-    """Runs JAX in float64 on the CPU inside the block and leaves the process's settings as they were."""
-    with jax.enable_x64(), on_cpu():
-        yield
+class _Solution(NamedTuple):
+    """Paths, `[batch, T + 1, *state_shape]`, and the energy that friction has taken until then, `[batch, T + 1]`."""
+
+    path: PhaseState
+    dissipated: np.ndarray
 
 
 @functools.lru_cache(maxsize=32)
-def _mechanics(system_name: str, constants: tuple[tuple[str, float], ...]) -> _Mechanics:
-    system = systems.get_system(system_name, **dict(constants))
-    field = vector_field(system.hamiltonian)
-    return _Mechanics(
-        system.state_shape,
-        jax.jit(lambda q, p: system.hamiltonian(PhaseState(q, p))),
-        jax.jit(lambda q, p: field(PhaseState(q, p))),
-    )
+def _mechanics(system_name: str, shared: tuple[tuple[str, float], ...], damping: float) -> _Mechanics:
+    def energy(q, p, drawn):
+        return systems.get_system(system_name, **dict(shared), **drawn).hamiltonian(PhaseState(q, p))
+
+    def field(q, p, drawn):
+        slope = vector_field(lambda state: energy(*state, drawn))(PhaseState(q, p))
+        return PhaseState(slope.q, slope.p - damping * slope.q) if damping else slope
+
+    def each_with_its_own(function):
+        return jax.jit(lambda q, p, drawn: (jax.vmap(function) if drawn else function)(q, p, drawn))
+
+    def flat_field(flat_state, drawn, shape):
+        q, p = flat_state[: 2 * math.prod(shape)].reshape(2, *shape)
+        slope = each_with_its_own(field)(q, p, drawn)
+        parts = [slope.q.ravel(), slope.p.ravel()]
+        if damping:
+            parts.append(damping * jnp.sum(jnp.square(slope.q).reshape(shape[0], -1), axis=1))
+        return jnp.concatenate(parts)
+
+    # One call with one array in and out: the thousands of calls of a solver cost more than what they compute.
+    return _Mechanics(each_with_its_own(energy), each_with_its_own(field), jax.jit(flat_field, static_argnums=2))
 
 
 def _mechanics_of(simulation: Simulation) -> _Mechanics:
-    return _mechanics(simulation.system, tuple(sorted(simulation.constants.items())))
+    shared = {name: value for name, value in simulation.constants.items() if name not in simulation.constant_ranges}
+    return _mechanics(simulation.system, tuple(sorted(shared.items())), simulation.damping)
 
 
-def _generators(simulation: Simulation, split: str, chunk: int) -> dict[str, np.random.Generator]:
-    """One independent random stream for each kind of draw."""
-    streams = ("radius", "angle", "velocity", "noise")
-    root = np.random.SeedSequence(simulation.seed, spawn_key=(SPLITS.index(split), chunk))
-    return dict(zip(streams, map(np.random.default_rng, root.spawn(len(streams))), strict=True))
+def integrate_states(
+    simulation: Simulation, start: PhaseState, tolerance: float, drawn: Constants | None = None
+) -> PhaseState:
+    """Integrates the equations of motion from many states at once with scipy's DOP853.
 
-
-def _circle_in_phase_space(simulation, radius, angle, rng) -> PhaseState:
-    """(q, p) = r (cos a, sin a): the mass on a spring and the pendulum."""
-    del simulation, rng
-    return PhaseState((radius * np.cos(angle))[:, None], (radius * np.sin(angle))[:, None])
-
-
-def _perturbed_orbit(simulation, radius, angle, rng) -> PhaseState:
-    """A circular orbit with the speed of each body perturbed and the total momentum then removed."""
-    num_bodies = _mechanics_of(simulation).state_shape[0]
-    with double_precision():
-        orbit = systems.circular_orbit(num_bodies, radius, angle, **simulation.constants)
-        q, p = np.asarray(orbit.q), np.asarray(orbit.p)
-    p = p * (1.0 + simulation.velocity_perturbation * rng.standard_normal(p.shape[:2])[..., None])
-    return PhaseState(q, p - p.mean(axis=1, keepdims=True))  # equal masses share the drift equally
-
-
-_STARTS = {
-    "mass_spring": _circle_in_phase_space,
-    "pendulum": _circle_in_phase_space,
-    "two_body": _perturbed_orbit,
-    "three_body": _perturbed_orbit,
-}
-
-
-def initial_states(simulation: Simulation, split: str, chunk: int) -> PhaseState:
-    """Draws the initial states of one chunk (Sec. 4 of the paper; A.1 of Greydanus et al. 2019).
-
-    Radius and angle are independent and uniform. For one degree of freedom they are polar coordinates of (q, p). For n
-    bodies they place the first on a circle about the origin and the others at equal angles from it, with tangential
-    momenta of the circular orbit times 1 + velocity_perturbation * N(0, 1), less the mean momentum.
+    They are Hamilton's (Eq. 3), with the friction -gamma dH/dp added to dp/dt where `damping` is not 0.
 
     Args:
-      simulation: what to simulate.
-      split: a name in `SPLITS`.
-      chunk: number of the chunk, from 0.
-
-    Returns:
-      A `PhaseState` of float64 NumPy arrays `[CHUNK_SIZE, *state_shape]`.
-    """
-    rngs = _generators(simulation, split, chunk)
-    radius = rngs["radius"].uniform(*simulation.radius_range, size=CHUNK_SIZE)
-    angle = rngs["angle"].uniform(0.0, 2.0 * np.pi, size=CHUNK_SIZE)
-    return _STARTS[simulation.system](simulation, radius, angle, rngs["velocity"])
-
-
-def integrate_states(simulation: Simulation, start: PhaseState, tolerance: float) -> PhaseState:
-    """Integrates Hamilton's equations (Eq. 3) from many states at once with scipy's DOP853.
-
-    Args:
-      simulation: names the system, `dt` and `num_steps`.
+      simulation: names the system, `damping`, `dt` and `num_steps`.
       start: initial `q` and `p`, `[batch, *state_shape]`.
       tolerance: relative and absolute tolerance; scipy's error norm averages over the batch.
+      drawn: the constants that differ between trajectories, each `[batch, ...]`.
 
     Returns:
       The path as float64 NumPy arrays, `q` and `p` of shape `[batch, num_steps + 1, *state_shape]`.
@@ -190,59 +128,96 @@ def integrate_states(simulation: Simulation, start: PhaseState, tolerance: float
     Raises:
       SimulationError: if the solver gives up.
     """
-    field = _mechanics_of(simulation).field
-    shape = start.q.shape
+    return _integrate(simulation, start, tolerance, drawn or {}).path
 
-    def derivative(_, flat_state):
-        q, p = flat_state.reshape(2, *shape)
-        slope = field(q, p)
-        return np.concatenate([np.ravel(slope.q), np.ravel(slope.p)])
 
+def _integrate(simulation: Simulation, start: PhaseState, tolerance: float, drawn: Constants) -> _Solution:
+    """With friction, the energy it takes is integrated along: dW/dt = gamma |dH/dp|^2 = -dH/dt."""
+    flat_field = _mechanics_of(simulation).flat_field
+    shape, size = start.q.shape, start.q.size
     times = simulation.dt * np.arange(simulation.num_steps + 1)
-    flat_start = np.concatenate([np.ravel(start.q), np.ravel(start.p)])
+    dissipated = np.zeros(shape[0] if simulation.damping else 0)
+    flat_start = np.concatenate([np.ravel(start.q), np.ravel(start.p), dissipated])
     with double_precision():
+        on_device = jax.tree.map(jnp.asarray, dict(drawn))
+        derivative = lambda _, flat_state: np.asarray(flat_field(flat_state, on_device, shape))
         solution = integrate.solve_ivp(
             derivative, times[[0, -1]], flat_start, "DOP853", times, rtol=tolerance, atol=tolerance
         )
     if not solution.success:
         raise SimulationError(f"{simulation.system}: integration failed: {solution.message}")
-    path = solution.y.reshape(2, *shape, times.size)
-    return PhaseState(*np.moveaxis(path, -1, 2))
+    path = solution.y[: 2 * size].reshape(2, *shape, times.size)
+    dissipated = solution.y[2 * size :] if simulation.damping else np.zeros((shape[0], times.size))
+    return _Solution(PhaseState(*np.moveaxis(path, -1, 2)), dissipated)
 
 
-def _evaluate(simulation: Simulation, path: PhaseState) -> tuple[np.ndarray, PhaseState, np.ndarray]:
-    """Energy, time derivatives and relative energy error along paths `[batch, T + 1, *state_shape]`."""
+def _evaluate(
+    simulation: Simulation, solution: _Solution, drawn: Constants
+) -> tuple[np.ndarray, PhaseState, np.ndarray]:
+    """Energy and time derivatives along paths, and the largest relative error of the balance of energy of each."""
     mechanics = _mechanics_of(simulation)
     with double_precision():
-        energy = np.asarray(mechanics.energy(path.q, path.p))
-        slope = PhaseState(*map(np.asarray, mechanics.field(path.q, path.p)))
-    drift = np.max(np.abs(energy - energy[:, :1]), axis=1)
+        energy = np.asarray(mechanics.energy(*solution.path, drawn))
+        slope = PhaseState(*map(np.asarray, mechanics.field(*solution.path, drawn)))
+    drift = np.max(np.abs(energy + solution.dissipated - energy[:, :1]), axis=1)
     # A state at rest at the bottom has no energy to be relative to; its drift then counts as it is.
     scale = np.where(energy[:, 0] == 0.0, 1.0, np.abs(energy[:, 0]))
     return energy, slope, drift / scale
 
 
-def _accurate_path(simulation: Simulation, start: PhaseState) -> PhaseState:
-    """Integrates a chunk, then each trajectory whose energy drifts again, alone and at tighter tolerances."""
-    path = integrate_states(simulation, start, _TOLERANCES[0])
-    _, _, error = _evaluate(simulation, path)
+def _accurate_solution(simulation: Simulation, start: PhaseState, drawn: Constants) -> tuple[_Solution, np.ndarray]:
+    """Integrates a chunk, then each trajectory whose energy drifts again, alone and at tighter tolerances.
+
+    Returns:
+      The solution, and the largest error of the balance of energy of each trajectory, `[batch]`.
+    """
+    solution = _integrate(simulation, start, _TOLERANCES[0], drawn)
+    _, _, error = _evaluate(simulation, solution, drawn)
     for bad in np.flatnonzero(~(error <= MAX_ENERGY_ERROR)):  # written so that a NaN is bad
+        alone = jax.tree.map(lambda x, row=bad: x[[row]], (start, dict(drawn)))
         for tolerance in _TOLERANCES[1:]:
-            again = integrate_states(simulation, PhaseState(start.q[[bad]], start.p[[bad]]), tolerance)
-            _, _, [error_again] = _evaluate(simulation, again)
+            again = _integrate(simulation, alone[0], tolerance, alone[1])
+            _, _, [error[bad]] = _evaluate(simulation, again, alone[1])
+            if error[bad] <= MAX_ENERGY_ERROR:
+                break
+        _put(solution, bad, again)
+    return solution, error
+
+
+def _put(solution: _Solution, row: int, alone: _Solution) -> None:
+    """Replaces one trajectory of a solution."""
+    for whole, part in zip(jax.tree.leaves(solution), jax.tree.leaves(alone), strict=True):
+        whole[row] = part[0]
+
+
+def _solve_chunk(simulation: Simulation, split: str, chunk: int, drawn: Constants) -> tuple[_Solution, np.ndarray]:
+    """The accurate solutions of a chunk, and how many starts of each had to be drawn again, `[CHUNK_SIZE]`."""
+    solution, error = _accurate_solution(simulation, initial_states(simulation, split, chunk, 0, drawn), drawn)
+    num_redrawn = np.zeros(len(error), np.int64)
+    for bad in np.flatnonzero(~(error <= MAX_ENERGY_ERROR)):
+        constants = {name: value[[bad]] for name, value in drawn.items()}
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            starts = initial_states(simulation, split, chunk, attempt, drawn)
+            alone, [error_again] = _accurate_solution(
+                simulation, PhaseState(starts.q[[bad]], starts.p[[bad]]), constants
+            )
             if error_again <= MAX_ENERGY_ERROR:
                 break
         else:
             raise SimulationError(
                 f"{simulation.system}: relative energy error {error_again:.1e} exceeds {MAX_ENERGY_ERROR:.0e} even at"
-                f" tolerance {tolerance:.0e}, from q = {start.q[bad].tolist()}, p = {start.p[bad].tolist()}"
+                f" tolerance {_TOLERANCES[-1]:.0e}, in {attempt + 1} draws of trajectory {chunk * CHUNK_SIZE + bad}"
             )
-        path.q[bad], path.p[bad] = again.q[0], again.p[0]
-    return path
+        num_redrawn[bad] = attempt
+        _put(solution, bad, alone)
+    return solution, num_redrawn
 
 
 def simulate_chunk(simulation: Simulation, split: str, chunk: int) -> Trajectories:
     """Simulates trajectories `chunk * CHUNK_SIZE` to `(chunk + 1) * CHUNK_SIZE` of a split.
+
+    Where three bodies come so close that float64 cannot hold their energy, the start is drawn again. That is rare, and
+    `num_redrawn` tells where.
 
     Args:
       simulation: what to simulate.
@@ -255,12 +230,13 @@ def simulate_chunk(simulation: Simulation, split: str, chunk: int) -> Trajectori
     Raises:
       SimulationError: if a trajectory cannot be integrated that accurately; never wrong data.
     """
-    path = _accurate_path(simulation, initial_states(simulation, split, chunk))
-    energy, slope, error = _evaluate(simulation, path)
-    q, p, dq_dt, dp_dt = (x.reshape(*x.shape[:2], -1) for x in (*path, *slope))
-    noise = _generators(simulation, split, chunk)["noise"].standard_normal((2, *q.shape))
+    drawn = draw_constants(simulation, split, chunk)
+    solution, num_redrawn = _solve_chunk(simulation, split, chunk, drawn)
+    energy, slope, error = _evaluate(simulation, solution, drawn)
+    q, p, dq_dt, dp_dt = (x.reshape(*x.shape[:2], -1) for x in (*solution.path, *slope))
+    noise = generators(simulation, split, chunk)["noise"].standard_normal((2, *q.shape))
     observed_q, observed_p = np.stack([q, p]) + simulation.observation_noise * noise
-    return Trajectories(q, p, dq_dt, dp_dt, energy, observed_q, observed_p, error)
+    return Trajectories(q, p, dq_dt, dp_dt, energy, observed_q, observed_p, error, num_redrawn)
 
 
 def simulate(simulation: Simulation, split: str, num_trajectories: int) -> Iterator[Trajectories]:

@@ -2,7 +2,7 @@
 
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -33,13 +33,15 @@ class Reconstructions(NamedTuple):
 def reconstruct_split(experiment: Experiment, split: str) -> Reconstructions:
     """Reconstructs the first trajectories of a split from their posterior means.
 
+    Where they are longer than those for training, the frames beyond are predicted and not seen.
+
     The reference rows are: `mean_image`, the best constant image for these very frames; `first_frame`, the
-    observed start held still; and, where the data set's metadata tell how it was drawn, `noise_floor`, the expected
-    image given the true state.
+    observed start held still; and, where the true states are known, `noise_floor`, the expected image given them.
     """
     source, size = experiment.data.splits[split], experiment.config.evaluation.batch_size
     total = min(experiment.config.evaluation.num_examples or len(source), len(source))
-    features = ("image", "q") if experiment.data.metadata else ("image",)
+    metadata = experiment.data.metadata
+    features = ("image", "q", *rendering.scene_features(metadata)) if has_true_states(metadata) else ("image",)
     mean_image = _mean_image(source, total, size)
     reconstruct = _compile_reconstruct(experiment, source)
     parts, clips = [], []
@@ -49,8 +51,8 @@ def reconstruct_split(experiment: Experiment, split: str) -> Reconstructions:
             observed = batch["image"].astype(np.float32) / 255.0
             predicted = reconstruct(batch["image"])
             rivals = {"model": predicted, "mean_image": mean_image, "first_frame": observed[:, :1]}
-            if experiment.data.metadata:
-                rivals["noise_floor"] = rendering.expected_images(experiment.data.metadata, batch["q"])
+            if "q" in batch:
+                rivals["noise_floor"] = rendering.expected_images(metadata, batch["q"], batch)
             parts.append({rival: metrics.frame_errors(images, observed) for rival, images in rivals.items()})
             if not clips:
                 clips = [observed[: report.NUM_CLIPS], predicted[: report.NUM_CLIPS]]
@@ -61,16 +63,21 @@ def reconstruct_split(experiment: Experiment, split: str) -> Reconstructions:
 def _compile_reconstruct(experiment: Experiment, source) -> Callable[[np.ndarray], np.ndarray]:
     """The model's reconstruction of a batch of clips; a batch that is not full is padded, to be compiled once."""
     params, size = experiment.state.params, experiment.config.evaluation.batch_size
-    clip = source[0]["image"]
-    shape = jax.ShapeDtypeStruct((size, *clip.shape), clip.dtype)
+    clip, num_seen = source[0]["image"], frames_of_training(experiment)
+    shape = jax.ShapeDtypeStruct((size, num_seen, *clip.shape[1:]), clip.dtype)
     function = jax.jit(experiment.model.reconstruct, static_argnums=2)
     compiled = training.compile_for_backend(function, params, shape, len(clip) - 1)
 
     def reconstruct(images: np.ndarray) -> np.ndarray:
         padding = [(0, size - len(images))] + [(0, 0)] * 4
-        return np.asarray(compiled(params, np.pad(images, padding, mode="edge")))[: len(images)]
+        return np.asarray(compiled(params, np.pad(images[:, :num_seen], padding, mode="edge")))[: len(images)]
 
     return reconstruct
+
+
+def frames_of_training(experiment: Experiment) -> int:
+    """The length of the clips that the model was made for; those of the test split may be longer."""
+    return len(experiment.data.splits["train"][0]["image"])
 
 
 def _mean_image(source, total: int, batch_size: int) -> np.ndarray:
@@ -80,6 +87,28 @@ def _mean_image(source, total: int, batch_size: int) -> np.ndarray:
     ]
     num_frames = total * source[0]["image"].shape[0]
     return (np.sum(sums, axis=0) / num_frames / 255.0).astype(np.float32)
+
+
+def has_true_states(metadata: Mapping[str, Any]) -> bool:
+    """Whether a data set's metadata tell of what its images are drawn, so that its examples have true states."""
+    return "canvas" in metadata
+
+
+def describe_videos(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What `metrics.json` says of a data set without true states: what is not measured and why, and its files."""
+    if has_true_states(metadata):
+        return {}
+    splits = metadata.get("splits", {})
+    return {
+        "not_measured": {name: "needs the true states, which videos do not tell" for name in ("noise_floor", "skill")},
+        "videos": {
+            "source": metadata.get("source"),
+            "fingerprint": metadata.get("fingerprint"),
+            **{f"{split}_windows": found["num_trajectories"] for split, found in splits.items()},
+            **{f"{split}_clips": len(names) for split, names in metadata.get("videos", {}).items()},
+            "left_out": metadata.get("left_out", {}),
+        },
+    }
 
 
 def split_metrics(errors: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -125,7 +154,9 @@ def evaluate(experiment: Experiment) -> dict[str, Any]:
     reconstructions = {split: reconstruct_split(experiment, split) for split in ("test", "train")}
     results = {split: split_metrics(clips.errors) for split, clips in reconstructions.items()}
     frames = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), ("image",))["image"]
-    results["dynamics"] = dynamics_metrics(experiment.model, state.params, frames)
+    results["dynamics"] = dynamics_metrics(experiment.model, state.params, frames[:, : frames_of_training(experiment)])
+    results["frames_seen"] = experiment.config.inference_frames or frames_of_training(experiment)
+    results |= describe_videos(experiment.data.metadata)
     results["run"] = describe(experiment, time.monotonic() - start)
     write_json(experiment.run.metrics, results)
     report.write(experiment.run, results, reconstructions)

@@ -12,15 +12,22 @@ from hgn_jax.hgn import make_hgn
 
 
 class Clips(NamedTuple):
-    """A data set: its random-access splits by name, and what it says of itself, which is nothing if not simulated."""
+    """A data set: its random-access splits by name, and what it says of itself."""
 
     splits: dict[str, Any]
     metadata: dict[str, Any]
 
 
 def build_dataset(config: presets.Config) -> pathlib.Path:
-    """Builds the data set if it is missing; returns its directory, or raises DatasetError if it is not whole."""
-    return build.ensure_built(config.data.name, presets.dataset_config(config), config.data.data_dir)
+    """Builds the data set if it is missing and returns its directory.
+
+    Raises:
+      ValueError: if it is not whole (then a DatasetError), or too small.
+    """
+    path = build.ensure_built(config.data.name, presets.dataset_config(config), config.data.data_dir)
+    splits = build.read_metadata(path)["splits"]
+    presets.validate_size(config, {split: found["num_trajectories"] for split, found in splits.items()})
+    return path
 
 
 def load(run: RunDirectory, config: presets.Config, dataset: pathlib.Path) -> Experiment:

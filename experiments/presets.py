@@ -1,14 +1,18 @@
 """The configurations that `--config=NAME` picks, and what makes one valid.
 
-`<system>` is the paper's scale, `<system>_small` fits two CPU cores. (No `from __future__ import annotations` here: the
-overrides `--config.field=value` read the types of the fields.)
+`<system>` is the paper's scale, `<system>_small` fits two CPU cores, `video` is for your own videos. (No
+`from __future__ import annotations` here: the overrides `--config.field=value` read the types of the fields.)
 """
 
 import copy
 import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tensorflow_datasets.core import BuilderConfig
 
 from data_builders import build
-from data_builders.physics_builder import PhysicsConfig
 from hgn_jax import hgn_config, training
 from hgn_jax.geco import GECOConfig, geco
 from hgn_jax.training import OptimizerConfig, TrainingConfig
@@ -19,22 +23,41 @@ class DataConfig:
     """Which data set. What is None is as in the builder's configuration.
 
     Attributes:
-      name: a builder's name, `mass_spring`, `pendulum`, `two_body` or `three_body`.
+      name: a builder's name, that of a system or `video_folder`.
       config: a builder's configuration, `paper`, `small`, `noise_free`, ...; the image size is the model's.
       data_dir: root of the data sets; None for TFDS's, $TFDS_DATA_DIR or ~/tensorflow_datasets.
-      num_train: number of training trajectories.
-      num_test: number of test trajectories.
       num_steps: frames after the first.
+      num_train: number of training trajectories (this and the next two of simulated systems only).
+      num_test: number of test trajectories.
       observation_noise: standard deviation of the noise on the coordinates.
+      source: the directory of your videos (this and all that follow of `video_folder` only).
+      fingerprint: of the files in `source`; filled in when a run starts, so that it stays with these very files.
+      frame_step: every how many frames of a video one is taken.
+      stride: taken frames from the start of a window to the start of the next.
+      fit: how a frame becomes a square, `stretch` or `crop`.
+      split_by: what is kept for testing: whole files (`file`), clips of files that hold many (`clip`), or the end of
+        every clip (`time`).
+      test_fraction: the part that is kept for testing.
+      split_seed: which files or clips these are.
+      fields: JSON of any other fields of the builder's configuration, as {"damping": 0.1, "constants": {"g": 2}}.
     """
 
     name: str = "mass_spring"
     config: str = "paper"
     data_dir: str | None = None
+    num_steps: int | None = None
     num_train: int | None = None
     num_test: int | None = None
-    num_steps: int | None = None
     observation_noise: float | None = None
+    source: str | None = None
+    fingerprint: str | None = None
+    frame_step: int | None = None
+    stride: int | None = None
+    fit: str | None = None
+    split_by: str | None = None
+    test_fraction: float | None = None
+    split_seed: int | None = None
+    fields: str | None = None
 
 
 @dataclasses.dataclass
@@ -73,22 +96,23 @@ class Config(hgn_config.HGNConfig):
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
 
 
-SYSTEMS = ("mass_spring", "pendulum", "two_body", "three_body")
-_SMALL_STEPS = {"mass_spring": 2000, "pendulum": 5000, "two_body": 5000, "three_body": 5000}
+SYSTEMS = ("mass_spring", "pendulum", "two_body", "three_body", "double_pendulum")
+_SMALL_STEPS = {"mass_spring": 2000}
+_OTHER_SMALL_STEPS = 5000
 
 
 def _paper(system: str) -> Config:
     return Config(preset=system, data=DataConfig(name=system))
 
 
-def _small(system: str) -> Config:
+def _small(preset: str, data: DataConfig) -> Config:
     """Thinner networks, a fast schedule, and a loss that looks at few frames and at first not far ahead.
 
     Minutes where the paper's takes days. The growing horizon matters most: from all 31 frames at once, the model learns
     nothing for many hundred steps.
     """
     return Config(
-        preset=f"{system}_small",
+        preset=preset,
         state_channels=8,
         encoder_filters=(32, 48, 64, 64),
         transform_filters=(32, 32),
@@ -98,14 +122,23 @@ def _small(system: str) -> Config:
         loss_frames=6,
         initial_horizon=6,
         horizon_growth=0.4,
-        data=DataConfig(name=system, config="small"),
+        data=data,
         optimizer=OptimizerConfig(learning_rate=2e-3, schedule="cosine", warmup_fraction=0.05, gradient_clip=1.0),
-        training=TrainingConfig(num_steps=_SMALL_STEPS[system], log_every=20, checkpoint_every=200),
+        training=TrainingConfig(
+            num_steps=_SMALL_STEPS.get(data.name, _OTHER_SMALL_STEPS), log_every=20, checkpoint_every=200
+        ),
         evaluation=EvaluationConfig(num_examples=500),
     )
 
 
-PRESETS = {config.preset: config for system in SYSTEMS for config in (_paper(system), _small(system))}
+def _presets() -> Iterator[Config]:
+    for system in SYSTEMS:
+        yield _paper(system)
+        yield _small(f"{system}_small", DataConfig(name=system, config="small"))
+    yield _small("video", DataConfig(name="video_folder", config="default"))
+
+
+PRESETS = {config.preset: config for config in _presets()}
 
 
 def get(name: str) -> Config:
@@ -115,12 +148,33 @@ def get(name: str) -> Config:
     return copy.deepcopy(PRESETS[name])
 
 
-def dataset_config(config: Config) -> PhysicsConfig:
+def dataset_config(config: Config) -> BuilderConfig:
     """The builder configuration that `config.data` and the image size ask for; raises ValueError if there is none."""
-    data = config.data
-    fields = ("num_train", "num_test", "num_steps", "observation_noise")
-    changes = {field: getattr(data, field) for field in fields if getattr(data, field) is not None}
-    return build.derive_config(data.name, data.config, image_size=config.image_size, **changes)
+    changes = {field: value for field, value in vars(config.data).items() if value is not None}
+    name, base = changes.pop("name"), changes.pop("config")
+    changes.pop("data_dir", None)
+    changes |= parse_fields(changes.pop("fields", "{}"))
+    return build.derive_config(name, base, image_size=config.image_size, **changes)
+
+
+def parse_fields(text: str) -> dict[str, Any]:
+    """Fields of a builder's configuration and their values, from JSON; raises ValueError if it is none."""
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'fields must be JSON, as {{"damping": 0.1}}; got {text!r} ({error})') from None
+    if not isinstance(fields, dict):
+        raise ValueError(f'fields must be JSON of fields and values, as {{"damping": 0.1}}; got {text!r}')
+    return fields
+
+
+def settle(config: Config) -> Config:
+    """Fills in what a configuration leaves to the files in `data.source`, if it names any; ValueError if it cannot."""
+    if config.data.source is None:
+        return config
+    dataset = dataset_config(config)
+    found = {field: getattr(dataset, field) for field in ("source", "fingerprint")}
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, **found))
 
 
 def validate(config: Config, num_devices: int) -> None:
@@ -128,13 +182,25 @@ def validate(config: Config, num_devices: int) -> None:
     hgn_config.validate(config)
     training.validate(config.optimizer, config.training, num_devices)
     geco(config.geco)
+    if config.data.name == "video_folder" and not config.data.source:
+        raise ValueError("data.source is missing: name the directory of your videos, --config.data.source=DIR")
     dataset = dataset_config(config)
     hgn_config.validate_frames(config, dataset.num_steps + 1)
-    if config.training.batch_size > dataset.num_train:
-        raise ValueError(
-            f"training.batch_size is {config.training.batch_size}, but there are only {dataset.num_train} trajectories"
-        )
+    if dataset.num_trajectories():  # which videos do not tell before they are read
+        validate_size(config, dataset.num_trajectories())
     if config.evaluation.batch_size < 1:
         raise ValueError(f"evaluation.batch_size must be 1 or more, got {config.evaluation.batch_size}")
     if config.evaluation.num_examples is not None and config.evaluation.num_examples < 2:
         raise ValueError(f"evaluation.num_examples must be 2 or more, or None; got {config.evaluation.num_examples}")
+
+
+def validate_size(config: Config, num_trajectories: Mapping[str, int]) -> None:
+    """Raises ValueError if the splits are too small for a batch, or to be measured."""
+    advice = "; a smaller --config.data.stride cuts more windows" if config.data.source else ""
+    if config.training.batch_size > num_trajectories["train"]:
+        raise ValueError(
+            f"training.batch_size is {config.training.batch_size}, but there are only {num_trajectories['train']} "
+            f"trajectories{advice}"
+        )
+    if num_trajectories["test"] < 2:
+        raise ValueError(f"the test split has one trajectory, and two are needed to measure a model{advice}")

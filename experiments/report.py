@@ -1,6 +1,7 @@
 """What a run of HGN leaves to look at: pictures and a page in `report/`, and the summary on the screen."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import imageio.v3 as imageio
@@ -54,6 +55,13 @@ def _tables(results: dict[str, Any]) -> dict[str, dict[str, str]]:
         if "skill" in results[split]:
             errors["skill"] = f"{results[split]['skill']:.3f}"
         tables[f"Mean squared error x 1e4, {split}"] = errors
+    if "not_measured" in results:
+        tables["Not measured"] = {_name(quantity): reason for quantity, reason in results["not_measured"].items()}
+    if "videos" in results:
+        videos = dict(results["videos"])
+        left_out = videos.pop("left_out")
+        tables["The videos"] = {name.replace("_", " "): str(value) for name, value in videos.items()}
+        tables["Files left out"] = left_out or {"none": ""}
     run = results["run"]
     tables["The run"] = {"steps": str(run["steps"]), "seed": str(run["seed"]), "device": run["device"]}
     return tables
@@ -61,24 +69,44 @@ def _tables(results: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 def draw_filmstrips(path: pathlib.Path, observed: np.ndarray, predicted: np.ndarray, split: str) -> None:
     """Observed above reconstructed frames of each clip, `[clips, frames, height, width, 3]`, evenly chosen in time."""
-    num_frames, height, width = observed.shape[1:4]
-    times = np.unique(np.linspace(0, num_frames - 1, min(_FRAMES_PER_STRIP, num_frames)).round().astype(int))
+    times = frame_numbers(observed.shape[1], _FRAMES_PER_STRIP)
+    clips = [clip[times] for pair in zip(observed, predicted, strict=True) for clip in pair]
+    height, width = (n * (size + _GAP) for n, size in zip((len(clips), len(times)), observed.shape[2:4], strict=True))
+    figure, axes = plt.subplots(figsize=(11, 11 * height / width + 0.8))
+    show_strips(axes, clips, ["observed", "HGN"] * len(observed), times, gaps=(_GAP, 5 * _GAP))
+    axes.set_title(f"{split} trajectories: observed frames and the rollout from the inferred initial state")
+    save(figure, path)
+
+
+def frame_numbers(num_frames: int, at_most: int) -> np.ndarray:
+    """The numbers of some of the frames of a clip, evenly chosen, the first and the last among them."""
+    return np.unique(np.linspace(0, num_frames - 1, min(at_most, num_frames)).round().astype(int))
+
+
+def show_strips(
+    axes: Any, clips: Sequence[np.ndarray], labels: Sequence[str], times: Sequence[Any], gaps: Sequence[int] = (_GAP,)
+) -> None:
+    """Draws clips, `[frames, height, width, 3]` in [0, 1] each, one below the other.
+
+    Args:
+      axes: where.
+      clips: of equal shape.
+      labels: one of each clip.
+      times: what is written below each frame, in steps.
+      gaps: image pixels below the first clip, the second, ..., and again from the start.
+    """
+    height, width = clips[0].shape[1:3]
     rows = [
-        np.concatenate([_with_gaps(frame, below) for frame in clip[times]], axis=1)
-        for pair in zip(observed, predicted, strict=True)
-        for clip, below in zip(pair, (_GAP, 5 * _GAP), strict=True)
+        np.concatenate([_with_gaps(frame, gaps[i % len(gaps)]) for frame in clip], axis=1)
+        for i, clip in enumerate(clips)
     ]
-    picture = np.clip(np.concatenate(rows), 0, 1)
-    figure, axes = plt.subplots(figsize=(11, 11 * picture.shape[0] / picture.shape[1] + 0.8))
-    axes.imshow(picture, interpolation="nearest")
+    axes.imshow(np.clip(np.concatenate(rows), 0, 1), interpolation="nearest")
     axes.set_xticks((np.arange(len(times)) * (width + _GAP)) + width / 2, times)
     starts = np.cumsum([0, *(len(row) for row in rows[:-1])])
-    axes.set_yticks(starts + height / 2, ["observed", "HGN"] * len(observed))
+    axes.set_yticks(starts + height / 2, labels)
     axes.tick_params(length=0)
     axes.set_xlabel("step")
-    axes.set_title(f"{split} trajectories: observed frames and the rollout from the inferred initial state")
     axes.spines[:].set_visible(False)
-    _save(figure, path)
 
 
 def _with_gaps(image: np.ndarray, below: int) -> np.ndarray:
@@ -103,11 +131,13 @@ def draw_errors(path: pathlib.Path, results: dict[str, Any]) -> None:
             errors = np.array(row["mse_per_step"])
             errors[errors == 0] = np.nan  # the first frame held is exact at step 0, which a logarithm cannot show
             panel.plot(errors, label=_LABELS[name], color=_COLOURS[name])
+        if results.get("frames_seen", num_frames := len(results[split]["mse_per_step"])) < num_frames:
+            panel.axvline(results["frames_seen"] - 1, color="grey", linestyle=":", label="last frame seen")
         skill = f", skill {results[split]['skill']:.3f}" if "skill" in results[split] else ""
         panel.set(title=f"{split}{skill}", xlabel="step", yscale="log")
     axes[0].set_ylabel("mean squared error per pixel")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(_LABELS))
-    _save(figure, path)
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=len(_LABELS) + 1)
+    save(figure, path)
 
 
 def draw_training(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
@@ -118,12 +148,24 @@ def draw_training(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
         panel.plot([row["step"] for row in rows], [row[name] for row in rows], color=_COLOURS["model"])
         positive = all(row[name] > 0 for row in rows)
         panel.set(title=name.replace("_", " "), xlabel="step", yscale="log" if positive else "linear")
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Any, path: pathlib.Path) -> None:
+def save(figure: Any, path: pathlib.Path) -> None:
+    """Writes a figure and closes it."""
     figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
+
+
+def _name(quantity: str) -> str:
+    return quantity.replace("_", " ")
+
+
+def _print_videos(videos: dict[str, Any]) -> None:
+    counts = " and ".join(f"{videos[f'{split}_windows']} {split} windows" for split in ("train", "test"))
+    print(f"{counts} of the videos in {videos['source']}; {len(videos['left_out']) or 'none'} left out")
+    for name, reason in videos["left_out"].items():
+        print(f"  {name}: {reason}")
 
 
 def print_summary(results: dict[str, Any]) -> None:
@@ -135,6 +177,11 @@ def print_summary(results: dict[str, Any]) -> None:
             row = results[split] if name == "model" else results[split]["reference"].get(name)
             cells += f"{row['mse'] * 1e4:>13.2f} ± {row['mse_std'] * 1e4:<6.2f}" if row else f"{'-':>22}"
         print(f"{label:<18}{cells}")
+    for reason in sorted(set(results.get("not_measured", {}).values())):
+        names = [_name(quantity) for quantity, why in results["not_measured"].items() if why == reason]
+        print(f"not measured: {', '.join(names)}: {reason}")
+    if "videos" in results:
+        _print_videos(results["videos"])
     if "skill" in results["test"]:
         print(f"{'skill':<18}" + "".join(f"{results[split]['skill']:>13.3f}{'':9}" for split in ("train", "test")))
     dynamics = results["dynamics"]

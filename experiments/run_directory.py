@@ -18,7 +18,7 @@ from experiments.command_line import UserError
 from hgn_jax import hosts
 
 # What may change between the parts of one run without making it another.
-_MAY_CHANGE = ("data.data_dir", "training.checkpoint_every", "evaluation.")
+_MAY_CHANGE = ("data.data_dir", "data.source", "training.checkpoint_every", "evaluation.")
 _LOCK = ".lock"
 
 

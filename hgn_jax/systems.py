@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hgn_jax.hamiltonian import SeparableHamiltonian, separable
+from hgn_jax.hamiltonian import Hamiltonian, separable
 from hgn_jax.phase_space import PhaseState
 
 
@@ -19,13 +19,14 @@ class System(NamedTuple):
 
     Attributes:
       name: its name, also that of its data set.
-      hamiltonian: the energy, `PhaseState -> [batch]`.
-      state_shape: shape of one `q` (and one `p`) without batch axes: `(1,)`, or `(n, 2)` for n bodies in a plane.
+      hamiltonian: the energy, `PhaseState -> [batch]`; separable, but for the double pendulum.
+      state_shape: shape of one `q` (and one `p`) without batch axes: `(1,)`, `(2,)` for the angles of the double
+        pendulum, or `(n, 2)` for n bodies in a plane.
       constants: the physical constants it was made with.
     """
 
     name: str
-    hamiltonian: SeparableHamiltonian
+    hamiltonian: Hamiltonian
     state_shape: tuple[int, ...]
     constants: dict[str, float]
 
@@ -71,6 +72,39 @@ def pendulum(m: float = 0.5, g: float = 3.0, l: float = 1.0, potential_factor: f
 
     constants = {"m": m, "g": g, "l": l, "potential_factor": potential_factor}
     return System("pendulum", separable(kinetic, potential), (1,), constants)
+
+
+def double_pendulum(m1: float = 0.5, m2: float = 0.5, g: float = 3.0, l1: float = 1.0, l2: float = 1.0) -> System:
+    """A pendulum hanging from the bob of another, q = (q_1, q_2) the angles of the rods from hanging.
+
+    With the momenta p_i = dL/d(dq_i/dt) conjugate to the angles, and D = q_1 - q_2,
+
+        H = (m2 l2^2 p_1^2 + (m1 + m2) l1^2 p_2^2 - 2 m2 l1 l2 p_1 p_2 cos D) / (2 m2 l1^2 l2^2 (m1 + m2 sin^2 D))
+            + (m1 + m2) g l1 (1 - cos q_1) + m2 g l2 (1 - cos q_2).
+
+    The kinetic energy depends on the angles, so H is not separable: splitting integrators such as `leapfrog` are
+    neither symplectic nor of their order for it.
+
+    Args:
+      m1: mass of the upper bob.
+      m2: mass of the lower bob.
+      g: gravitational acceleration.
+      l1: length of the upper rod.
+      l2: length of the lower rod.
+
+    Returns:
+      A `System` over states of shape `[..., 2]`.
+    """
+
+    def hamiltonian(state):
+        (q1, q2), (p1, p2) = (jnp.moveaxis(jnp.asarray(x), -1, 0) for x in state)
+        difference = q1 - q2
+        inertia = 2.0 * m2 * l1**2 * l2**2 * (m1 + m2 * jnp.sin(difference) ** 2)
+        momenta = m2 * l2**2 * p1**2 + (m1 + m2) * l1**2 * p2**2 - 2.0 * m2 * l1 * l2 * p1 * p2 * jnp.cos(difference)
+        height = (m1 + m2) * l1 * (1.0 - jnp.cos(q1)) + m2 * l2 * (1.0 - jnp.cos(q2))
+        return momenta / inertia + g * height
+
+    return System("double_pendulum", hamiltonian, (2,), {"m1": m1, "m2": m2, "g": g, "l1": l1, "l2": l2})
 
 
 def n_body(num_bodies: int, m: float | jax.Array = 1.0, g: float = 1.0, name: str | None = None) -> System:
@@ -142,11 +176,44 @@ def circular_orbit(num_bodies: int, radius: jax.Array, angle: jax.Array, m: floa
     return PhaseState(radius[..., None, None] * outward, m * speed[..., None, None] * tangential)
 
 
+def rigid_orbit(num_bodies: int, radius: jax.Array, angle: jax.Array, m: jax.Array, g: jax.Array = 1.0) -> PhaseState:
+    """Two or three bodies of any masses turning rigidly and anticlockwise about their centre of mass at the origin.
+
+    Two bodies, or three at the corners of an equilateral triangle (Lagrange's solution), keep their distances s if they
+    turn with the angular velocity w of w^2 = g (sum of the masses) / s^3.
+
+    Args:
+      num_bodies: number of bodies, 2 or 3.
+      radius: distance of the bodies from the centre of their polygon, `[...]`.
+      angle: polar angle of the first body about that centre in radians, `[...]`.
+      m: masses, `[..., num_bodies]`.
+      g: gravitational constant, a number or `[...]`.
+
+    Returns:
+      A `PhaseState` with `q` and `p` of shape `[..., num_bodies, 2]`.
+
+    Raises:
+      ValueError: for more bodies, which equal distances are not enough for.
+    """
+    if num_bodies not in (2, 3):
+        raise ValueError(f"rigid_orbit is for two or three bodies, got {num_bodies}")
+    radius, angle, m = jnp.asarray(radius), jnp.asarray(angle), jnp.asarray(m)
+    corners = angle[..., None] + 2.0 * jnp.pi * jnp.arange(num_bodies) / num_bodies
+    polygon = radius[..., None, None] * jnp.stack([jnp.cos(corners), jnp.sin(corners)], axis=-1)
+    total_mass = jnp.sum(m, axis=-1)
+    q = polygon - jnp.sum(m[..., None] * polygon, axis=-2, keepdims=True) / total_mass[..., None, None]
+    side = 2.0 * radius * jnp.sin(jnp.pi / num_bodies)
+    angular_velocity = jnp.sqrt(g * total_mass / side**3)[..., None, None]
+    velocity = angular_velocity * jnp.stack([-q[..., 1], q[..., 0]], axis=-1)
+    return PhaseState(q, m[..., None] * velocity)
+
+
 SYSTEMS: dict[str, Callable[..., System]] = {
     "mass_spring": mass_spring,
     "pendulum": pendulum,
     "two_body": two_body,
     "three_body": three_body,
+    "double_pendulum": double_pendulum,
 }
 
 

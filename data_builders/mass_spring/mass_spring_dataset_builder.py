@@ -25,4 +25,8 @@ class Builder(physics_builder.PhysicsBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
-    BUILDER_CONFIGS = physics_builder.standard_configs(MassSpringConfig)
+    BUILDER_CONFIGS = physics_builder.standard_configs(
+        MassSpringConfig,
+        # The ranges of DeepMind's suite, on a canvas with room to move.
+        randomised={"constant_ranges": {"m": (0.2, 1.0)}, "num_colours": 6, "half_width": 1.7, "canvas_offset": 0.3},
+    )

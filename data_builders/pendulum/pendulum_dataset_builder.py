@@ -27,4 +27,15 @@ class Builder(physics_builder.PhysicsBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
-    BUILDER_CONFIGS = physics_builder.standard_configs(PendulumConfig)
+    BUILDER_CONFIGS = physics_builder.standard_configs(
+        PendulumConfig,
+        # The ranges and the potential of DeepMind's suite, on a canvas with room to move.
+        randomised={
+            "constants": {"potential_factor": 1.0},
+            "constant_ranges": {"m": (0.5, 1.5), "g": (3.0, 4.0), "l": (0.5, 1.0)},
+            "num_colours": 6,
+            "half_width": 1.65,
+            "canvas_offset": 0.35,
+        },
+        mgl={"constants": {"potential_factor": 1.0}},
+    )

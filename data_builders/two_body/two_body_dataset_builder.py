@@ -26,4 +26,13 @@ class Builder(physics_builder.PhysicsBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
-    BUILDER_CONFIGS = physics_builder.standard_configs(TwoBodyConfig)
+    BUILDER_CONFIGS = physics_builder.standard_configs(
+        TwoBodyConfig,
+        # The ranges of DeepMind's suite, on a canvas with room to move.
+        randomised={
+            "constant_ranges": {"m": (0.5, 1.5), "g": (0.5, 1.5)},
+            "num_colours": 6,
+            "half_width": 2.5,
+            "canvas_offset": 0.3,
+        },
+    )

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import pathlib
 import shutil
@@ -148,6 +149,98 @@ class CheckDatasetTest(chex.TestCase):
         metadata.write_text(metadata.read_text().replace('"seed": 0', '"seed": 3'))
         self.assert_refused("was built with seed = 3, not 0")
 
+    def test_data_set_from_before_there_was_a_field(self):
+        file = self.path / "metadata.json"
+        metadata = json.loads(file.read_text())
+        for field in ("damping", "constant_ranges", "num_test_steps"):
+            del metadata[field]
+        file.write_text(json.dumps(metadata))
+        build.ensure_built("mass_spring", self.config, self.data_dir)
+        damped = tiny(damping=0.1)
+        shutil.copytree(self.path, build.dataset_path("mass_spring", damped, self.data_dir))
+        with self.assertRaisesRegex(build.DatasetError, "was built with damping = 0.0, not 0.1"):
+            build.ensure_built("mass_spring", damped, self.data_dir)
+
+
+class OverridesTest(chex.TestCase):
+    def test_are_taken_from_among_the_flags(self):
+        others, overrides = build._take_overrides(
+            [
+                "build.py",
+                "three_body",
+                "--config=small",
+                "--config.dt=0.05",
+                "-config.radius_range=0.5,1",
+                "--config.constants.g=2",
+                '--config.constants={"m": 3}',
+                "--data_dir=x",
+                "--config.system=two_body",
+            ]  # fmt: skip
+        )
+        self.assertEqual(others, ["build.py", "three_body", "--config=small", "--data_dir=x"])
+        expected = {"dt": 0.05, "radius_range": [0.5, 1], "constants": {"m": 3}, "system": "two_body"}
+        self.assertEqual(overrides, expected)
+        _, overrides = build._take_overrides(["--config.constant_ranges.m=1,2", "--config.constant_ranges.g=3,4"])
+        self.assertEqual(overrides, {"constant_ranges": {"m": [1, 2], "g": [3, 4]}})
+
+    def test_change_the_configuration(self):
+        def requested(config, **overrides):
+            options = build.cli_utils.GenerationOptions(config=config)
+            [found] = build._requested_configs(build.get_builder("two_body"), None, options, overrides)
+            return found
+
+        found = requested("small", dt=0.05, constants={"g": 2})
+        self.assertEqual((found.num_train, found.dt, found.constants), (4_000, 0.05, {"m": 1.0, "g": 2.0}))
+        self.assertEqual(requested("small", dt=0.05).name, "small_dt_0.05")
+        self.assertEqual(requested(None, num_train=7).num_test, 10_000)
+        self.assertEqual(requested("randomised", constant_ranges={"g": [1, 1]}).constant_ranges["m"], (0.5, 1.5))
+        for overrides, message in (
+            ({"colour": 1}, "unknown field colour; choose from system, constants"),
+            ({"constants": {"k": 1}}, "two_body has no constant k; it has m, g"),
+            ({"constants": 3}, "constants: cannot use 3"),
+            ({"dt": "fast"}, "dt: cannot use 'fast'"),
+        ):
+            with self.assertRaisesRegex(build.DatasetError, message):
+                requested("small", **overrides)
+
+    def test_may_come_to_a_configuration_that_has_a_name(self):
+        small = build.get_builder("two_body").named_config("small")
+        found = build.derive_config("two_body", "paper", num_train=4_000, num_test=1_000)
+        self.assertEqual(build._as_flag("two_body", found), "small")
+        with absltest.mock.patch.object(build, "_execute") as execute:
+            options = build.cli_utils.GenerationOptions(config="paper")
+            debug = build.cli_utils.DebugOptions(max_examples_per_split=1)
+            args = tfds_build.Args(positional_datasets=["two_body"], generation=options, debug=debug)
+            build._run(args, {"num_train": small.num_train, "num_test": small.num_test})
+        self.assertEqual(
+            execute.call_args.args[1:], (["two_body"], ["two_body"], {"config": "small", "config_idx": None})
+        )
+
+    def test_build_what_they_say(self):
+        data_dir = self.enter_context(tempfile.TemporaryDirectory())
+        flags = (
+            "--config.num_train=5",
+            "--config.num_test=3",
+            "--config.num_steps=2",
+            "--config.constant_ranges.m=1,2",
+        )
+        done = command("mass_spring", "--config=small", *flags, f"--data_dir={data_dir}", "--num_workers=1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        [path] = pathlib.Path(data_dir).glob("mass_spring/small-*/1.0.0")
+        examples = tfds.builder_from_directory(path).as_data_source(split="train")
+        self.assertLen({float(example["constants"]["m"]) for example in examples}, 5)
+        again = command("mass_spring", "--config=small", *flags, f"--data_dir={data_dir}")
+        self.assertEqual(again.returncode, 0, again.stderr)
+
+    def test_mistakes_are_one_line(self):
+        for flags, message in (
+            (["--config.dt=-1"], "dt must be positive, got -1.0"),
+            (["--config.dt"], "--config.dt: give the value after an equals sign, --config.dt=VALUE"),
+            (["--num_workers=0"], "the number of workers must be 1 or more, got 0"),
+        ):
+            done = command("pendulum", "--config=small", *flags)
+            self.assertEqual((done.returncode, done.stderr), (1, f"error: {message}\n"))
+
 
 class CommandLineTest(chex.TestCase):
     def test_builds_a_capped_data_set(self):
@@ -192,6 +285,7 @@ class CommandLineTest(chex.TestCase):
             (["pendulum/huge"], {}, "unknown configuration 'huge' of pendulum"),
             (["pendulum"], {"config": '{"name": "x", "number": 1}'}, "unexpected keyword argument 'number'"),
             (["pendulum"], {"config": "{"}, "--config={: "),
+            (["pendulum"], {"config": '{"name": "small"}'}, "there is a configuration small already"),
         ):
             with self.assertRaisesRegex(build.DatasetError, message):
                 run(*names, **generation)

@@ -1,5 +1,6 @@
 """Tests of reading video files, against frames that were made here."""
 
+import hashlib
 import os
 import pathlib
 import pickle
@@ -220,6 +221,13 @@ class FingerprintTest(absltest.TestCase):
             change()
             seen.add(video_files.fingerprint(self.source))
         self.assertLen(seen, 5)
+
+    def test_a_file_that_cannot_be_opened_does_not_stand_in_the_way(self):
+        denied = PermissionError(13, "Permission denied")
+        with absltest.mock.patch.object(hashlib, "file_digest", side_effect=denied):
+            unreadable = video_files.fingerprint(self.source)
+        video_files._digest.cache_clear()
+        self.assertNotEqual(video_files.fingerprint(self.source), unreadable)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,10 @@ def video(number, num_frames=20):
     return frames
 
 
+def _raising(error):
+    return absltest.mock.Mock(side_effect=error)
+
+
 class VideoFolderTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
@@ -79,6 +83,8 @@ class VideoFolderTest(parameterized.TestCase):
         (self.source / "notes.txt").write_text("x")
         (self.source / "bad.mp4").write_bytes(b"no video" * 100)
         (self.source / ".DS_Store").write_bytes(b"x")
+        (self.source / "gone.mp4").symlink_to(self.source / "nowhere")
+        (self.source / os.fsdecode(b"\xff.npy")).write_bytes(b"x")
         _, splits, metadata = self.built(test_fraction=0.3)
         files = {split: {e["video"].decode().split(":")[0] for e in examples} for split, examples in splits.items()}
         self.assertEqual(
@@ -89,12 +95,13 @@ class VideoFolderTest(parameterized.TestCase):
         self.assertEmpty(files["train"] & files["test"])
         self.assertCountEqual(
             metadata["left_out"],
-            ["notes.txt", "bad.mp4", ".DS_Store", "below/two.npz:short", "below/two.npz:labels"],
+            ["notes.txt", "bad.mp4", ".DS_Store", "gone.mp4", r"\udcff.npy"]
+            + ["below/two.npz:short", "below/two.npz:labels"],
         )
         self.assertEqual(metadata["left_out"]["below/two.npz:short"], "too short: 4 frames, and a window has 5")
         for name, reason in metadata["left_out"].items():
             self.assertIn(f"  left out: {name}: {reason}\n", self.printed.getvalue())
-        self.assertIn("13 of 16 files", self.printed.getvalue())
+        self.assertIn("13 of 18 files", self.printed.getvalue())
 
     def test_other_seeds_choose_other_files(self):
         self.save(*range(8))
@@ -154,6 +161,14 @@ class VideoFolderTest(parameterized.TestCase):
         path, splits, _ = self.built()
         self.assertEqual([child.name for child in path.parent.iterdir()], ["1.0.0"])
         self.assertNotEmpty(splits["train"])
+
+    def test_a_full_disk_is_not_taken_for_bad_videos(self):
+        self.save(1, 2, 3)
+        full = OSError(28, "No space left on device")
+        with absltest.mock.patch.object(pathlib.Path, "open", return_value=absltest.mock.Mock(write=_raising(full))):
+            with self.assertRaisesRegex(build.DatasetError, "^cannot write to .*: No space left on device"):
+                self.built()
+        self.assert_nothing_is_left()
 
     def test_a_capped_build_is_not_taken_for_the_whole(self):
         self.save(1, 2, 3)

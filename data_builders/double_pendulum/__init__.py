@@ -1,0 +1,1 @@
+"""The double_pendulum data set."""

@@ -1,0 +1,81 @@
+"""How the frames of videos are shared out between training and testing, and cut into windows."""
+
+import operator
+from typing import NamedTuple
+
+import numpy as np
+
+from data_builders.base_builder import DatasetError
+from data_builders.video_folder.video_folder_config import VideoFolderConfig
+
+
+class Video(NamedTuple):
+    """Frames of a clip that follow each other.
+
+    Attributes:
+      file: the file it is of.
+      name: the file and, as far as it holds several, the clip in it.
+      begin: where its frames begin among the taken frames of all files.
+      length: number of its frames.
+      first_frame: the number of its first frame in the clip, among the taken ones.
+    """
+
+    file: str
+    name: str
+    begin: int
+    length: int
+    first_frame: int = 0
+
+
+def too_short(num_frames: int, config: VideoFolderConfig) -> str:
+    """The reason for which a video of so many frames cannot be used."""
+    taken = f" of which one in {config.frame_step} is taken" if config.frame_step > 1 else ""
+    needed = f"a window has {config.num_frames}"
+    if config.split_by == "time":
+        needed = f"split_by=time needs two windows of {config.num_frames}"
+    return f"too short: {count(num_frames, 'frame')}{taken}, and {needed}"
+
+
+def windows(videos: list[Video], config: VideoFolderConfig) -> list[tuple[Video, int]]:
+    """The windows of some videos, each with the place of its first frame."""
+    return [
+        (video, start) for video in videos for start in range(0, video.length - config.num_frames + 1, config.stride)
+    ]
+
+
+def split(videos: list[Video], config: VideoFolderConfig) -> dict[str, list[Video]]:
+    """Shares the videos out; raises DatasetError if there are too few."""
+    if config.split_by == "time":
+        return _split_by_time(videos, config)
+    key = operator.attrgetter("file" if config.split_by == "file" else "name")
+    units = sorted({key(video) for video in videos})
+    if len(units) < 2:
+        by_time = "split_by=time, which tests on the end of it"
+        advice = f"split_by=clip, if it holds many clips, or {by_time}" if config.split_by == "file" else by_time
+        raise DatasetError(
+            f"only one usable {config.split_by} in {config.source}, {units[0]}, and it cannot be split; add "
+            f"another or take {advice}"
+        )
+    num_test = min(max(1, round(config.test_fraction * len(units))), len(units) - 1)
+    chosen = {units[i] for i in np.random.default_rng(config.split_seed).permutation(len(units))[:num_test]}
+    return {
+        "train": [video for video in videos if key(video) not in chosen],
+        "test": [video for video in videos if key(video) in chosen],
+    }
+
+
+def _split_by_time(videos: list[Video], config: VideoFolderConfig) -> dict[str, list[Video]]:
+    """The beginning of every video for training and its end for testing; no frame is in both."""
+    splits = {"train": [], "test": []}
+    for video in videos:
+        num_test = max(round(config.test_fraction * video.length), config.num_frames)
+        num_train = max(video.length - num_test, config.num_frames)
+        splits["train"].append(video._replace(length=num_train))
+        rest = {"begin": video.begin + num_train, "length": video.length - num_train, "first_frame": num_train}
+        splits["test"].append(video._replace(**rest))
+    return splits
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,39 @@
+"""Tests of `benchmarks.data`."""
+
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from benchmarks import data
+from data_builders import build, simulation
+from hgn_jax.systems import SYSTEMS
+
+
+class DataTest(parameterized.TestCase):
+    @parameterized.parameters(*SYSTEMS)
+    def test_rival_integrates_the_same_trajectories(self, name):
+        """Its hand-written forces are another check of the simulator."""
+        setting = build.get_builder(name).named_config("paper").simulation
+        found = data.one_at_a_time(setting, [0, 7], 1e-10)
+        np.testing.assert_allclose(found, simulation.simulate_chunk(setting, "train", 0).q[[0, 7]], atol=1e-5)
+
+    def test_reading_counts_every_frame(self):
+        data_dir = self.enter_context(tempfile.TemporaryDirectory())
+        config = build.derive_config("mass_spring", "small", num_train=16, num_test=1, num_steps=3)
+        path = build.ensure_built("mass_spring", config, data_dir)
+        clock = iter([0.0, 0.0, 0.5, 1.0, 1.0])  # start; two batches; the end, twice
+        with absltest.mock.patch.object(data.time, "perf_counter", lambda: next(clock)):
+            self.assertEqual(data.reading_frames_per_second(path, 8, 1.0), 2 * 8 * 4)
+
+    def test_build_is_timed_and_weighed(self):
+        data_dir = self.enter_context(tempfile.TemporaryDirectory())
+        config = build.derive_config("mass_spring", "paper", num_train=16, num_test=3)
+        seconds, memory = data.timed_build("mass_spring", config, data_dir, 1)
+        self.assertBetween(seconds, 0.5, 100.0)
+        self.assertBetween(memory / 1e6, 50, 2000)
+        build.check_dataset(build.dataset_path("mass_spring", config, data_dir), "mass_spring", config)
+
+
+if __name__ == "__main__":
+    absltest.main()
