@@ -20,31 +20,31 @@ setup(
     package_data={"": ["README.md", "CITATIONS.bib", "TAGS.txt"]},  # read by TFDS beside each builder
     # Lower bounds are the versions the tests ran with, or those that these packages themselves ask for.
     install_requires=[
-        "absl-py>=2.3",
-        "array_record>=0.8",  # the file format that needs no TensorFlow
-        "av>=18.1",  # reads mp4, for imageio
-        "chex>=0.1.92",
-        "dm-haiku>=0.0.17",
-        "filelock>=3.16",
-        "imageio>=2.38",
-        "importlib_resources>=7.0",  # imported by tensorflow-datasets, which does not declare it
-        "jax>=0.10,<1",
-        "jaxlib>=0.10,<1",
-        "matplotlib>=3.10",
-        "ml_collections>=1.1",
-        "numpy>=2.0",
-        "optax>=0.2.8",
-        "orbax-checkpoint>=0.12.8",
-        "pillow>=11.0",
-        "scikit-learn>=1.5",  # its bundled tables
-        "scipy>=1.14",
-        "tensorboardX>=2.6",
-        "tensorflow-datasets>=4.9.10",
-        "tqdm>=4.67",
+        "absl-py>=2.3,<3",
+        "array_record>=0.8,<0.9",  # the file format that needs no TensorFlow
+        "av>=18.1,<19",  # reads mp4, for imageio
+        "chex>=0.1.92,<0.2",
+        "dm-haiku>=0.0.17,<0.1",
+        "filelock>=3.16,<5",
+        "imageio>=2.38,<3",
+        "importlib_resources>=7.0,<8",  # imported by tensorflow-datasets, which does not declare it
+        "jax>=0.10,<0.11",
+        "jaxlib>=0.10,<0.11",
+        "matplotlib>=3.10,<4",
+        "ml_collections>=1.1,<2",
+        "numpy>=2.0,<3",
+        "optax>=0.2.8,<0.3",
+        "orbax-checkpoint>=0.12.8,<0.13",
+        "pillow>=11.0,<14",
+        "scikit-learn>=1.5,<2",  # its bundled tables
+        "scipy>=1.14,<2",
+        "tensorboardX>=2.6,<3",
+        "tensorflow-datasets>=4.9.10,<5",
+        "tqdm>=4.67,<5",
     ],
     extras_require={
-        "benchmarks": ["diffrax>=0.7", "distrax>=0.1.9", "flowjax>=19.1"],
-        "test": ["hypothesis>=6.100", "pytest>=8.4", "pytest-xdist>=3.8"],
+        "benchmarks": ["diffrax>=0.7,<0.8", "distrax>=0.1.9,<0.2", "flowjax>=19.1,<20"],
+        "test": ["hypothesis>=6.100,<7", "pytest>=8.4,<10", "pytest-xdist>=3.8,<4"],
         "cuda": ["jax[cuda13]>=0.10,<1"],
         # What the stock `tfds build` command imports; building and reading otherwise need none of it.
         "tfds": ["apache-beam", "mlcroissant", "tensorflow-cpu"],

@@ -16,16 +16,11 @@ from jax.experimental import multihost_utils
 
 from experiments.command_line import UserError, user_errors
 from experiments.run_directory import RunDirectory, lock, open_run, write_config
+from experiments.training_log import TrainingLog
 from hgn_jax import hosts, training
 from hgn_jax.checkpoints import CheckpointError, Checkpoints, Restored
 from hgn_jax.geco import GECO, geco, saturation
-from hgn_jax.logs import MetricsWriter
-from hgn_jax.progress import progress_bar
 
-_SATURATED = {
-    "maximum": "GECO's multiplier is at its maximum: the tolerance is not reached; try a larger --config.tolerance",
-    "minimum": "GECO's multiplier is at its minimum: the tolerance asks for nothing; try a smaller --config.tolerance",
-}
 _VERSIONS = ("jax", "jaxlib", "dm-haiku", "optax", "numpy", "scipy", "tensorflow-datasets")
 
 
@@ -141,35 +136,13 @@ def train(
     if hosts.is_main():
         print(f"compiling the training step for {_devices()}")
     update = training.compile_update(update, experiment.state, batch_at(start_step))
-    writer = MetricsWriter(experiment.run.path, start_step) if hosts.is_main() else None
-    bar = progress_bar(config.num_steps, "training", "step", start_step, quiet=not hosts.is_main())
-    clock = {"time": time.monotonic(), "step": start_step}
+    log = TrainingLog(experiment.run, experiment.config, start_step, unit, units_per_step)
 
     def seconds() -> dict[str, float]:
         return {
             "training": experiment.seconds["training"] + time.monotonic() - wall_start,
             "training_cpu": experiment.seconds["training_cpu"] + time.process_time() - cpu_start,
         }
-
-    saturations = set()
-
-    def warn_of_saturation(step: int, multiplier: float) -> None:
-        limit = saturation(experiment.config.geco, multiplier)
-        if limit and limit not in saturations:
-            saturations.add(limit)
-            bar.write(f"warning: {_SATURATED[limit]} since step {step}", file=sys.stderr)
-
-    def log(step: int, scalars: training.Scalars) -> None:
-        if writer is None:
-            return
-        if "multiplier" in scalars:
-            warn_of_saturation(step, scalars["multiplier"])
-        now = time.monotonic()
-        speed = (step - clock["step"]) / (now - clock["time"]) * units_per_step
-        clock.update(time=now, step=step)
-        writer.write(step, scalars, {f"{unit}s_per_second": speed})
-        bar.set_postfix_str(f"loss {scalars['loss']:.4g}, {speed:.0f} {unit}s/s", refresh=False)
-        bar.update(step - bar.n)
 
     def save(state: training.TrainState, unlogged: list[training.Scalars]) -> None:
         if experiment.checkpoints is not None:
@@ -186,9 +159,7 @@ def train(
     except CheckpointError as error:
         raise UserError(f"{error}; the same command goes on from the last one that was written") from error
     finally:
-        if writer is not None:
-            writer.close()
-        bar.close()
+        log.close()
     state = jax.device_put(jax.device_get(state), jax.local_devices()[0])
     return experiment._replace(state=state, seconds=seconds())
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 import pathlib
 import shutil
@@ -155,6 +156,14 @@ class ExperimentTest(chex.TestCase):
         with unittest.mock.patch.object(training, "_finite", fails_late):
             with self.assertRaisesRegex(UserError, "loss not finite at step 5; the last good checkpoint is step 4 in"):
                 hgn.run_experiment(self.config, str(self.root / "late"))
+
+    def test_a_multiplier_that_stays_at_its_maximum_is_reported_once(self):
+        config = dataclasses.replace(self.config, geco=dataclasses.replace(self.config.geco, maximum=1e5))
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            results = hgn.run_experiment(config, str(self.root / "saturated"))
+        self.assertEqual(stderr.getvalue().count("GECO's multiplier is at its maximum"), 1)
+        self.assertEqual(results["run"]["multiplier"]["saturated"], "maximum")
+        self.assertIsNone(self.results["run"]["multiplier"]["saturated"])
 
     def test_a_truncated_data_set_is_refused_before_training(self):
         config = dataclasses.replace(self.config, data=dataclasses.replace(self.config.data, num_test=11))

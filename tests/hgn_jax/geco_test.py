@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from hgn_jax.geco import GECOConfig, geco
+from hgn_jax.geco import GECOConfig, geco, saturation
 
 
 class GECOTest(parameterized.TestCase):
@@ -61,6 +61,12 @@ class GECOTest(parameterized.TestCase):
         (x, state), _ = jax.lax.scan(step, (jnp.float32(0.0), rule.init()), None, length=4000)
         self.assertAlmostEqual(float(x), 1.5, places=3)
         self.assertAlmostEqual(float(state.multiplier), 3.0, places=2)
+
+    def test_saturation(self):
+        config = GECOConfig(initial=1.0, minimum=0.5, maximum=2.0, max_change=1.0, decay=0.0)
+        for constraint, limit in ((5.0, "maximum"), (0.0, None), (-5.0, "minimum")):
+            multiplier = float(geco(config).update(geco(config).init(), constraint).multiplier)
+            self.assertEqual(saturation(config, multiplier), limit)
 
     @parameterized.parameters(
         {"minimum": 0.0}, {"initial": 1e9}, {"decay": 1.0}, {"rate": -1.0}, {"max_change": -0.1}, {"maximum": 1.0}
