@@ -18,6 +18,7 @@ deviation; an NHF has `input_scale` for that.
 import functools
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import math
 import os
@@ -35,6 +36,7 @@ import optax
 from absl import flags
 
 from benchmarks.density_models import LIBRARIES, MAX_MOMENTA, MODELS, Model, library
+from benchmarks.table import Row, missing, version
 from benchmarks.train_step import median_seconds
 from experiments import command_line
 from hgn_jax import training
@@ -284,6 +286,24 @@ def _cells(row: dict[str, Any]) -> list[str]:
     step = f"{1e3 * row['seconds_per_step']:.2f}"
     trained = [row["model"], str(row["parameters"]), row["regime"], str(row["steps"]), step]
     return [*trained, kl, str(row["momenta"] or "-"), *map(duration, _TIMES)]
+
+
+def rows(quick: bool) -> list[Row]:
+    """The rows of `python -m benchmarks`: in short, one target of the plane, the same few steps for each model."""
+    settings = Settings(batch_size=16, points=8) if quick else Settings(points=500)
+    present = {name: package for name, package in LIBRARIES.items() if importlib.util.find_spec(package)}
+    kinds = regimes(2 if quick else 1000, 0.0)[:1]
+    nhf, *others = compare(get_target("four_modes"), ["nhf", *present], kinds, settings, lambda label: None)
+    found = []
+    for kind in _TIMES:
+        what = f"NHF, {kind}" + (f" with K = {nhf['momenta']}" if kind == "marginal" else "")
+        measured = f"{1e6 * nhf['seconds_per_point'][kind]:.3g} us a point, d = 2"
+        found += [missing(what, measured, LIBRARIES[name]) for name in LIBRARIES if name not in present]
+        for name, other in zip(present, others, strict=True):
+            seconds = other["seconds_per_point"][kind]
+            beside = f"{other['model']} ({version(present[name])}): {1e6 * seconds:.3g} us"
+            found.append(Row(seconds / nhf["seconds_per_point"][kind], what, measured, beside))
+    return found
 
 
 def _versions() -> dict[str, str | None]:

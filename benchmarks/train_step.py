@@ -4,10 +4,12 @@ Prints seconds per step (median), frames per second, the multiplications and add
 imply beside that of a float32 matrix product measured in the same run.
 """
 
+import dataclasses
 import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +17,12 @@ import numpy as np
 from absl import flags
 from jax.interpreters import partial_eval
 
+from benchmarks.table import Row, version
 from experiments import command_line, presets
 from hgn_jax import training
 from hgn_jax.geco import geco
 from hgn_jax.hgn import make_hgn
+from hgn_jax.training_config import TrainingConfig
 
 _MATMUL_SIZE = 2048
 
@@ -89,9 +93,31 @@ def _is_jaxpr(parameter) -> bool:
     return hasattr(getattr(parameter, "jaxpr", parameter), "eqns")
 
 
-def main(argv: Sequence[str]) -> None:
-    del argv
-    config = _CONFIG.value
+class Measured(NamedTuple):
+    """Of a training step.
+
+    Attributes:
+      seconds: of a step, median.
+      compile_seconds: once.
+      flops: multiplications and additions of a step that its result depends on.
+      frames: decoded, or would be if all were.
+      peak: multiplications and additions per second of a float32 matrix product in the same run.
+    """
+
+    seconds: float
+    compile_seconds: float
+    flops: int
+    frames: int
+    peak: float
+
+    @property
+    def rate(self) -> float:
+        """Multiplications and additions per second."""
+        return self.flops / self.seconds
+
+
+def measure(config: presets.Config, repeats: int, matmul_size: int = _MATMUL_SIZE) -> Measured:
+    """Times steps of `config` on random frames, and matrix products of `matmul_size` beside them."""
     num_frames = presets.dataset_config(config).num_steps + 1
     size, batch_size = config.image_size, config.training.batch_size
     shape = (batch_size, num_frames, size, size, 3)
@@ -113,15 +139,49 @@ def main(argv: Sequence[str]) -> None:
         holder[0], scalars = update(holder[0], sharded)
         return scalars
 
-    seconds = median_seconds(step, _REPEATS.value)
-    matrix = jnp.ones((_MATMUL_SIZE, _MATMUL_SIZE), jnp.float32)
+    seconds = median_seconds(step, repeats)
+    matrix = jnp.ones((matmul_size, matmul_size), jnp.float32)
     product = jax.jit(lambda a: a @ a)
-    peak = 2 * _MATMUL_SIZE**3 / median_seconds(lambda: product(matrix), 9)
-    rate = flops / seconds
+    peak = 2 * matmul_size**3 / median_seconds(lambda: product(matrix), 9)
+    return Measured(seconds, compile_seconds, flops, batch_size * num_frames, peak)
+
+
+def rows(quick: bool) -> list[Row]:
+    """The rows of `python -m benchmarks`."""
+    config = presets.get("mass_spring_small" if quick else "mass_spring")
+    if quick:
+        config = smallest(config)
+    found = measure(config, repeats=2, matmul_size=64) if quick else measure(config, repeats=5)
+    size, frames = config.image_size, found.frames // config.training.batch_size
+    return [
+        Row(
+            found.rate / found.peak,
+            f"training step of {config.preset}: {config.training.batch_size} clips of {frames} frames, {size}x{size}",
+            f"{found.seconds:.3g} s, {found.rate / 1e9:.3g} GFLOP/s, {found.frames / found.seconds:.0f} frames/s",
+            f"{version('jaxlib')} float32 matrix product: {found.peak / 1e9:.3g} GFLOP/s",
+        )
+    ]
+
+
+def smallest(config: presets.Config) -> presets.Config:
+    """The same with networks and clips so small that a step takes no time."""
+    changes = {
+        "image_size": 8, "state_channels": 2, "encoder_filters": (2,), "transform_filters": (2,),
+        "hamiltonian_filters": (2,), "decoder_filters": (2,), "loss_frames": 2, "initial_horizon": 3, "unroll": 1,
+    }  # fmt: skip
+    data = dataclasses.replace(config.data, num_steps=3)
+    return dataclasses.replace(config, data=data, training=TrainingConfig(num_steps=10, batch_size=4), **changes)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    config, repeats = _CONFIG.value, _REPEATS.value
+    found = measure(config, repeats)
+    rate, peak = found.rate, found.peak
     print(f"{config.preset}, {jax.local_device_count()} x {jax.devices()[0].device_kind}, jax {jax.__version__}")
     print(f"{rate / peak:.2f} of the float32 matrix product's {peak / 1e9:.0f} GFLOP/s: {rate / 1e9:.0f} GFLOP/s")
-    print(f"{seconds:.3f} s/step (median of {_REPEATS.value}), {batch_size * num_frames / seconds:.0f} frames/s")
-    print(f"{flops / 1e9:.1f} GFLOP/step, compiled in {compile_seconds:.1f} s")
+    print(f"{found.seconds:.3f} s/step (median of {repeats}), {found.frames / found.seconds:.0f} frames/s")
+    print(f"{found.flops / 1e9:.1f} GFLOP/step, compiled in {found.compile_seconds:.1f} s")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
 from data_builders import tf_dataset
+from hgn_jax.errors import DataError
 
 
-class DatasetError(ValueError):
+class DatasetError(DataError):
     """A data set cannot be found, built or used. The message is one line, and says what to do about it."""
 
 

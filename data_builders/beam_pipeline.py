@@ -1,18 +1,17 @@
 """The records of a data set made and written by an Apache Beam pipeline, on whatever its runner runs on."""
 
 import pathlib
-import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions, TypeOptions
 from tensorflow_datasets.core import splits, writer
 
 from data_builders.records import Records, Task
-from data_builders.split_statistics import SplitStatistics
 
-_STATISTICS = "statistics"
+_SUMS = "sums"
 
 
 class _SerializedAlready:
@@ -44,7 +43,7 @@ class SplitPipeline:
         **writer_arguments: Any,
     ):
         self._split, self._make, self._tasks = split, make, tasks
-        self._statistics = directory / f"{split}.{_STATISTICS}.pickle"
+        self._sums = directory / f"{split}.{_SUMS}.npz"
         self._filename_template = writer_arguments["filename_template"]
         self._writer = writer.BeamWriter(
             serializer=_SerializedAlready(), hash_salt=split, disable_shuffling=False, **writer_arguments
@@ -57,34 +56,38 @@ class SplitPipeline:
             pipeline
             | f"{split}_chunks" >> beam.Create(self._tasks)
             | f"{split}_spread" >> beam.Reshuffle()
-            | f"{split}_make" >> beam.ParDo(_Make(self._make)).with_outputs(_STATISTICS, main="records")
+            | f"{split}_make" >> beam.ParDo(_Make(self._make)).with_outputs(_SUMS, main="records")
         )
         _ = made["records"] | f"{split}_write" >> beam.ptransform_fn(self._writer.write_from_pcollection)()
         _ = (
-            made[_STATISTICS]
+            made[_SUMS]
             | f"{split}_collect" >> beam.combiners.ToList()
-            | f"{split}_save" >> beam.Map(_save, str(self._statistics))
+            | f"{split}_save" >> beam.Map(_save, str(self._sums))
         )
 
-    def finish(self) -> tuple[splits.SplitInfo, SplitStatistics]:
-        """What came out, after the pipeline has run: the split, and its statistics added up in the chunks' order."""
-        chunks = dict(pickle.loads(self._statistics.read_bytes()))
-        self._statistics.unlink()
-        statistics = chunks.pop(0)
-        for _, part in sorted(chunks.items()):
-            statistics.merge(part)
+    def read_sums(self) -> list[dict[str, np.ndarray]]:
+        """The `sums` of the chunks' statistics, in the order of the chunks, after the pipeline has run."""
+        chunks = [{} for _ in self._tasks]
+        with np.load(self._sums, allow_pickle=False) as arrays:
+            for key, value in arrays.items():
+                chunk, name = key.split(".")
+                chunks[int(chunk)][name] = value
+        self._sums.unlink()
+        return chunks
+
+    def finish(self) -> splits.SplitInfo:
+        """The split that came out, after the pipeline has run."""
         shard_lengths, num_bytes = self._writer.finalize()
-        info = splits.SplitInfo(
+        return splits.SplitInfo(
             name=self._split,
             shard_lengths=shard_lengths,
             num_bytes=num_bytes,
             filename_template=self._filename_template,
         )
-        return info, statistics
 
 
 class _Make(beam.DoFn):
-    """Makes the keyed records of a chunk, and beside them its numbered statistics."""
+    """Makes the keyed records of a chunk, and beside them the numbered sums of its statistics."""
 
     def __init__(self, make: Callable[[Task], Records]):
         self._make = make
@@ -92,11 +95,11 @@ class _Make(beam.DoFn):
     def process(self, task: Task) -> Iterator[Any]:
         made = self._make(task)
         yield from zip(made.indices, made.records, strict=True)
-        yield beam.pvalue.TaggedOutput(_STATISTICS, (task.chunk, made.statistics))
+        yield beam.pvalue.TaggedOutput(_SUMS, (task.chunk, made.sums))
 
 
-def _save(statistics: list[tuple[int, SplitStatistics]], path: str) -> None:
-    pathlib.Path(path).write_bytes(pickle.dumps(statistics))
+def _save(sums: list[tuple[int, dict[str, np.ndarray]]], path: str) -> None:
+    np.savez(path, **{f"{chunk}.{name}": value for chunk, part in sums for name, value in part.items()})
 
 
 def run(parts: list[SplitPipeline], runner: Any, options: PipelineOptions | None) -> None:

@@ -132,7 +132,7 @@ class PhysicsBuilder(BaseBuilder, skip_registration=True):
             for task in tasks:
                 made = next(results)
                 spool.add(made.records)
-                statistics.merge(made.statistics)
+                statistics.merge(made.sums)
                 bar.update(task.number)
         return statistics
 
@@ -150,9 +150,11 @@ class PhysicsBuilder(BaseBuilder, skip_registration=True):
         beam_pipeline.run(list(parts.values()), download_config.beam_runner, download_config.beam_options)
         infos = []
         for split, part in parts.items():
-            info, statistics = part.finish()
+            statistics = SplitStatistics(self.builder_config)
+            for sums in part.read_sums():
+                statistics.merge(sums)
             self._keep(split, statistics)
-            infos.append(info)
+            infos.append(part.finish())
         return infos
 
     def _keep(self, split: str, statistics: SplitStatistics) -> None:

@@ -21,11 +21,11 @@ class Task(NamedTuple):
 
 
 class Records(NamedTuple):
-    """Serialised examples, the indices of their trajectories in the split, and the statistics of their images."""
+    """Serialised examples, the indices of their trajectories in the split, and the `sums` of their statistics."""
 
     indices: range
     records: list[bytes]
-    statistics: SplitStatistics
+    sums: dict[str, np.ndarray]
 
 
 def tasks(split: str, num_trajectories: int) -> list[Task]:
@@ -65,7 +65,7 @@ def make_records(config: PhysicsConfig, task: Task) -> Records:
     statistics = SplitStatistics(config)
     records = list(shards.serialise(features, _examples(config, task, statistics)))
     first = task.chunk * draws.CHUNK_SIZE
-    return Records(range(first, first + task.number), records, statistics)
+    return Records(range(first, first + task.number), records, statistics.sums())
 
 
 def _examples(config: PhysicsConfig, task: Task, statistics: SplitStatistics) -> Iterator[dict[str, Any]]:

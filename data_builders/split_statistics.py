@@ -1,5 +1,7 @@
 """What the metadata say of a split: the references for errors of images, the clipped fraction, the energy error."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from data_builders import rendering, simulation
@@ -39,13 +41,16 @@ class SplitStatistics:
         self._energy_error = max(self._energy_error, part.energy_error.max())
         self._num_redrawn += int(part.num_redrawn.sum())
 
-    def merge(self, other: "SplitStatistics") -> None:
+    def sums(self) -> dict[str, np.ndarray]:
+        """What was counted, for `merge`."""
+        return {name: np.asarray(value) for name, value in vars(self).items() if name != "_config"}
+
+    def merge(self, sums: Mapping[str, np.ndarray]) -> None:
         """Takes in what another counted."""
-        for name, value in vars(other).items():
-            if name == "_energy_error":
-                self._energy_error = max(self._energy_error, value)
-            elif name != "_config":
-                setattr(self, name, getattr(self, name) + value)
+        for name, value in sums.items():
+            value = value if value.ndim else value.item()
+            here = getattr(self, name)
+            setattr(self, name, max(here, value) if name == "_energy_error" else here + value)
 
     def summary(self) -> dict[str, float]:
         """See `PhysicsBuilder` for the entries."""

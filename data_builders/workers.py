@@ -14,6 +14,9 @@ from data_builders.base_builder import DatasetError
 
 NUM_WORKERS_VARIABLE = "DATA_BUILDERS_NUM_WORKERS"
 
+# Makes glibc keep the memory of freed images for the next: a fifth of the time went into giving it back and forth.
+_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(2**28), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+
 
 def default_num_workers() -> int:
     """$DATA_BUILDERS_NUM_WORKERS, by default the number of cores this process may use.
@@ -32,17 +35,25 @@ def default_num_workers() -> int:
 @contextlib.contextmanager
 def number_set_to(num_workers: int | None) -> Iterator[None]:
     """Makes `num_workers`, unless it is None, the default in the block; raises DatasetError if it is not positive."""
-    before = os.environ.get(NUM_WORKERS_VARIABLE)
-    if num_workers is not None:
-        if num_workers < 1:
-            raise DatasetError(f"the number of workers must be 1 or more, got {num_workers}")
-        os.environ[NUM_WORKERS_VARIABLE] = str(num_workers)
+    if num_workers is not None and num_workers < 1:
+        raise DatasetError(f"the number of workers must be 1 or more, got {num_workers}")
+    with _environment({} if num_workers is None else {NUM_WORKERS_VARIABLE: str(num_workers)}):
+        yield
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Sets environment variables inside the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        os.environ.pop(NUM_WORKERS_VARIABLE, None)
-        if before is not None:
-            os.environ[NUM_WORKERS_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def ordered_map(function: Callable[[Any], Any], tasks: Sequence[Any], num_workers: int) -> Iterator[Any]:
@@ -88,7 +99,7 @@ def _started(function: Callable[[Any], Any], number: int) -> Iterator[list[conne
     context = multiprocessing.get_context("spawn")  # a fork of JAX's threads would hang
     processes, connections = [], []
     try:
-        with _interrupts_blocked(), _main_module_hidden():
+        with _interrupts_blocked(), _main_module_hidden(), _environment(_ENVIRONMENT):
             for _ in range(number):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_work, args=(theirs, function), daemon=True)

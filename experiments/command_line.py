@@ -1,4 +1,7 @@
-"""What the programs' command lines share: flags, and errors in one line."""
+"""What the programs' command lines share: flags, and errors in one line.
+
+Nothing is imported here that imports JAX: `--help` and mistakes come before that, which takes seconds.
+"""
 
 import contextlib
 import dataclasses
@@ -12,10 +15,9 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from data_builders import interruption
-from data_builders.build import DatasetError
+from experiments import compilation_cache
 from hgn_jax import hosts
-from hgn_jax.data import DataError
-from hgn_jax.training import Stopped
+from hgn_jax.errors import DataError, OtherProcessError, Stopped
 
 _FAILURE = 2
 _STOPPED = 128 + signal.SIGTERM  # also after Ctrl-C: the training is saved, and a script must not take it for finished
@@ -39,6 +41,10 @@ def define_config(
 ) -> flags.FlagHolder:
     """Defines `--config=NAME` and `--config.field=value` over the presets `names` that `get` returns."""
     text = f"Preset ({', '.join(names)}), before overrides of its fields, --config.a.b=value."
+    try:  # before ml_collections, which reads the overrides from here at once, trips over them
+        _check_config_fields(sys.argv, get(default))
+    except ValueError as error:
+        _fail(str(error))
     config = config_flags.DEFINE_config_dataclass("config", get(default), text, flag_values, parse_fn=get)
     flag_values.register_key_flag_for_module(sys.argv[0], flag_values["config"])  # for --help of the program
     return config
@@ -51,12 +57,15 @@ def define_hosts() -> None:
     flags.DEFINE_integer("process_id", None, "Which of them this is, from 0; 0 is the one that writes.")
 
 
-def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) -> NoReturn:
+def run(
+    main: Callable[[Sequence[str]], None], takes_arguments: bool = False, check: Callable[[], None] = lambda: None
+) -> NoReturn:
     """Runs a program. What a user can mend ends it in one line on stderr and exit status 2, without a traceback.
 
     Args:
       main: takes the command and its arguments.
       takes_arguments: whether there may be arguments that are no flags.
+      check: called before JAX is imported; raises ValueError or UserError for flags that cannot be.
     """
 
     def guarded(argv: Sequence[str]) -> None:
@@ -65,11 +74,13 @@ def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) ->
         if len(argv) > 1 and not takes_arguments:
             _fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
         try:
-            if "coordinator" in flags.FLAGS:
-                with user_errors():
+            with user_errors():
+                check()
+                compilation_cache.use()
+                if "coordinator" in flags.FLAGS:
                     hosts.start(flags.FLAGS.coordinator, flags.FLAGS.num_processes, flags.FLAGS.process_id)
             main(argv)
-        except (UserError, DatasetError, DataError, hosts.OtherProcessError) as error:
+        except (UserError, DataError, OtherProcessError) as error:
             _fail(str(error))
         except OSError as error:  # a disk that is full or was taken away
             _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
@@ -85,22 +96,21 @@ def run(main: Callable[[Sequence[str]], None], takes_arguments: bool = False) ->
 def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Sets the flags and returns the other arguments; a mistake ends the program with one line."""
     try:
-        _check_config_fields(argv, flag_values)
+        if "config" in flag_values:
+            _check_config_fields(argv, flag_values["config"].default)
         return flag_values(argv)
     except (flags.Error, ValueError, TypeError) as error:
         _fail(" ".join(str(error).split()))
 
 
-def _check_config_fields(argv: Sequence[str], flag_values: flags.FlagValues) -> None:
+def _check_config_fields(argv: Sequence[str], config: Any) -> None:
     """Raises ValueError for an override of a field that the configuration does not have."""
-    if "config" not in flag_values:
-        return
     names = [argument.lstrip("-").partition("=")[0] for argument in argv[1:] if argument.startswith("-")]
     if any(name.startswith("config.") for name in names[: names.index("config") if "config" in names else 0]):
         raise ValueError("give --config=NAME before the overrides --config.field=value")
     for name in names:
         if name.startswith("config."):
-            _check_field(flag_values["config"].default, name)
+            _check_field(config, name)
 
 
 def _check_field(config: Any, name: str) -> None:

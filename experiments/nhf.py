@@ -1,12 +1,8 @@
 """Trains and evaluates a Neural Hamiltonian Flow: `python -m experiments.nhf --config=four_modes`."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from absl import flags
-
-from experiments import command_line, experiment, nhf_evaluation, nhf_presets
-from experiments.nhf_data import load_points
+from experiments import nhf_presets, program
 from hgn_jax import hosts
 
 
@@ -19,24 +15,15 @@ def run_experiment(config: nhf_presets.Config, workdir: str) -> dict[str, Any] |
     Raises:
       UserError: in one line, for all that the user can mend.
     """
+    # Imported here, as JAX and the rest take seconds, which neither `--help` nor a mistake should cost.
+    from experiments import experiment, nhf_evaluation
+    from experiments.nhf_data import load_points
+
     with experiment.claim(workdir, config, nhf_presets.validate, load_points) as (run, points):
         flow = nhf_evaluation.load(run, config, points)
         flow = experiment.train(flow, points.batch_at, "point", config.training.batch_size)
         return nhf_evaluation.evaluate(flow) if hosts.is_main() else None
 
 
-def main(argv: Sequence[str]) -> None:
-    del argv
-    config = _CONFIG.value
-    workdir = _WORKDIR.value or f"runs/{config.preset}"
-    results = run_experiment(config, workdir)
-    if results:
-        nhf_evaluation.print_summary(results)
-        print(f"numbers in {workdir}/metrics.json, pictures in {workdir}/report/index.html")
-
-
 if __name__ == "__main__":
-    _CONFIG = command_line.define_config(nhf_presets.get, nhf_presets.PRESETS, "four_modes")
-    _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run; by default runs/<preset>.")
-    command_line.define_hosts()
-    command_line.run(main)
+    program.run(nhf_presets, run_experiment, "four_modes", nhf_presets.validate)

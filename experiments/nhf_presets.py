@@ -7,11 +7,23 @@ own setting. (No `from __future__ import annotations` here: the overrides read t
 import copy
 import dataclasses
 
-from hgn_jax import nhf_config, tables, training
-from hgn_jax.densities import TARGETS
-from hgn_jax.geco import GECOConfig, geco
+from hgn_jax import geco_config, nhf_config, tables, training_config
+from hgn_jax.geco_config import GECOConfig
 from hgn_jax.nhf_config import NHFConfig
-from hgn_jax.training import OptimizerConfig, TrainingConfig
+from hgn_jax.training_config import OptimizerConfig, TrainingConfig
+
+# Those of `hgn_jax.densities.TARGETS`, which imports JAX; nothing here may, before a configuration is checked.
+TARGETS = (
+    "two_modes",
+    "four_modes",
+    "nine_modes",
+    "ring_of_eight",
+    "grid_of_25",
+    "two_moons",
+    "rings",
+    "pinwheel",
+    "checkerboard",
+)
 
 
 @dataclasses.dataclass
@@ -130,11 +142,16 @@ def get(name: str) -> Config:
     return copy.deepcopy(PRESETS[name])
 
 
-def validate(config: Config, num_devices: int) -> None:
-    """Raises ValueError in one line that names what cannot be and what can, before anything slow starts."""
+def validate(config: Config, num_devices: int = 1) -> None:
+    """Raises ValueError in one line that names what cannot be and what can, before anything slow starts.
+
+    Args:
+      config: the configuration.
+      num_devices: that it will run on; 1 where it is not known yet.
+    """
     nhf_config.validate(config)
-    training.validate(config.optimizer, config.training, num_devices)
-    geco(config.geco)
+    training_config.validate(config.optimizer, config.training, num_devices)
+    geco_config.validate(config.geco)
     names = (*TARGETS, *tables.EXAMPLES, "file")
     if config.data.name not in names:
         raise ValueError(f"data.name must be one of {', '.join(names)}; got {config.data.name!r}")

@@ -1,21 +1,22 @@
 """The configurations that `--config=NAME` picks, and what makes one valid.
 
 `<system>` is the paper's scale, `<system>_small` fits two CPU cores, `video` is for your own videos. (No
-`from __future__ import annotations` here: the overrides `--config.field=value` read the types of the fields.)
+`from __future__ import annotations` here: the overrides `--config.field=value` read the types of the fields. And no JAX
+before these are checked: it takes seconds to import.)
 """
 
 import copy
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tensorflow_datasets.core import BuilderConfig
+from hgn_jax import geco_config, hgn_config, training_config
+from hgn_jax.geco_config import GECOConfig
+from hgn_jax.training_config import OptimizerConfig, TrainingConfig
 
-from data_builders import build
-from hgn_jax import hgn_config, training
-from hgn_jax.geco import GECOConfig, geco
-from hgn_jax.training import OptimizerConfig, TrainingConfig
+if TYPE_CHECKING:
+    from tensorflow_datasets.core import BuilderConfig
 
 
 @dataclasses.dataclass
@@ -148,8 +149,10 @@ def get(name: str) -> Config:
     return copy.deepcopy(PRESETS[name])
 
 
-def dataset_config(config: Config) -> BuilderConfig:
+def dataset_config(config: Config) -> "BuilderConfig":
     """The builder configuration that `config.data` and the image size ask for; raises ValueError if there is none."""
+    from data_builders import build  # imports JAX
+
     changes = {field: value for field, value in vars(config.data).items() if value is not None}
     name, base = changes.pop("name"), changes.pop("config")
     changes.pop("data_dir", None)
@@ -177,21 +180,33 @@ def settle(config: Config) -> Config:
     return dataclasses.replace(config, data=dataclasses.replace(config.data, **found))
 
 
-def validate(config: Config, num_devices: int) -> None:
-    """Raises ValueError in one line that names what cannot be and what can, before anything slow starts."""
+def validate_fields(config: Config, num_devices: int = 1) -> None:
+    """Raises ValueError in one line for what cannot be, as far as it can be told without the data set's builder.
+
+    Args:
+      config: the configuration.
+      num_devices: that it will run on; 1 where it is not known yet.
+    """
     hgn_config.validate(config)
-    training.validate(config.optimizer, config.training, num_devices)
-    geco(config.geco)
+    training_config.validate(config.optimizer, config.training, num_devices)
+    geco_config.validate(config.geco)
     if config.data.name == "video_folder" and not config.data.source:
         raise ValueError("data.source is missing: name the directory of your videos, --config.data.source=DIR")
-    dataset = dataset_config(config)
-    hgn_config.validate_frames(config, dataset.num_steps + 1)
-    if dataset.num_trajectories():  # which videos do not tell before they are read
-        validate_size(config, dataset.num_trajectories())
+    if config.data.fields is not None:
+        parse_fields(config.data.fields)
     if config.evaluation.batch_size < 1:
         raise ValueError(f"evaluation.batch_size must be 1 or more, got {config.evaluation.batch_size}")
     if config.evaluation.num_examples is not None and config.evaluation.num_examples < 2:
         raise ValueError(f"evaluation.num_examples must be 2 or more, or None; got {config.evaluation.num_examples}")
+
+
+def validate(config: Config, num_devices: int) -> None:
+    """Raises ValueError in one line that names what cannot be and what can, before anything slow starts."""
+    validate_fields(config, num_devices)
+    dataset = dataset_config(config)
+    hgn_config.validate_frames(config, dataset.num_steps + 1)
+    if dataset.num_trajectories():  # which videos do not tell before they are read
+        validate_size(config, dataset.num_trajectories())
 
 
 def validate_size(config: Config, num_trajectories: Mapping[str, int]) -> None:

@@ -19,6 +19,8 @@ NUM_CLIPS = 4  # trajectories shown
 _FRAMES_PER_STRIP = 11
 _GAP = 1  # image pixels between frames
 _MOVIE_SCALE = 4  # screen pixels per image pixel
+_FRAMES_PER_SECOND = 8
+_MP4 = {"plugin": "pyav", "codec": "libx264", "fps": _FRAMES_PER_SECOND}
 _COLOURS = {"model": "#0072b2", "mean_image": "#d55e00", "first_frame": "#cc79a7", "noise_floor": "#009e73"}
 _LABELS = {
     "model": "HGN", "mean_image": "mean image", "first_frame": "first frame held", "noise_floor": "noise floor",
@@ -30,7 +32,8 @@ def write(run: RunDirectory, results: dict[str, Any], reconstructions: dict[str,
     run.report.mkdir(exist_ok=True)
     for split, clips in reconstructions.items():
         draw_filmstrips(run.report / f"reconstruction_{split}.png", clips.observed, clips.predicted, split)
-    write_movie(run.report / "reconstruction_test.gif", reconstructions["test"])
+    test = reconstructions["test"]
+    write_movie(run.report / "reconstruction_test.gif", [test.observed, test.predicted])
     draw_errors(run.report / "error_per_step.png", results)
     draw_training(run.report / "training.png", read_metrics(run.path / "metrics.csv"))
     write_page(run.report, f"Hamiltonian Generative Network: {results['run']['preset']}", _tables(results), _PICTURES)
@@ -114,13 +117,14 @@ def _with_gaps(image: np.ndarray, below: int) -> np.ndarray:
     return np.pad(image, ((0, below), (0, _GAP), (0, 0)), constant_values=1.0)
 
 
-def write_movie(path: pathlib.Path, clips: Any) -> None:
-    """A GIF of the clips side by side, observed above reconstructed."""
+def write_movie(path: pathlib.Path, rows: Sequence[np.ndarray]) -> None:
+    """A `.gif` or `.mp4` of clips, `[clips, frames, height, width, 3]` a row, side by side and row below row."""
     gaps = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0))
-    padded = [np.pad(images, gaps, constant_values=1.0) for images in (clips.observed, clips.predicted)]
+    padded = [np.pad(images, gaps, constant_values=1.0) for images in rows]
     frames = np.concatenate([np.concatenate(list(images), axis=2) for images in padded], axis=1)
     frames = frames.repeat(_MOVIE_SCALE, axis=1).repeat(_MOVIE_SCALE, axis=2)
-    imageio.imwrite(path, (np.clip(frames, 0, 1) * 255).astype(np.uint8), duration=125, loop=0)
+    how = {".gif": {"duration": 1000 / _FRAMES_PER_SECOND, "loop": 0}, ".mp4": _MP4}[path.suffix]
+    imageio.imwrite(path, (np.clip(frames, 0, 1) * 255).astype(np.uint8), **how)
 
 
 def draw_errors(path: pathlib.Path, results: dict[str, Any]) -> None:

@@ -8,12 +8,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from hgn_jax.batching import BatchOrder
+from hgn_jax.errors import DataError
 
 Example = Mapping[str, Any]
-
-
-class DataError(ValueError):
-    """Examples cannot be read or used; the message is one line that names the first of them."""
 
 
 class Split:

@@ -1,10 +1,13 @@
-"""The configuration of a Hamiltonian Generative Network, and what makes one valid."""
+"""The configuration of a Hamiltonian Generative Network, and what makes one valid.
+
+No JAX here: configurations are checked before it is imported.
+"""
 
 import dataclasses
 
-from hgn_jax import networks
 from hgn_jax.config_checks import require_at_least, require_choice, require_positive, require_sizes
-from hgn_jax.integrators import INTEGRATORS
+from hgn_jax.integration_methods import METHODS
+from hgn_jax.latent_grid import num_doublings
 
 
 @dataclasses.dataclass
@@ -80,7 +83,7 @@ _CHOICES = {
     "hamiltonian_activation": ("softplus", "swish", "tanh", "sigmoid"),
     "block_activation": ("sigmoid", "none", "leaky_relu"),
     "output_activation": ("none", "sigmoid"),
-    "integrator": tuple(INTEGRATORS),
+    "integrator": tuple(method.name for method in METHODS),
     "objective": ("geco", "elbo"),
 }
 _FILTERS = ("encoder_filters", "transform_filters", "hamiltonian_filters", "decoder_filters")
@@ -104,7 +107,7 @@ def validate(config: HGNConfig) -> None:
 
 
 def _validate_resolution(config: HGNConfig) -> None:
-    doublings = networks.num_doublings(config.image_size)
+    doublings = num_doublings(config.image_size)
     if len(config.decoder_filters) != doublings:
         raise ValueError(
             f"decoder_filters needs {doublings} entries for image_size={config.image_size}, one per doubling of the "

@@ -1,12 +1,13 @@
 """Numerical integration of Hamilton's equations through one `lax.scan` rollout.
 
 An integrator is data: `INTEGRATORS` maps a name to its order, whether it is symplectic and whether it
-is symmetric in time (a step of +dt undone exactly by a step of -dt), and its step function. The
-splitting methods differ only in their coefficients. They are symplectic and symmetric, and reach
+is symmetric in time (a step of +dt undone exactly by a step of -dt), and its step function, made of
+the coefficients in `integration_methods`. They are symplectic and symmetric, and reach
 their order, **for separable Hamiltonians only**; with a joint H(q, p) they run, as first-order
 methods that preserve neither volume nor reversibility exactly.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from hgn_jax.hamiltonian import Hamiltonian, SeparableHamiltonian, force, vector_field, velocity
+from hgn_jax.integration_methods import METHODS, RungeKutta, Splitting
 from hgn_jax.phase_space import PhaseState, check_state
 
 
@@ -27,6 +29,7 @@ class Integrator(NamedTuple):
       symmetric: whether a step of -dt is the exact inverse of a step of dt (separable Hamiltonians).
       start: `(hamiltonian, state) -> carry`, what the first step needs beside the state.
       step: `(hamiltonian, dt, state, carry) -> (state, carry)`.
+      steps: `(num_steps, hamiltonian, dt, state, carry) -> (state, carry)`, the same as so many of them up to rounding.
       kicks, drifts: the coefficients of a composition kick, drift, kick, ..., kick; empty for other methods.
     """
 
@@ -36,12 +39,22 @@ class Integrator(NamedTuple):
     symmetric: bool
     start: Callable[[Hamiltonian, PhaseState], Any]
     step: Callable[[Hamiltonian, jax.Array, PhaseState, Any], tuple[PhaseState, Any]]
+    steps: Callable[[int, Hamiltonian, jax.Array, PhaseState, Any], tuple[PhaseState, Any]]
     kicks: tuple[float, ...] = ()
     drifts: tuple[float, ...] = ()
 
 
 def _shift(state: PhaseState, dt, slope: PhaseState) -> PhaseState:
     return PhaseState(state.q + dt * slope.q, state.p + dt * slope.p)
+
+
+def _repeated(step: Callable) -> Callable:
+    """`steps` of a method from its `step`, in a loop."""
+
+    def steps(num_steps, hamiltonian, dt, state, carry):
+        return jax.lax.scan(lambda now, _: (step(hamiltonian, dt, *now), None), (state, carry), None, num_steps)[0]
+
+    return steps
 
 
 def _runge_kutta(name: str, order: int, nodes: tuple[float, ...], weights: tuple[float, ...]) -> Integrator:
@@ -56,7 +69,7 @@ def _runge_kutta(name: str, order: int, nodes: tuple[float, ...], weights: tuple
             state = _shift(state, weight * dt, slope)
         return state, carry
 
-    return Integrator(name, order, False, False, lambda hamiltonian, state: (), step)
+    return Integrator(name, order, False, False, lambda hamiltonian, state: (), step, _repeated(step))
 
 
 def _splitting(name: str, order: int, kicks: tuple[float, ...], drifts: tuple[float, ...]) -> Integrator:
@@ -64,45 +77,47 @@ def _splitting(name: str, order: int, kicks: tuple[float, ...], drifts: tuple[fl
 
     A kick is the exact flow of V(q) and a drift that of T(p), hence every composition is symplectic;
     coefficients that read the same backwards make it symmetric. The force after the last drift
-    is carried over: the next step opens at the same q, so a separable system needs it once.
+    is carried over: the next step opens at the same q, so a separable system needs it once. Of many steps in a row the
+    closing kick of one and the opening kick of the next are a single kick, which leaves less to carry and to add.
     """
+
+    between_steps = kicks[-1] + kicks[0]
 
     def start(hamiltonian, state):
         return force(hamiltonian)(state)
 
-    def step(hamiltonian, dt, state, opening_force):
+    def opened(dt, state, opening_force):
+        return PhaseState(state.q, state.p + kicks[0] * dt * opening_force)
+
+    def drifts_and(later_kicks, hamiltonian, dt, state):
         q, p = state
-        if not isinstance(hamiltonian, SeparableHamiltonian):  # the force may have changed with p
-            opening_force = force(hamiltonian)(state)
-        p = p + kicks[0] * dt * opening_force
-        for drift, kick in zip(drifts, kicks[1:], strict=True):
+        for drift, kick in zip(drifts, later_kicks, strict=True):
             q = q + drift * dt * velocity(hamiltonian)(PhaseState(q, p))
             closing_force = force(hamiltonian)(PhaseState(q, p))
             p = p + kick * dt * closing_force
         return PhaseState(q, p), closing_force
 
-    return Integrator(name, order, True, kicks == kicks[::-1], start, step, kicks, drifts)
+    def step(hamiltonian, dt, state, opening_force):
+        if not isinstance(hamiltonian, SeparableHamiltonian):  # the force may have changed with p
+            opening_force = force(hamiltonian)(state)
+        return drifts_and(kicks[1:], hamiltonian, dt, opened(dt, state, opening_force))
+
+    def steps(num_steps, hamiltonian, dt, state, opening_force):
+        if not isinstance(hamiltonian, SeparableHamiltonian):
+            return _repeated(step)(num_steps, hamiltonian, dt, state, opening_force)
+
+        def to_the_next(state, _):
+            return drifts_and((*kicks[1:-1], between_steps), hamiltonian, dt, state)[0], None
+
+        state, _ = jax.lax.scan(to_the_next, opened(dt, state, opening_force), None, length=num_steps - 1)
+        return drifts_and(kicks[1:], hamiltonian, dt, state)
+
+    return Integrator(name, order, True, kicks == kicks[::-1], start, step, steps, kicks, drifts)
 
 
-# Yoshida (1990), Phys. Lett. A 150, Eq. 2.11: three leapfrog steps of lengths w1, w0, w1.
-_W1 = 1.0 / (2.0 - 2.0 ** (1.0 / 3.0))
-_W0 = 1.0 - 2.0 * _W1
+_MAKERS = {RungeKutta: _runge_kutta, Splitting: _splitting}
 
-INTEGRATORS: dict[str, Integrator] = {
-    integrator.name: integrator
-    for integrator in (
-        _runge_kutta("euler", order=1, nodes=(0.0,), weights=(1.0,)),  # Eqs. 16-17
-        _splitting("symplectic_euler", order=1, kicks=(1.0, 0.0), drifts=(1.0,)),
-        _splitting("leapfrog", order=2, kicks=(0.5, 0.5), drifts=(1.0,)),  # Eqs. 24-25, with dT/dp for p
-        _splitting(
-            "yoshida4",
-            order=4,
-            kicks=(_W1 / 2, (_W1 + _W0) / 2, (_W0 + _W1) / 2, _W1 / 2),
-            drifts=(_W1, _W0, _W1),
-        ),
-        _runge_kutta("rk4", order=4, nodes=(0.0, 0.5, 0.5, 1.0), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6)),  # Eqs. 18-22
-    )
-}
+INTEGRATORS: dict[str, Integrator] = {method.name: _MAKERS[type(method)](**method._asdict()) for method in METHODS}
 
 
 def get_integrator(name: str) -> Integrator:
@@ -148,11 +163,10 @@ def rollout(
     check_state(state)
     step_size = jnp.asarray(dt, state.q.dtype) / substeps
 
-    def substep(carry, _):
-        return method.step(hamiltonian, step_size, *carry), None
+    advance = method.step if substeps == 1 else functools.partial(method.steps, substeps)
 
     def recorded_step(carry, _):
-        carry, _ = jax.lax.scan(substep, carry, None, length=substeps) if substeps > 1 else substep(carry, None)
+        carry = advance(hamiltonian, step_size, *carry)
         return carry, carry[0]
 
     carry = (state, method.start(hamiltonian, state))

@@ -10,7 +10,8 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-LATENT_SIZE = 4
+from hgn_jax.latent_grid import LATENT_SIZE, num_doublings  # noqa: F401  (the size is used with what is here)
+
 _INITIAL_LOG_VARIANCE = -4.0
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
@@ -66,16 +67,6 @@ def _stack(
 
 def _pure(function: Callable[[jax.Array], jax.Array]) -> hk.Transformed:
     return hk.without_apply_rng(hk.transform(function))
-
-
-def num_doublings(image_size: int) -> int:
-    """Factors of two between the latent grid and the image; ValueError for sizes that are not 4 * 2^k, k >= 1."""
-    doublings = (image_size // LATENT_SIZE).bit_length() - 1
-    if doublings < 1 or image_size != LATENT_SIZE * 2**doublings:
-        raise ValueError(
-            f"image size must be {LATENT_SIZE} times a power of two (8, 16, 32, 64, ...), got {image_size}"
-        )
-    return doublings
 
 
 def encoder(image_size: int, filters: Sequence[int], activation: str, latent_channels: int) -> hk.Transformed:

@@ -1,9 +1,12 @@
-"""The configuration of a Neural Hamiltonian Flow, and what makes one valid."""
+"""The configuration of a Neural Hamiltonian Flow, and what makes one valid.
+
+No JAX here: configurations are checked before it is imported.
+"""
 
 import dataclasses
 
 from hgn_jax.config_checks import require_at_least, require_choice, require_positive, require_sizes
-from hgn_jax.integrators import INTEGRATORS
+from hgn_jax.integration_methods import METHODS, Splitting
 
 
 @dataclasses.dataclass
@@ -71,7 +74,7 @@ class NHFConfig:
 
 _CHOICES = {
     "links": ("shared", "separate", "merged"),
-    "integrator": tuple(name for name, method in INTEGRATORS.items() if method.kicks),
+    "integrator": tuple(method.name for method in METHODS if isinstance(method, Splitting)),
     "kinetic": ("mlp", "quadratic"),
     "activation": ("softplus", "swish", "tanh"),
     "prior": ("normal", "soft_uniform"),

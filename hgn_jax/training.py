@@ -6,7 +6,6 @@ multiplier. `TrainState` is one pytree; together with the step it counts, which 
 is all that a run needs to continue exactly where it stopped.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -17,8 +16,9 @@ import numpy as np
 import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from hgn_jax.config_checks import require_at_least, require_choice, require_positive
+from hgn_jax.errors import DivergenceError, Stopped
 from hgn_jax.geco import GECO, GECOState
+from hgn_jax.training_config import OptimizerConfig, TrainingConfig, validate  # noqa: F401  (used with what is here)
 
 Batch = dict[str, Any]
 Loss = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
@@ -31,42 +31,6 @@ _FAST_ON_CPU = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT
 _SOON_COMPILED = {"xla_backend_optimization_level": 1}
 
 
-@dataclasses.dataclass
-class OptimizerConfig:
-    """Adam and its schedule; the defaults are the paper's.
-
-    Attributes:
-      learning_rate: the peak rate.
-      schedule: `constant`, or `cosine` to fall to zero at the last step.
-      warmup_fraction: part of all steps over which the rate first rises linearly from zero.
-      gradient_clip: largest global norm of a gradient; None for no limit.
-    """
-
-    learning_rate: float = 1.5e-4
-    schedule: str = "constant"
-    warmup_fraction: float = 0.0
-    gradient_clip: float | None = None
-
-
-@dataclasses.dataclass
-class TrainingConfig:
-    """Length and rhythm of a run.
-
-    Attributes:
-      num_steps: optimiser steps.
-      batch_size: examples per step over all devices of all processes.
-      seed: of the initial parameters, the posterior samples and the order of the data.
-      log_every: steps averaged in a row of the metrics.
-      checkpoint_every: steps between checkpoints, a multiple of `log_every`.
-    """
-
-    num_steps: int = 500_000
-    batch_size: int = 16
-    seed: int = 0
-    log_every: int = 100
-    checkpoint_every: int = 1000
-
-
 class TrainState(NamedTuple):
     """All that changes in training: steps done, parameters, optimiser state, GECO state, and the run's random key."""
 
@@ -75,40 +39,6 @@ class TrainState(NamedTuple):
     opt_state: optax.OptState
     geco: GECOState
     key: jax.Array
-
-
-class Stopped(Exception):
-    """Training was asked to stop, and its state is saved; `step` is the last step done."""
-
-    def __init__(self, step: int):
-        super().__init__(f"stopped after step {step}, which is saved")
-        self.step = step
-
-
-class DivergenceError(RuntimeError):
-    """A number of the training step is no longer finite; `step` is the first step (from 1) where it is not."""
-
-    def __init__(self, step: int, names: list[str]):
-        super().__init__(f"{', '.join(names)} not finite at step {step}")
-        self.step = step
-
-
-def validate(optimizer: OptimizerConfig, training: TrainingConfig, num_devices: int) -> None:
-    """Raises ValueError, naming the field and what it may be, for settings that cannot be run."""
-    require_choice(optimizer, {"schedule": ("constant", "cosine")})
-    require_positive(optimizer, ("learning_rate",))
-    if optimizer.gradient_clip is not None and not optimizer.gradient_clip > 0:
-        raise ValueError(f"gradient_clip must be positive, or None for no limit; got {optimizer.gradient_clip}")
-    if not 0 <= optimizer.warmup_fraction < 1:
-        raise ValueError(f"warmup_fraction must lie in [0, 1), got {optimizer.warmup_fraction}")
-    at_least = {"num_steps": 1, "batch_size": 1, "log_every": 1, "checkpoint_every": 1, "seed": 0}
-    require_at_least(training, at_least)
-    if training.checkpoint_every % training.log_every:
-        raise ValueError(
-            f"checkpoint_every must be a multiple of log_every={training.log_every}, got {training.checkpoint_every}"
-        )
-    if training.batch_size % num_devices:
-        raise ValueError(f"batch_size {training.batch_size} cannot be divided evenly among {num_devices} devices")
 
 
 def learning_rate_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
@@ -140,8 +70,10 @@ def init_state(
     return compile_for_backend(jax.jit(build), key, cpu_options=_SOON_COMPILED)(key)
 
 
-def make_update(loss: Loss, optimizer: optax.GradientTransformation, geco: GECO):
-    """Returns `(state, batch) -> (state, scalars)`, one step on every device of every process.
+def make_update(
+    loss: Loss, optimizer: optax.GradientTransformation, geco: GECO, devices: Sequence[jax.Device] | None = None
+):
+    """Returns `(state, batch) -> (state, scalars)`, one step on `devices`, by default on all of every process.
 
     The arrays of the batch are `[local devices, examples per device, ...]`; the state is whole and kept on each device.
     Gradients, the constraint and the scalars are averaged over the devices.
@@ -161,7 +93,7 @@ def make_update(loss: Loss, optimizer: optax.GradientTransformation, geco: GECO)
         params = optax.apply_updates(state.params, change)
         return TrainState(state.step + 1, params, opt_state, multiplier_state, state.key), scalars
 
-    return jax.pmap(step, axis_name=_AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0)
+    return jax.pmap(step, axis_name=_AXIS, in_axes=(None, 0), out_axes=None, devices=devices, donate_argnums=0)
 
 
 def compile_for_backend(function, *args, cpu_options: dict[str, Any] = _FAST_ON_CPU):

@@ -40,6 +40,18 @@ class BeamPipelineTest(chex.TestCase):
         self.assertEqual(digests(path), digests(expected))
 
     @pytest.mark.slow
+    def test_makes_the_same_records_in_more_shards(self):
+        config = build.derive_config("two_body", "small", **SIZE)
+        found = []
+        for runner in (None, "FnApiRunner"):
+            builder = build.get_builder("two_body")(config=config, data_dir=f"{self.data_dir}/{runner}")
+            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(beam_runner=runner, num_shards=3))
+            build.check_dataset(builder.data_path, "two_body", config)
+            self.assertLen(builder.info.splits["train"].shard_lengths, 3)
+            found.append([example["index"] for example in builder.as_data_source(split="train")])
+        self.assertEqual(found[0], found[1])
+
+    @pytest.mark.slow
     def test_the_command_takes_a_runner(self):
         flags = ("--beam_runner=FnApiRunner", f"--data_dir={self.data_dir}", "--max_examples_per_split=3")
         command = ("-m", "data_builders.build", "pendulum", "--config=small", "--config.num_steps=2", *flags)

@@ -123,6 +123,12 @@ class CheckDatasetTest(chex.TestCase):
             os.truncate(self.shard(), kept)
             self.assert_refused(r"mass_spring-train\.array_record-00000-of-00001 is truncated or damaged")
 
+    def test_a_flipped_byte_in_a_record(self):
+        content = bytearray(self.shard().read_bytes())
+        content[1000] ^= 0x10  # in the middle of a record, which the index at the end tells nothing of
+        self.shard().write_bytes(content)
+        self.assert_refused(r"mass_spring-train\.array_record-00000-of-00001 is truncated or damaged")
+
     def test_missing_shard(self):
         self.shard().unlink()
         self.assert_refused(r"mass_spring-train\.array_record-00000-of-00001 is missing")

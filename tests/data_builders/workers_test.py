@@ -29,9 +29,9 @@ print("\\n".join(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" 
 class OrderedMapTest(parameterized.TestCase):
     @parameterized.parameters(1, 3)
     def test_results_come_in_order(self, num_workers):
-        delays = [0.4, 0.0, 0.2, 0.0, 0.0, 0.1, 0.0]
-        found = list(workers.ordered_map(os.path.basename, [f"{i}/{delay}" for i, delay in enumerate(delays)], 1))
-        self.assertEqual(found, list(map(str, delays)))
+        commands = [f"sleep {delay}; echo {i}" for i, delay in enumerate((0.8, 0.0, 0.3, 0.0, 0.0, 0.1, 0.0))]
+        found = list(workers.ordered_map(subprocess.getoutput, commands, num_workers))
+        self.assertEqual(found, list("0123456"))
         self.assertEqual(list(workers.ordered_map(abs, range(-7, 0), num_workers)), [7, 6, 5, 4, 3, 2, 1])
         self.assertEqual(list(workers.ordered_map(abs, [], num_workers)), [])
 

@@ -12,7 +12,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from data_builders import build, rendering
-from experiments import dataset_gallery
+from experiments import dataset_report
 from hgn_jax import data, systems
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -27,7 +27,7 @@ class GalleryTest(parameterized.TestCase):
 
     def show(self, name, config):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            picture = dataset_gallery.show(name, config, self.root / "data", self.root)
+            picture = dataset_report.show(name, config, self.root / "data", self.root)
         return imageio.imread(picture), printed.getvalue()
 
     @parameterized.parameters(*systems.SYSTEMS)

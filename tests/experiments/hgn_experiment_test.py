@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest
 
-from experiments import evaluate, hgn, hgn_experiment, presets, report
+from experiments import hgn, hgn_evaluation, hgn_experiment, presets, report
 from experiments.command_line import UserError
 from experiments.run_directory import RunDirectory
 
@@ -81,7 +81,7 @@ class VideosTest(chex.TestCase):
         with self.assertRaisesRegex(UserError, "config.data.fingerprint was [0-9a-f]{16}, now [0-9a-f]{16}"):
             hgn.run_experiment(self.config, str(path))
         shutil.rmtree(self.source)
-        again = evaluate.evaluate(evaluate.load_run(RunDirectory(path)))
+        again = hgn_evaluation.evaluate(hgn_evaluation.load_run(RunDirectory(path)))
         for part in ("train", "test", "dynamics", "videos"):
             self.assertEqual(again[part], results[part])
 

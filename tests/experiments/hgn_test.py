@@ -16,7 +16,7 @@ import numpy as np
 from absl.testing import absltest
 
 from data_builders import build
-from experiments import evaluate, hgn, presets
+from experiments import hgn, hgn_evaluation, presets
 from experiments.command_line import UserError
 from experiments.run_directory import RunDirectory, read_config
 from hgn_jax import data, training
@@ -116,7 +116,7 @@ class ExperimentTest(chex.TestCase):
         # A row behind the checkpoint, as a run killed between two checkpoints leaves it.
         csv = path / "metrics.csv"
         csv.write_text(csv.read_text() + csv.read_text().splitlines()[-1].replace("8,", "10,", 1) + "\n")
-        with unittest.mock.patch.object(evaluate, "evaluate"):
+        with unittest.mock.patch.object(hgn_evaluation, "evaluate"):
             hgn.run_experiment(self.config, str(path))
         self.assertEqual(read_metrics(csv), read_metrics(self.run_path / "metrics.csv"))
         chex.assert_trees_all_equal(_last_state(path), _last_state(self.run_path))
@@ -177,7 +177,7 @@ class ExperimentTest(chex.TestCase):
 
 
 def _last_state(path):
-    return evaluate.load_run(RunDirectory(path)).state
+    return hgn_evaluation.load_run(RunDirectory(path)).state
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""Tests of `python -m benchmarks`."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from absl.testing import absltest
+
+from benchmarks.suite import BENCHMARKS
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _run(*arguments):
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True)
+
+
+class MainTest(absltest.TestCase):
+    def test_prints_one_table(self):
+        result = _run("--quick", "--only=integrators,train_step")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        versions, head, *rows = result.stdout.splitlines()
+        self.assertIn("jaxlib ", versions)
+        self.assertRegex(head, r"^ *ratio  what +measured +compared with$")
+        self.assertRegex(rows[0], r"^ *(\d\S*|-)  leapfrog \(order 2\)|^ +-  leapfrog")
+        self.assertRegex(rows[-1], r"^ *\d\S*  training step of mass_spring_small: 4 clips .* float32 matrix product")
+
+    @pytest.mark.slow
+    def test_all_of_them(self):
+        result = _run("--quick")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for what in ("training step", "simulated", "frames read", "leapfrog", "NHF, sample", "on 2 x "):
+            self.assertIn(what, result.stdout)
+
+    def test_an_unknown_name_is_one_line(self):
+        result = _run("--only=integrators,moon")
+        self.assertEqual(result.returncode, 2)
+        self.assertEqual(result.stderr, f"error: --only: no benchmark 'moon'; choose from {', '.join(BENCHMARKS)}\n")
+
+    def test_help(self):
+        self.assertIn(", ".join(BENCHMARKS), " ".join(_run("--help").stdout.split()))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,136 @@
+"""Tests of `experiments.table1` and `experiments.comparison`."""
+
+import csv
+import json
+import pathlib
+import sys
+
+from absl.testing import absltest, parameterized
+
+from experiments import comparison, hnn_presets, presets, table1
+from experiments.command_line import UserError
+from experiments.comparison import ROWS, SYSTEMS
+from experiments.run_directory import RunDirectory, write_config
+
+_MODULES = {"hgn": presets, "hnn": hnn_presets}
+
+
+def _results(mse, num_examples=500):
+    def row(mse):
+        return {"mse": mse, "mse_std": mse / 10, "mse_per_step": [mse] * 31}
+
+    references = {"mean_image": row(4e-3), "first_frame": row(7e-3), "noise_floor": row(1e-3)}
+    split = {"num_examples": num_examples, **row(mse), "skill": 0.9, "reference": references}
+    return {"train": split, "test": split | {"mse": 2 * mse}}
+
+
+class TableTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.directory = pathlib.Path(self.create_tempdir().full_path)
+
+    def _run(self, name, system, mse=1.5e-3, num_examples=500, **changes):
+        row = ROWS[name]
+        config = _MODULES[row.program].get(f"{system}{row.preset}_small")
+        for field, value in row.changes.items():
+            setattr(config, field, value)
+        for field, value in changes.items():
+            setattr(config.data, field, value)
+        run = RunDirectory(self.directory / f"{system}_{name}_{len(list(self.directory.iterdir()))}")
+        run.path.mkdir()
+        write_config(run, config)
+        run.metrics.write_text(json.dumps(_results(mse, num_examples)))
+        return str(run.path)
+
+    @parameterized.parameters(*ROWS)
+    def test_a_run_is_found_by_its_configuration(self, name):
+        runs = comparison.read_runs([self._run(name, "pendulum")])
+        self.assertEqual(list(runs), [("pendulum", name)])
+
+    def test_other_runs_are_left_out(self):
+        config = presets.get("pendulum_small")
+        config.hamiltonian = "joint"
+        self.assertIsNone(comparison.find_row(config))
+        self.assertIsNone(comparison.find_row(hnn_presets.get("pendulum_state")))
+        unfinished = self._run("hnn", "pendulum")
+        (pathlib.Path(unfinished) / "metrics.json").unlink()
+        self.assertEmpty(comparison.read_runs([unfinished]))
+
+    def test_numbers_stand_where_they_belong(self):
+        paths = [self._run("hgn_leapfrog", "two_body", 1.234e-3), self._run("hnn", "mass_spring", 9e-3)]
+        head, *lines = table1.table(comparison.read_runs(paths))
+        self.assertEqual(head, ["", "split", "mass-spring", "pendulum", "two-body", "three-body"])
+        self.assertLen(lines, 2 * (len(ROWS) + 3) + len(ROWS))
+        rows = {tuple(line[:2]): line[2:] for line in lines}
+        self.assertEqual(rows["HGN (leapfrog)", "train"], ["missing", "missing", "12.34 ± 1.23 (0.900)", "missing"])
+        self.assertEqual(rows["HGN (leapfrog)", "test"][2], "24.68 ± 1.23 (0.900)")
+        self.assertEqual(rows["HNN", "train"][0], "90.00 ± 9.00 (0.900)")
+        self.assertEqual(rows["noise floor", "test"], ["10.00 ± 1.00", "missing", "10.00 ± 1.00", "missing"])
+        self.assertEqual(rows["HNN", "test, published"], ["104.37", "64.62", "78.9", "57.54"])
+        self.assertEqual(rows["HGN (determ)", "test, published"][0], "3.07 ± 1.06")
+
+    def test_formats_hold_the_same(self):
+        lines = table1.table(comparison.read_runs([self._run("hgn_no_f_psi", "pendulum")]))
+        markdown = table1.to_markdown(lines).splitlines()
+        self.assertEqual([cell.strip() for cell in markdown[2].strip("|").split("|")], lines[1])
+        self.assertEqual({line.count("|") for line in markdown}, {7})
+        self.assertEqual(list(csv.reader(table1.to_csv(lines).splitlines())), lines)
+        latex = table1.to_latex(lines)
+        self.assertIn(r"HGN (no $f_\psi$) & train & missing & 15.00 $\pm$ 1.50 (0.900) & missing & missing \\", latex)
+        self.assertTrue(latex.isascii())
+
+    @parameterized.parameters(
+        ({"observation_noise": 0.05}, "observation_noise is None in the first and 0.05 in the second"),
+        ({"num_steps": 20}, "num_steps is None in the first and 20 in the second"),
+        ({"num_examples": 100}, "evaluation.num_examples is 500 in the first and 100 in the second"),
+    )
+    def test_different_data_are_refused(self, changes, message):
+        paths = [self._run("hgn_leapfrog", "pendulum"), self._run("hgn_euler", "pendulum", **changes)]
+        with self.assertRaisesRegex(UserError, f"cannot stand in one table: {message}"):
+            comparison.read_runs(paths)
+        self._run("hgn_euler", "two_body", **changes)  # of another system they may be others
+
+    def test_two_runs_for_one_place_are_refused(self):
+        paths = [self._run("hnn", "pendulum"), self._run("hnn", "pendulum")]
+        with self.assertRaisesRegex(UserError, "are both HNN of pendulum"):
+            comparison.read_runs(paths)
+
+    @parameterized.parameters("small", "paper")
+    def test_commands_make_the_rows_that_they_are_for(self, scale):
+        commands = table1.commands(scale, self.directory, ["--config.training.seed=3"])
+        self.assertLen(commands, len(ROWS) * len(SYSTEMS))
+        for workdir, (_, _, program, preset, *overrides) in commands.items():
+            module = _MODULES[program.removeprefix("experiments.")]
+            config = module.get(preset.removeprefix("--config="))
+            for override in overrides:
+                field, _, value = override.removeprefix("--config.").partition("=")
+                if hasattr(config, field):
+                    kind = type(getattr(config, field) or 0)
+                    setattr(config, field, value == "True" if kind is bool else kind(value))
+            self.assertEqual(f"{config.data.name}_{comparison.find_row(config)}", workdir.name)
+            self.assertIn("--config.training.seed=3", overrides)
+            self.assertEqual(overrides[-1], f"--workdir={workdir}")
+            steps = [override for override in overrides if "num_steps" in override]
+            self.assertLen(steps, scale == "small")
+
+    def test_trains_what_is_not_finished_and_stops_at_the_first_that_fails(self):
+        def write(name):
+            path = self.directory / name
+            program = (
+                "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir()\n(p / 'metrics.json').write_text('new')"
+            )
+            return path, [sys.executable, "-c", program, str(path)]
+
+        finished, command = write("finished")
+        finished.mkdir()
+        (finished / "metrics.json").write_text("old")
+        fails = self.directory / "fails", [sys.executable, "-c", "raise SystemExit(2)"]
+        with self.assertRaisesRegex(UserError, "fails ended with exit status 2"):
+            table1.train(dict([(finished, command), write("first"), fails, write("never")]))
+        self.assertEqual((finished / "metrics.json").read_text(), "old")
+        self.assertEqual((self.directory / "first" / "metrics.json").read_text(), "new")
+        self.assertFalse((self.directory / "never").exists())
+
+
+if __name__ == "__main__":
+    absltest.main()

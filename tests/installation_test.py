@@ -1,0 +1,44 @@
+"""What an installation takes, and that nothing it reads can run code."""
+
+import importlib.metadata
+import pathlib
+import re
+
+from absl.testing import absltest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_PACKAGES = ("hgn_jax", "data_builders", "experiments", "benchmarks")
+
+
+def _requirements(extra):
+    parsed = map(Requirement, importlib.metadata.requires("hgn_jax"))
+    return [r for r in parsed if r.marker is None or r.marker.evaluate({"extra": extra})]
+
+
+class InstallationTest(absltest.TestCase):
+    def test_every_dependency_has_a_tested_range(self):
+        for requirement in _requirements("test"):
+            operators = {specifier.operator for specifier in requirement.specifier}
+            self.assertEqual(operators, {">=", "<"}, requirement)
+
+    def test_the_lock_file_holds_them_all_within_their_ranges(self):
+        pins = re.findall(r"^([\w.-]+)==(\S+) \\$", (_ROOT / "requirements.lock").read_text(), re.MULTILINE)
+        versions = {canonicalize_name(name): version for name, version in pins}
+        for requirement in _requirements("test"):
+            self.assertIn(canonicalize_name(requirement.name), versions)
+            self.assertTrue(requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement)
+
+    def test_nothing_is_unpickled(self):
+        sources = [path for package in _PACKAGES for path in (_ROOT / package).rglob("*.py")]
+        self.assertNotEmpty(sources)
+        for path in sources:
+            text = path.read_text()
+            self.assertIsNone(re.search(r"\bimport (pickle|dill|joblib|cloudpickle|shelve)\b", text), path)
+            for call in re.findall(r"\bnp\.load\(.*", text):
+                self.assertIn("allow_pickle=False", call, path)
+
+
+if __name__ == "__main__":
+    absltest.main()
