@@ -58,12 +58,13 @@ def load_states(config: Config, clips: Clips, split: str, num_examples: int | No
 
 
 def _state_batches(config: Config, clips: Clips) -> Callable[[int], Batch]:
-    states = load_states(config, clips, "train")
-    size = config.training.batch_size
-    order, part = BatchOrder(len(states["q"]), size, config.training.seed), hosts.own_part(size)
+    """As many states as `batch_size` trajectories have, drawn from all trajectories."""
+    states = {name: np.concatenate(values) for name, values in load_states(config, clips, "train").items()}
+    size, length = config.training.batch_size, unit_of_training(config, clips)[1]
+    order, part = BatchOrder(len(states["q"]), size * length, config.training.seed), hosts.own_part(size)
 
     def batch_at(step: int) -> Batch:
-        indices = order(step)[part]
+        indices = order(step).reshape(size, length)[part]
         return {name: values[indices] for name, values in states.items()}
 
     return batch_at

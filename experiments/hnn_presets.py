@@ -30,7 +30,8 @@ class Config(HNNConfig):
         `state`; the derivatives to be fitted have none.
       data: which data set.
       optimizer: Adam and its schedule.
-      training: length and rhythm; a batch of the model `state` is of whole trajectories.
+      training: length and rhythm; a batch of the model `state` holds as many states as `batch_size`
+        trajectories have, drawn from all of them.
       evaluation: the final evaluation.
     """
 
@@ -60,7 +61,7 @@ class Published:
       num_test: trajectories.
       noise: standard deviation, on the states.
       data: fields of our builder that are not as in the HGN paper.
-      batch_size: trajectories.
+      batch_size: in trajectories; theirs of the two bodies is of 200 states.
       num_steps: of Adam with learning rate 1e-3.
       weight_decay: of all parameters.
       train_loss: as published.
@@ -80,8 +81,8 @@ class Published:
     test_loss: float
 
 
-# Their Hamiltonians are ours with the HGN paper's constants, and so are the radii. Theirs of the two bodies come as 200
-# states a step drawn from all trajectories, here as four whole trajectories of 50; how they were split is our guess.
+# Their Hamiltonians are ours with the HGN paper's constants, and so are the radii. How the trajectories of two bodies
+# were split is our guess.
 PUBLISHED = {
     "mass_spring": Published(3.0, 30, 25, 25, 0.1, {}, 25, 2_000, 1e-4, 3.6933e-2, 3.5928e-2),
     "pendulum": Published(3.0, 45, 25, 25, 0.1, {}, 25, 2_000, 1e-4, 3.2787e-2, 3.5586e-2),

@@ -18,7 +18,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 _PENALTIES = tuple(10.0**n for n in range(-8, -1))
 _MAX_POLYNOMIAL_LATENTS = 32  # more have too many monomials; they get a linear map
-_MAX_MONOMIALS = 1000  # which take a minute to fit
+_MAX_MONOMIALS = 1000  # the time to fit them grows with the square of their number
 _NUM_JACOBIANS = 100
 _HELD_OUT = 0.25  # part of the points that R^2 is measured on
 

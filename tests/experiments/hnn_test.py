@@ -196,6 +196,17 @@ class StatesRunTest(chex.TestCase):
         test = hnn_data.load_states(noisy, clips, "test")["q"] - hnn_data.load_states(self.config, clips, "test")["q"]
         self.assertGreater(np.abs(test[:5] - noise[0, :5]).max(), 0.05)
 
+    def test_batches_are_of_states_of_all_trajectories(self):
+        run = hnn_evaluation.load_run(RunDirectory(self.run_path))
+        batch_at = hnn_data.batches(run)
+        found = [batch_at(step) for step in range(3)]  # an epoch: 3 x 8 of 24 trajectories
+        self.assertEqual(found[0]["q"].shape, (8, 9, 4))
+        every = hnn_data.load_states(self.config, run.data, "train")
+        together = np.concatenate([np.concatenate(list(batch.values()), axis=-1).reshape(-1, 16) for batch in found])
+        stored = np.concatenate(list(every.values()), axis=-1).reshape(-1, 16)
+        np.testing.assert_array_equal(np.unique(together, axis=0), np.unique(stored, axis=0))
+        self.assertFalse(np.array_equal(found[0]["q"], batch_at(3)["q"]))
+
     def test_the_true_energy_gives_the_true_paths(self):
         """The evaluation of a model that has learned everything."""
         run = hnn_evaluation.load_run(RunDirectory(self.run_path))
