@@ -103,6 +103,7 @@ class FramesRunTest(chex.TestCase):
         mse = np.mean((np.asarray(predicted) - images / 255.0) ** 2)
         self.assertAlmostEqual(self.results["test"]["mse"], mse, places=6)
 
+    @pytest.mark.slow
     def test_a_run_that_was_interrupted_ends_as_one_that_was_not(self):
         path = self.root / "interrupted"
         _interrupted(self.config, path, step=4)
