@@ -44,7 +44,8 @@ def _start(workdir):
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         cwd=pathlib.Path(nhf.__file__).parents[1], env={
             **os.environ,
-            "JAX_COMPILATION_CACHE_DIR": str(workdir.parent / "compiled"),  # all runs compile the same
+            "JAX_ENABLE_COMPILATION_CACHE": "true",  # all runs compile the same
+            "JAX_COMPILATION_CACHE_DIR": str(workdir.parent / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         },
     )  # fmt: skip
