@@ -18,7 +18,8 @@ setup(
     package_dir={"": "."},
     packages=find_packages(include=["hgn_jax*", "data_builders*", "experiments*"]),
     package_data={"": ["README.md", "CITATIONS.bib", "TAGS.txt"]},  # read by TFDS beside each builder
-    # Lower bounds are the versions the tests ran with, or those that these packages themselves ask for.
+    # Ranges: from what these packages themselves ask for, at least, to before the next version that may break; the tests ran with
+    # the versions in requirements.lock.
     install_requires=[
         "absl-py>=2.3,<3",
         "array_record>=0.8,<0.9",  # the file format that needs no TensorFlow
@@ -45,9 +46,9 @@ setup(
     extras_require={
         "benchmarks": ["diffrax>=0.7,<0.8", "distrax>=0.1.9,<0.2", "flowjax>=19.1,<20"],
         "test": ["hypothesis>=6.100,<7", "pytest>=8.4,<10", "pytest-xdist>=3.8,<4"],
-        "cuda": ["jax[cuda13]>=0.10,<1"],
+        "cuda": ["jax[cuda13]>=0.10,<0.11"],
         # What the stock `tfds build` command imports; building and reading otherwise need none of it.
-        "tfds": ["apache-beam", "mlcroissant", "tensorflow-cpu"],
+        "tfds": ["apache-beam>=2.77,<3", "mlcroissant>=1.1,<2", "tensorflow-cpu>=2.21,<3"],
     },
     classifiers=[
         "Intended Audience :: Science/Research",

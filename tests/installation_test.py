@@ -19,9 +19,10 @@ def _requirements(extra):
 
 class InstallationTest(absltest.TestCase):
     def test_every_dependency_has_a_tested_range(self):
-        for requirement in _requirements("test"):
-            operators = {specifier.operator for specifier in requirement.specifier}
-            self.assertEqual(operators, {">=", "<"}, requirement)
+        for extra in ("test", "benchmarks", "cuda", "tfds"):
+            for requirement in _requirements(extra):
+                operators = {specifier.operator for specifier in requirement.specifier}
+                self.assertEqual(operators, {">=", "<"}, requirement)
 
     def test_the_lock_file_holds_them_all_within_their_ranges(self):
         pins = re.findall(r"^([\w.-]+)==(\S+) \\$", (_ROOT / "requirements.lock").read_text(), re.MULTILINE)
