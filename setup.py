@@ -18,7 +18,7 @@ setup(
     package_dir={"": "."},
     packages=find_packages(include=["hgn_jax*", "data_builders*", "experiments*"]),
     package_data={"": ["README.md", "CITATIONS.bib", "TAGS.txt"]},  # read by TFDS beside each builder
-    # Ranges: from what these packages themselves ask for, at least, to before the next version that may break; the tests ran with
+    # From what these packages themselves ask for, at least, to before the next version that may break; the tests ran with
     # the versions in requirements.lock.
     install_requires=[
         "absl-py>=2.3,<3",
