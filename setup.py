@@ -18,8 +18,8 @@ setup(
     package_dir={"": "."},
     packages=find_packages(include=["hgn_jax*", "data_builders*", "experiments*"]),
     package_data={"": ["README.md", "CITATIONS.bib", "TAGS.txt"]},  # read by TFDS beside each builder
-    # From what these packages themselves ask for, at least, to before the next version that may break; the tests ran with
-    # the versions in requirements.lock.
+    # From what these packages themselves ask for, at least, to before the next version that may break; the tests ran
+    # with the versions in requirements.lock.
     install_requires=[
         "absl-py>=2.3,<3",
         "array_record>=0.8,<0.9",  # the file format that needs no TensorFlow
