@@ -7,19 +7,15 @@ several over the time on one, less one.
 """
 
 import os
-import statistics
-import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
-import numpy as np
 from absl import flags
 
+from benchmarks import train_step
+from benchmarks.table import interleaved_medians
 from experiments import command_line, presets
-from hgn_jax import training
-from hgn_jax.geco import geco
-from hgn_jax.hgn import make_hgn
 
 
 class Scaling(NamedTuple):
@@ -33,35 +29,10 @@ class Scaling(NamedTuple):
 def measure(config: presets.Config, repeats: int) -> list[Scaling]:
     """Times steps of `config` on growing numbers of devices, which take turns."""
     counts = [2**i for i in range(jax.device_count().bit_length()) if config.training.batch_size % 2**i == 0]
-    steps = {count: _make_step(config, count) for count in counts}
-    times = {count: [] for count in counts}
-    for _ in range(repeats):
-        for count, (_, step) in steps.items():
-            start = time.perf_counter()
-            jax.block_until_ready(step())
-            times[count].append(time.perf_counter() - start)
-    return [Scaling(count, steps[count][0], statistics.median(times[count])) for count in counts]
-
-
-def _make_step(config: presets.Config, num_devices: int):
-    """The examples of a step on the first devices, and the step, compiled and run once."""
-    batch_size = config.training.batch_size * (1 if _shared_cores() else num_devices)
-    size, num_frames = config.image_size, presets.dataset_config(config).num_steps + 1
-    frames = np.random.default_rng(0).integers(0, 256, (batch_size, num_frames, size, size, 3), dtype=np.uint8)
-    hgn, multiplier = make_hgn(config), geco(config.geco)
-    optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
-    state = training.init_state(hgn.init, optimizer, multiplier, config.training.seed, {"image": frames})
-    batch = training.shard({"image": frames, "progress": np.ones(batch_size, np.float32)}, num_devices)
-    update = training.make_update(hgn.loss, optimizer, multiplier, jax.devices()[:num_devices])
-    update = training.compile_update(update, state, batch)
-    holder = [jax.device_get(state)]  # the step consumes the state it is given
-
-    def step():
-        holder[0], scalars = update(holder[0], batch)
-        return scalars
-
-    jax.block_until_ready(step())
-    return batch_size, step
+    sizes = {count: config.training.batch_size * (1 if _shared_cores() else count) for count in counts}
+    steps = {count: train_step.prepare(config, sizes[count], jax.devices()[:count]).step for count in counts}
+    seconds = interleaved_medians(steps, repeats)
+    return [Scaling(count, sizes[count], seconds[count]) for count in counts]
 
 
 def _shared_cores() -> bool:

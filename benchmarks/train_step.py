@@ -116,34 +116,52 @@ class Measured(NamedTuple):
         return self.flops / self.seconds
 
 
-def measure(config: presets.Config, repeats: int, matmul_size: int = _MATMUL_SIZE) -> Measured:
-    """Times steps of `config` on random frames, and matrix products of `matmul_size` beside them."""
-    num_frames = presets.dataset_config(config).num_steps + 1
-    size, batch_size = config.image_size, config.training.batch_size
-    shape = (batch_size, num_frames, size, size, 3)
-    batch = {"image": np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)}
+class Prepared(NamedTuple):
+    """A training step, compiled.
 
-    hgn = make_hgn(config)
+    Attributes:
+      step: does one and returns its scalars.
+      compile_seconds: it took.
+      flops: multiplications and additions that its result depends on.
+      frames: of all clips of its batch.
+    """
+
+    step: Callable[[], object]
+    compile_seconds: float
+    flops: int
+    frames: int
+
+
+def prepare(config: presets.Config, batch_size: int, devices: Sequence[jax.Device]) -> Prepared:
+    """Makes a step of `config` on random frames, on some devices of this process."""
+    size, num_frames = config.image_size, presets.dataset_config(config).num_steps + 1
+    frames = np.random.default_rng(0).integers(0, 256, (batch_size, num_frames, size, size, 3), dtype=np.uint8)
+    batch = {"image": frames}
+    hgn, multiplier = make_hgn(config), geco(config.geco)
     optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
-    multiplier = geco(config.geco)
     state = training.init_state(hgn.init, optimizer, multiplier, config.training.seed, batch)
     flops = count_flops(jax.grad(lambda p: hgn.loss(p, 1.0, state.key, batch)[0]), state.params)
-    sharded = training.shard(batch, jax.local_device_count())
+    sharded = training.shard(batch, len(devices))
     start = time.perf_counter()
-    update = training.compile_for_backend(training.make_update(hgn.loss, optimizer, multiplier), state, sharded)
+    update = training.compile_update(training.make_update(hgn.loss, optimizer, multiplier, devices), state, sharded)
     compile_seconds = time.perf_counter() - start
-
-    holder = [state]  # the step consumes the state it is given
+    holder = [jax.device_get(state)]  # the step consumes the state it is given
 
     def step():
         holder[0], scalars = update(holder[0], sharded)
         return scalars
 
-    seconds = median_seconds(step, repeats)
+    return Prepared(step, compile_seconds, flops, batch_size * num_frames)
+
+
+def measure(config: presets.Config, repeats: int, matmul_size: int = _MATMUL_SIZE) -> Measured:
+    """Times steps of `config` on random frames, and matrix products of `matmul_size` beside them."""
+    prepared = prepare(config, config.training.batch_size, jax.local_devices())
+    seconds = median_seconds(prepared.step, repeats)
     matrix = jnp.ones((matmul_size, matmul_size), jnp.float32)
     product = jax.jit(lambda a: a @ a)
     peak = 2 * matmul_size**3 / median_seconds(lambda: product(matrix), 9)
-    return Measured(seconds, compile_seconds, flops, batch_size * num_frames, peak)
+    return Measured(seconds, prepared.compile_seconds, prepared.flops, prepared.frames, peak)
 
 
 def rows(quick: bool) -> list[Row]:

@@ -109,7 +109,7 @@ def ensure_built(
 
 
 def check_dataset(path: str | os.PathLike[str], name: str, config: BuilderConfig) -> None:
-    """Checks cheaply that a data set is whole: counts, sizes of shards and configuration, but not each example.
+    """Checks that a data set is whole: its configuration, counts, and whether each record is what was written.
 
     Args:
       path: the data set's directory.

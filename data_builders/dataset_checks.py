@@ -10,6 +10,7 @@ from array_record.python import array_record_module
 from tensorflow_datasets.core import BuilderConfig
 
 from data_builders.base_builder import read_metadata
+from hgn_jax.errors import first_line
 
 _RECORDS_AT_A_TIME = 500
 
@@ -20,7 +21,7 @@ def find_problem(path: pathlib.Path, config: BuilderConfig) -> str | None:
         info = tfds.builder_from_directory(path).info
         metadata = read_metadata(path)
     except Exception as error:  # whatever TFDS, protobuf or json say about a missing or damaged file
-        return f"its description cannot be read ({_first_line(error)})"
+        return f"its description cannot be read ({first_line(error)})"
     for field, value in json.loads(json.dumps(config.values())).items():
         found = metadata.get(field, _default(type(config), field))  # older data sets lack the fields that are newer
         if found != value:
@@ -49,7 +50,7 @@ def _find_shard_problem(shard: pathlib.Path, num_records: int) -> str | None:
             reader.read(range(first, min(first + _RECORDS_AT_A_TIME, found)))
         reader.close()
     except (RuntimeError, ValueError) as error:
-        return f"{shard.name} is truncated or damaged ({_first_line(error)})"
+        return f"{shard.name} is truncated or damaged ({first_line(error)})"
     return None if found == num_records else f"{shard.name} holds {found} of {num_records} trajectories"
 
 
@@ -57,7 +58,3 @@ def _default(config_class: type[BuilderConfig], field: str) -> Any:
     """The value of a field in data sets that were built before there was that field."""
     found = {each.name: each for each in dataclasses.fields(config_class)}[field]
     return found.default if found.default_factory is dataclasses.MISSING else found.default_factory()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

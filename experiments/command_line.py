@@ -96,8 +96,6 @@ def run(
 def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Sets the flags and returns the other arguments; a mistake ends the program with one line."""
     try:
-        if "config" in flag_values:
-            _check_config_fields(argv, flag_values["config"].default)
         return flag_values(argv)
     except (flags.Error, ValueError, TypeError) as error:
         _fail(" ".join(str(error).split()))

@@ -135,7 +135,8 @@ def train(
     update = training.make_update(experiment.model.loss, experiment.optimizer, experiment.geco)
     if hosts.is_main():
         print(f"compiling the training step for {_devices()}")
-    update = training.compile_update(update, experiment.state, batch_at(start_step))
+    state = jax.device_get(experiment.state)
+    update = training.compile_update(update, state, batch_at(start_step))
     log = TrainingLog(experiment.run, experiment.config, start_step, unit, units_per_step)
 
     def seconds() -> dict[str, float]:
@@ -151,7 +152,7 @@ def train(
     try:
         with _terminated() as stop:
             state = training.train(
-                update, jax.device_get(experiment.state), batch_at, config,
+                update, state, batch_at, config,
                 log=log, save=save, unlogged=experiment.unlogged, stop=stop,
             )  # fmt: skip
     except training.DivergenceError as error:

@@ -98,7 +98,7 @@ class Config(hgn_config.HGNConfig):
 
 
 SYSTEMS = ("mass_spring", "pendulum", "two_body", "three_body", "double_pendulum")
-_SMALL_STEPS = {"mass_spring": 2000}
+_SMALL_STEPS = {"mass_spring": 1650}
 _OTHER_SMALL_STEPS = 5000
 
 

@@ -20,7 +20,7 @@ from experiments.comparison import ROWS, SYSTEMS
 from hgn_jax.progress import progress_bar
 
 # Steps of every run at the scale `small`, so few that all 28 take three hours on two cores.
-_SMALL_STEPS = 1500
+_SMALL_STEPS = 1000
 
 
 def table(runs: dict[tuple[str, str], comparison.Run]) -> list[list[str]]:

@@ -12,7 +12,10 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from hgn_jax.errors import first_line
+
 _FORMAT = 1
+_LONGEST_REASON = 200  # characters of what orbax or tensorstore says
 _OVERHEAD = 100_000  # bytes of a checkpoint beside its arrays, roughly
 
 
@@ -80,7 +83,7 @@ class Checkpoints:
                 self._manager.save(step, args=items)
             except Exception as error:  # orbax and tensorstore have no common class of errors for a disk that is full
                 raise CheckpointError(
-                    f"checkpoint {step} cannot be written to {self._manager.directory}: {_first_line(error)}"
+                    f"checkpoint {step} cannot be written to {self._manager.directory}: {_reason(error)}"
                 ) from error
 
     def _require_space(self, state: Any) -> None:
@@ -110,7 +113,7 @@ class Checkpoints:
             except CheckpointError:
                 raise
             except Exception as error:  # orbax and tensorstore have no common class of errors for files gone wrong
-                damaged.append(f"checkpoint {step} in {self._manager.directory} is damaged: {_first_line(error)}")
+                damaged.append(f"checkpoint {step} in {self._manager.directory} is damaged: {_reason(error)}")
                 continue
             self._put_aside(steps[: len(damaged)])
             return Restored(state, notes, damaged)
@@ -141,11 +144,9 @@ class Checkpoints:
         self._manager.close()
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     system_error = re.search(r"os_error_code='(\d+)'", str(error))  # at the end of a long line of tensorstore's
-    if system_error:
-        return os.strerror(int(system_error[1]))
-    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+    return os.strerror(int(system_error[1])) if system_error else first_line(error)[:_LONGEST_REASON]
 
 
 def _structure(state: Any) -> str:

@@ -8,9 +8,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from hgn_jax.batching import BatchOrder
-from hgn_jax.errors import DataError
+from hgn_jax.errors import DataError, first_line
 
 Example = Mapping[str, Any]
+
+_LONGEST_REASON = 200  # characters of what a library says of bytes gone wrong
 
 
 class Split:
@@ -34,7 +36,8 @@ class Split:
         try:
             examples = self._source.__getitems__(indices)
         except Exception as error:  # array_record, zlib and TFDS have no common class of errors for bytes gone wrong
-            raise DataError(f"{self._name}: {self._first_unreadable(indices)} ({_first_line(error)})") from error
+            reason = first_line(error)[:_LONGEST_REASON]
+            raise DataError(f"{self._name}: {self._first_unreadable(indices)} ({reason})") from error
         for index, example in zip(indices, examples, strict=True):
             self._check(index, example)
         return examples
@@ -78,10 +81,6 @@ def stack(source: Sequence[Example], indices: Sequence[int], features: Sequence[
     """Reads the examples at `indices` and stacks each of `features` to `[len(indices), ...]`."""
     examples = source.__getitems__([int(i) for i in indices])
     return {name: np.stack([example[name] for example in examples]) for name in features}
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 class Batches:

@@ -1,6 +1,11 @@
 """What goes wrong in a run, here so that a program can name it before it has imported what raises it."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, without what follows; its name if it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 class DataError(ValueError):
     """Examples cannot be read or used; the message is one line that names the first of them."""
 

@@ -17,6 +17,7 @@ from data_builders.base_builder import BaseBuilder, DatasetError, Metadata
 from data_builders.video_folder import video_files, video_splits
 from data_builders.video_folder.video_folder_config import VideoFolderConfig, current_fingerprint
 from data_builders.video_folder.video_splits import Video, count, too_short
+from hgn_jax.errors import first_line
 from hgn_jax.progress import progress_bar
 
 _FRAMES_BETWEEN_SIGNS = (100, 10_000)  # of progress, on a terminal and elsewhere
@@ -166,7 +167,7 @@ class Builder(BaseBuilder):
                     name = name.encode("utf-8", "backslashreplace").decode()
                     found, reasons = [], {name: "its name is not in UTF-8"}
                 except Exception as error:  # whatever a reader says of a damaged file
-                    found, reasons = [], {name: _first_line(error)}
+                    found, reasons = [], {name: first_line(error.__cause__ or error)}
                 videos += found
                 left_out |= reasons
                 bar.update()
@@ -227,12 +228,6 @@ class Builder(BaseBuilder):
 
     def _log_download_bytes(self) -> None:
         """Silences TFDS's message, which speaks of downloads of unknown size."""
-
-
-def _first_line(error: Exception) -> str:
-    """What an error says, or rather the error that it was raised from."""
-    cause = error.__cause__ or error
-    return (str(cause).splitlines() or [type(cause).__name__])[0]
 
 
 def _few(reasons: dict[str, str], shown: int = 3) -> str:

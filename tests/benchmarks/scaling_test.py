@@ -3,23 +3,14 @@
 import jax
 from absl.testing import absltest
 
-from benchmarks import scaling
+from benchmarks import scaling, train_step
 from benchmarks.scaling import Scaling
 from experiments import presets
 
 
-def _tiny_config():
-    config = presets.get("mass_spring_small")
-    config.image_size, config.encoder_filters, config.decoder_filters = 8, (2,), (2,)
-    config.transform_filters, config.hamiltonian_filters, config.state_channels = (2,), (2,), 2
-    config.data.num_steps, config.loss_frames, config.initial_horizon = 2, 2, 3
-    config.training.batch_size = 4
-    return config
-
-
 class ScalingTest(absltest.TestCase):
     def test_times_every_number_of_devices_that_divides_the_batch(self):
-        results = scaling.measure(_tiny_config(), repeats=2)
+        results = scaling.measure(train_step.smallest(presets.get("mass_spring_small")), repeats=2)
         self.assertEqual([r.num_devices for r in results], [2**i for i in range(jax.device_count().bit_length())])
         self.assertEqual({r.batch_size for r in results}, {4})
         self.assertGreater(min(r.seconds for r in results), 0.0)

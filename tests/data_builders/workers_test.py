@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -105,6 +106,7 @@ class BuildTest(absltest.TestCase):
     @pytest.mark.slow
     def test_ctrl_c_ends_all_and_leaves_nothing(self):
         process, pids = self.start_building()
+        self.assertTrue(all(map(_blocks_interrupts, pids)), "a worker that starts as Ctrl-C comes would say so")
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 130, errors)
@@ -139,6 +141,12 @@ def _workers_of(pid):
     pids = children.read_text().split() if children.exists() else []
     commands = {int(child): pathlib.Path(f"/proc/{child}/cmdline") for child in pids}
     return [child for child, path in commands.items() if path.exists() and b"spawn_main" in path.read_bytes()]
+
+
+def _blocks_interrupts(pid):
+    """Whether a process has SIGINT, the second signal, blocked."""
+    (mask,) = re.findall(r"^SigBlk:\s*(\w+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(mask, 16) & 1 << signal.SIGINT - 1)
 
 
 def _is_running(pid):

@@ -86,11 +86,11 @@ def _overrides(program):
 def _parse(program, arguments):
     """The configuration that a command line asks for, or the exit status and what was printed on stderr."""
     flag_values, module, stderr = flags.FlagValues(), _PROGRAMS[program], io.StringIO()
-    config = command_line.define_config(module.get, module.PRESETS, next(iter(module.PRESETS)), flag_values)
+    argv = ["program", *arguments]
     try:
-        argv = ["program", *arguments]
-        # The overrides become flags by what ml_collections finds in sys.argv.
+        # The overrides become flags by what is found in sys.argv.
         with contextlib.redirect_stderr(stderr), unittest.mock.patch.object(sys, "argv", argv):
+            config = command_line.define_config(module.get, module.PRESETS, next(iter(module.PRESETS)), flag_values)
             command_line.parse_flags(argv, flag_values)
     except SystemExit as end:
         return None, (end.code, stderr.getvalue())
