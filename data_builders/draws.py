@@ -21,6 +21,7 @@ SPLITS = ("train", "test")
 _STREAMS = ("radius", "angle", "velocity", "noise", "constants", "scene")
 
 _CHUNKS_APART = 2**30  # of the streams of later attempts, which no chunk has for its first
+_CONTINUATIONS = 2**31  # first of the keys of continuations, which no chunk has
 
 _NUM_BODIES = {"two_body": 2, "three_body": 3}
 
@@ -61,6 +62,12 @@ def generators(simulation: Simulation, split: str, chunk: int) -> dict[str, np.r
     """One independent random stream for each kind of draw."""
     root = np.random.SeedSequence(simulation.seed, spawn_key=(SPLITS.index(split), chunk))
     return dict(zip(_STREAMS, map(np.random.default_rng, root.spawn(len(_STREAMS))), strict=True))
+
+
+def continuation_noise(simulation: Simulation, split: str, index: int, backward: bool) -> np.random.Generator:
+    """The stream of the observation noise beyond the end, or before the start, of a trajectory."""
+    key = (SPLITS.index(split), _CONTINUATIONS + backward, int(index))
+    return np.random.default_rng(np.random.SeedSequence(simulation.seed, spawn_key=key))
 
 
 def constant_shape(system: str, name: str) -> tuple[int, ...]:

@@ -184,6 +184,31 @@ def _accurate_solution(simulation: Simulation, start: PhaseState, drawn: Constan
     return solution, error
 
 
+def follow(simulation: Simulation, start: PhaseState, drawn: Constants | None = None) -> tuple[PhaseState, np.ndarray]:
+    """Integrates given states as accurately as those of a data set, where that can be done.
+
+    Args:
+      simulation: names the system, `damping`, `num_steps`, and `dt`, which may be negative.
+      start: initial `q` and `p`, `[batch, *state_shape]`.
+      drawn: the constants that differ between trajectories, each `[batch, ...]`.
+
+    Returns:
+      The path as float64 NumPy arrays, `[batch, num_steps + 1, *state_shape]`; and where the relative energy error is
+      at most `MAX_ENERGY_ERROR`, bool `[batch]`. The others are not to be used.
+    """
+    drawn = dict(drawn or {})
+    try:
+        solution, error = _accurate_solution(simulation, start, drawn)
+        return solution.path, error <= MAX_ENERGY_ERROR
+    except SimulationError:  # of one of them, nobody knows which
+        if len(start.q) == 1:
+            lost = np.full((1, simulation.num_steps + 1, *start.q.shape[1:]), np.nan)
+            return PhaseState(lost, lost), np.zeros(1, bool)
+    rows = [jax.tree.map(lambda x, row=row: x[[row]], (start, drawn)) for row in range(len(start.q))]
+    alone = [follow(simulation, *row) for row in rows]
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *alone)
+
+
 def _put(solution: _Solution, row: int, alone: _Solution) -> None:
     """Replaces one trajectory of a solution."""
     for whole, part in zip(jax.tree.leaves(solution), jax.tree.leaves(alone), strict=True):

@@ -54,9 +54,12 @@ ROWS = {
 }  # fmt: skip
 # What tells the runs of a program from each other.
 _TELLING = {
-    "hgn": ("integrator", "variational", "use_transform", "inference_frames", "hamiltonian", "hamiltonian_network"),
+    "hgn": (
+        "integrator", "variational", "use_transform", "inference_frames", "hamiltonian", "hamiltonian_network",
+        "objective", "latent", "rollout_directions",
+    ),
     "hnn": ("model",),
-}
+}  # fmt: skip
 REFERENCES = {"mean_image": "mean image", "first_frame": "first frame held", "noise_floor": "noise floor"}
 
 _MODULES = {"hgn": presets, "hnn": hnn_presets}

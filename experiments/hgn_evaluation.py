@@ -1,21 +1,31 @@
-"""Measures an HGN: reconstruction errors beside reference rows, reversibility, energy along rollouts."""
+"""Measures an HGN: reconstruction errors beside reference rows, reversibility, energy along rollouts, prediction."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from data_builders import rendering
 from experiments import presets, report
 from experiments.experiment import Experiment, describe
 from experiments.hgn_experiment import build_dataset, load
+from experiments.latent_evaluation import (
+    NO_TRUE_STATES,
+    LatentDynamics,
+    gather,
+    has_true_states,
+    measure_latents,
+    measure_prediction,
+)
 from experiments.report import print_summary as print_summary
 from experiments.run_directory import RunDirectory, read_config, require_checkpoint, write_json
 from hgn_jax import data, metrics, training
 from hgn_jax.hgn import HGN
 from hgn_jax.integrators import rollout
+from hgn_jax.phase_space import PhaseState
 from hgn_jax.progress import progress_bar
 
 _NUM_DYNAMICS_EXAMPLES = 64
@@ -88,18 +98,13 @@ def _mean_image(source, total: int, batch_size: int) -> np.ndarray:
     return (np.sum(sums, axis=0) / num_frames / 255.0).astype(np.float32)
 
 
-def has_true_states(metadata: Mapping[str, Any]) -> bool:
-    """Whether a data set's metadata tell of what its images are drawn, so that its examples have true states."""
-    return "canvas" in metadata
-
-
 def describe_videos(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What `metrics.json` says of a data set without true states: what is not measured and why, and its files."""
     if has_true_states(metadata):
         return {}
     splits = metadata.get("splits", {})
     return {
-        "not_measured": {name: "needs the true states, which videos do not tell" for name in ("noise_floor", "skill")},
+        "not_measured": dict.fromkeys(("noise_floor", "skill"), NO_TRUE_STATES),
         "videos": {
             "source": metadata.get("source"),
             "fingerprint": metadata.get("fingerprint"),
@@ -133,7 +138,7 @@ def dynamics_metrics(hgn: HGN, params, frames: np.ndarray) -> dict[str, Any]:
             integrator: metrics.energies_along(
                 hamiltonian, rollout(hamiltonian, start, config.dt, num_steps, integrator, config.substeps)
             )
-            for integrator in ("leapfrog", "euler")
+            for integrator in dict.fromkeys((config.integrator, "leapfrog", "euler"))
         }
         return {
             "reversibility": metrics.reversibility(hamiltonian, start, *how),
@@ -146,16 +151,57 @@ def dynamics_metrics(hgn: HGN, params, frames: np.ndarray) -> dict[str, Any]:
     return jax.tree.map(float, measured)
 
 
+def _latent_dynamics(experiment: Experiment) -> LatentDynamics:
+    hgn = experiment.model
+    num_seen = hgn.config.inference_frames or frames_of_training(experiment)
+    return LatentDynamics(
+        experiment.state.params,
+        num_seen,
+        hgn.config.dt,
+        lambda params, frames: hgn.initial_state(params, hgn.infer(params, frames).mean),
+        hgn.rollout,
+        lambda params, states: hgn.decode(params, states.q),
+    )
+
+
+def _states_along(experiment: Experiment, frames: np.ndarray) -> tuple[PhaseState, np.ndarray | None]:
+    """The states `[examples, time, ...]` of the rollout from the posterior mean, at the times of the frames.
+
+    And the variances of the posterior, `[examples, latents]`, q before p, where these are what it is of.
+    """
+    hgn, params, num_steps = experiment.model, experiment.state.params, frames.shape[1] - 1
+
+    def infer(params, frames):
+        posterior = hgn.infer(params, frames)
+        path = hgn.rollout(params, hgn.initial_state(params, posterior.mean), num_steps)
+        return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), path), posterior.scale**2
+
+    path, variance = training.compile_for_backend(jax.jit(infer), params, frames)(params, frames)
+    if hgn.config.use_transform or not hgn.config.variational:
+        return path, None
+    halves = np.split(np.asarray(variance), 2, axis=-1)
+    return path, np.concatenate([half.reshape(len(frames), -1) for half in halves], axis=1)
+
+
 def evaluate(experiment: Experiment) -> dict[str, Any]:
     """Measures a trained model on both splits, writes `metrics.json` and the pictures, and returns the numbers."""
     start = time.monotonic()
     state, test = experiment.state, experiment.data.splits["test"]
     reconstructions = {split: reconstruct_split(experiment, split) for split in ("test", "train")}
     results = {split: split_metrics(clips.errors) for split, clips in reconstructions.items()}
-    frames = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), ("image",))["image"]
-    results["dynamics"] = dynamics_metrics(experiment.model, state.params, frames[:, : frames_of_training(experiment)])
-    results["frames_seen"] = experiment.config.inference_frames or frames_of_training(experiment)
-    results |= describe_videos(experiment.data.metadata)
+    metadata, num_frames = experiment.data.metadata, frames_of_training(experiment)
+    features = ("image", "q", "p") if has_true_states(metadata) else ("image",)
+    examples = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), features)
+    frames = examples["image"][:, :num_frames]
+    results["dynamics"] = dynamics_metrics(experiment.model, state.params, frames)
+    results["frames_seen"] = experiment.config.inference_frames or num_frames
+    latents, variance = _states_along(experiment, frames)
+    results = gather(
+        results,
+        describe_videos(metadata),
+        measure_prediction(experiment, _latent_dynamics(experiment)),
+        measure_latents(latents, examples, variance),
+    )
     results["run"] = describe(experiment, time.monotonic() - start)
     write_json(experiment.run.metrics, results)
     report.write(experiment.run, results, reconstructions)

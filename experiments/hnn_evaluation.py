@@ -12,19 +12,18 @@ import numpy as np
 from experiments import hnn_data, hnn_presets, hnn_report
 from experiments.experiment import Experiment, describe
 from experiments.experiment import load as load_experiment
-from experiments.hgn_evaluation import describe_videos, has_true_states, reconstruct_split, split_metrics
+from experiments.hgn_evaluation import describe_videos, reconstruct_split, split_metrics
 from experiments.hgn_experiment import Clips, build_dataset
 from experiments.hnn_report import print_summary as print_summary
+from experiments.latent_evaluation import LatentDynamics, gather, has_true_states, measure_latents, measure_prediction
 from experiments.run_directory import RunDirectory, read_config, require_checkpoint, write_json
-from hgn_jax import data, metrics, prediction_metrics, systems
+from hgn_jax import data, metrics, systems
 from hgn_jax.hamiltonian import Hamiltonian
 from hgn_jax.hnn import field_error, make_hnn
-from hgn_jax.latent_metrics import symetric
 from hgn_jax.phase_space import PhaseState
 from hgn_jax.scipy_rollout import scipy_rollout
 
 _NUM_DYNAMICS_EXAMPLES = 64
-_NUM_LATENT_POINTS = 2000
 _SPLITS = ("test", "train")
 _FRAMES_SEEN = 2  # by the encoder
 
@@ -65,11 +64,15 @@ def _measure_frames(experiment: Experiment) -> tuple[dict[str, Any], Any]:
     examples = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), features)
     start = _start(experiment, examples["image"])
     results["dynamics"] = dynamics_metrics(experiment, start, examples["image"].shape[1] - 1)
-    results["prediction"] = _prediction_times(experiment, examples["image"])
     results["frames_seen"] = _FRAMES_SEEN
-    if has_true_states(metadata):
-        results["latent"] = _latent_metrics(experiment, examples)
-    return results | describe_videos(metadata), reconstructions
+    embedded = jax.jit(experiment.model.encode)(experiment.state.params, examples["image"])
+    results = gather(
+        results,
+        describe_videos(metadata),
+        measure_prediction(experiment, _latent_dynamics(experiment)),
+        measure_latents(embedded, examples),
+    )
+    return results, reconstructions
 
 
 def _start(experiment: Experiment, images: np.ndarray) -> PhaseState:
@@ -118,44 +121,25 @@ def dynamics_metrics(experiment: Experiment, start: PhaseState, num_steps: int) 
     """Reversibility, and the learned energy along rollouts by the model's own integrator and by scipy."""
     config, hamiltonian = experiment.config, experiment.model.hamiltonian(experiment.state.params)
     how = (config.dt, num_steps, config.integrator, config.substeps)
+    energies = {
+        name: metrics.energies_along(hamiltonian, path) for name, path in _paths(experiment, start, num_steps).items()
+    }
     return {
         "reversibility": float(metrics.reversibility(hamiltonian, start, *how)),
-        "energy": {
-            name: _energy_statistics(hamiltonian, path) for name, path in _paths(experiment, start, num_steps).items()
-        },
+        "energy": {name: metrics.energy_statistics(values) for name, values in energies.items()},
     }
 
 
-def _energy_statistics(hamiltonian: Hamiltonian, path: PhaseState) -> dict[str, float | None]:
-    """As `metrics.energy_statistics`; without a drift if all rollouts start with the very same energy."""
-    energies = np.asarray(metrics.energies_along(hamiltonian, path), np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistics = metrics.energy_statistics(energies)
-    return {name: value if np.isfinite(value) else None for name, value in statistics.items()}
-
-
-def _prediction_times(experiment: Experiment, images: np.ndarray) -> dict[str, Any]:
-    model, params = experiment.model, experiment.state.params
-
-    def predict(frames: np.ndarray, num_steps: int, backward: bool) -> np.ndarray:
-        dt = -model.config.dt if backward else model.config.dt
-        path = model.rollout(params, _start(experiment, frames), num_steps, dt)
-        return np.asarray(jnp.swapaxes(model.decode(params, path)[..., 0, :, :, :], 0, 1))
-
-    clips = images.astype(np.float32) / 255.0
-    return prediction_metrics.valid_prediction_times(predict, clips, _FRAMES_SEEN)
-
-
-def _latent_metrics(experiment: Experiment, examples: dict[str, np.ndarray]) -> dict[str, Any]:
-    """SyMetric between the embeddings of all pairs of frames and the true states."""
-    encoded = jax.jit(experiment.model.encode)(experiment.state.params, examples["image"])
-    true = [examples[name][:, :-1] for name in ("q", "p")]
-    latents, states = (
-        np.concatenate(halves, axis=-1).reshape(-1, 2 * halves[0].shape[-1]) for halves in (encoded, true)
+def _latent_dynamics(experiment: Experiment) -> LatentDynamics:
+    hnn = experiment.model
+    return LatentDynamics(
+        experiment.state.params,
+        _FRAMES_SEEN,
+        hnn.config.dt,
+        lambda params, frames: jax.tree.map(lambda x: x[:, 0], hnn.encode(params, frames)),
+        hnn.rollout,
+        lambda params, states: hnn.decode(params, states)[..., 0, :, :, :],
     )
-    chosen = np.linspace(0, len(states) - 1, min(len(states), _NUM_LATENT_POINTS)).astype(int)
-    found = symetric(latents[chosen], states[chosen])._asdict()
-    return {name: value if np.isfinite(value) else None for name, value in found.items()}
 
 
 def _measure_states(experiment: Experiment) -> tuple[dict[str, Any], Any]:
@@ -205,11 +189,11 @@ def _field_error(hamiltonian: Hamiltonian, states: dict[str, np.ndarray]) -> flo
 def _path_metrics(path: PhaseState, true_path: PhaseState, true: Hamiltonian) -> dict[str, Any]:
     """Mean squared errors of paths `[steps + 1, examples, d]`, over coordinates and momenta, and their true energy."""
     errors = np.mean([np.mean((a - b) ** 2, axis=-1) for a, b in zip(path, true_path, strict=True)], axis=0)
-    energies = np.asarray(metrics.energies_along(true, path))
+    energies = np.asarray(metrics.energies_along(true, path), np.float64)
     return {
         "mse": float(errors.mean()),
         "mse_per_step": _floats(errors.mean(axis=1)),
-        "true_energy": _energy_statistics(true, path),
+        "true_energy": metrics.energy_statistics(energies),
         "true_energy_mse": float(np.mean((energies - energies[0]) ** 2)),
     }
 

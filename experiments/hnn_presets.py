@@ -6,12 +6,11 @@ data set for fewer steps, minutes on two CPU cores. `<system>_state` learns from
 the types of the fields. And no JAX before these are checked: it takes seconds to import.)
 """
 
-import copy
 import dataclasses
 import json
 from collections.abc import Iterator
 
-from experiments import presets
+from experiments import preset_checks, presets
 from experiments.presets import SYSTEMS, DataConfig, EvaluationConfig
 from hgn_jax import hnn_config, training_config
 from hgn_jax.config_checks import require_at_least
@@ -167,9 +166,7 @@ PRESETS = {config.preset: config for config in _presets()}
 
 def get(name: str) -> Config:
     """Returns a fresh copy of the preset `name`; raises ValueError listing the names there are."""
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
-    return copy.deepcopy(PRESETS[name])
+    return preset_checks.pick(PRESETS, name)
 
 
 def validate_fields(config: Config, num_devices: int = 1) -> None:
@@ -184,16 +181,9 @@ def validate_fields(config: Config, num_devices: int = 1) -> None:
     require_at_least(config, {"state_noise": 0.0})
     if config.model != "state" and config.state_noise:
         raise ValueError(f"state_noise is for model=state only, got {config.state_noise} with model={config.model}")
-    if config.data.name == "video_folder":
-        if config.model == "state":
-            raise ValueError("model=state needs the true states, which videos do not tell; see data.name")
-        if not config.data.source:
-            raise ValueError("data.source is missing: name the directory of your videos, --config.data.source=DIR")
-    if config.data.fields is not None:
-        presets.parse_fields(config.data.fields)
-    require_at_least(config.evaluation, {"batch_size": 1})
-    if config.evaluation.num_examples is not None and config.evaluation.num_examples < 2:
-        raise ValueError(f"evaluation.num_examples must be 2 or more, or None; got {config.evaluation.num_examples}")
+    if config.model == "state" and config.data.name == "video_folder":
+        raise ValueError("model=state needs the true states, which videos do not tell; see data.name")
+    preset_checks.validate_clips(config.data, config.evaluation)
 
 
 def validate(config: Config, num_devices: int) -> None:

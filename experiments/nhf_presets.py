@@ -4,9 +4,9 @@
 own setting. (No `from __future__ import annotations` here: the overrides read the types of the fields.)
 """
 
-import copy
 import dataclasses
 
+from experiments import preset_checks
 from hgn_jax import geco_config, nhf_config, tables, training_config
 from hgn_jax.geco_config import GECOConfig
 from hgn_jax.nhf_config import NHFConfig
@@ -137,9 +137,7 @@ PRESETS = {config.preset: config for config in _CONFIGS}
 
 def get(name: str) -> Config:
     """Returns a fresh copy of the preset `name`; raises ValueError listing the names there are."""
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
-    return copy.deepcopy(PRESETS[name])
+    return preset_checks.pick(PRESETS, name)
 
 
 def validate(config: Config, num_devices: int = 1) -> None:

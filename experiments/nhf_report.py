@@ -6,18 +6,17 @@ from typing import Any
 import imageio.v3 as imageio
 import jax
 import jax.numpy as jnp
-import matplotlib
 import numpy as np
+from matplotlib import pyplot as plt
 
 from experiments.experiment import Experiment
-from experiments.page import Picture, write_page
+from experiments.page import Picture, Table, write_page
+from experiments.pictures import draw_training, save
+from experiments.provenance import provenance
 from hgn_jax.densities import Density, gaussian_mixture
 from hgn_jax.logs import read_metrics
 from hgn_jax.nhf import NHF
 from hgn_jax.phase_space import PhaseState
-
-matplotlib.use("agg")
-from matplotlib import pyplot as plt  # noqa: E402  (the backend must be chosen first)
 
 _NUM_SAMPLES = 1000  # of the kernel density estimates and the movie (App. A.2)
 _BANDWIDTH = 0.3
@@ -26,25 +25,61 @@ _GRID_SIZE = 120
 _FRAMES = 60  # of the movie, about
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
-
-_CAPTIONS = {
-    "figure9.png": (
+_LEAD = (
+    "A Neural Hamiltonian Flow moves samples of a simple prior along Hamilton's equations of learned energies until "
+    "their positions have the density of the data. Each step has an exact inverse and keeps volume, so densities need "
+    "no Jacobian determinant; the momenta are latent, so the likelihood is bounded from below by sampling them."
+)
+_PICTURES = (
+    Picture(
+        "figure9.png",
+        "The learned flow",
         "Fig. 9 of the paper for this run. Kernel density estimates of 1000 test points and 1000 samples (bandwidth "
-        "0.3); kinetic energy K(p) and potential energy V(q), averaged over the links of the flow; the first leapfrog "
-        "step and the whole flow of samples of the prior, as lines that end in dots, coloured by where they end."
+        "0.3), which should look alike; kinetic energy K(p) and potential energy V(q), averaged over the links of the "
+        "flow; the first leapfrog step and the whole flow of samples of the prior, as lines that end in dots, coloured "
+        "by where they end.",
     ),
-    "density.png": (
+    Picture(
+        "density.png",
+        "Density",
         "The density of the target, where it is known, and of the model by importance weighting, whose noise stands "
-        "out as single pixels. The colours end near the largest value of the first panel."
+        "out as single pixels. The colours end near the largest value of the first panel.",
     ),
-    "flow.gif": "Samples of the prior on their way through the flow, over test points.",
-    "samples.png": "Test points and samples of the model, by pairs of coordinates.",
-    "bound.png": (
-        "The importance-weighted bound on the log-likelihood of the test points against the number K of momenta; K = 1 "
-        "is the ELBO. Bars are standard errors over the points, which the values of all K share."
+    Picture(
+        "flow.gif", "The flow in motion", "Samples of the prior on their way through the flow, over grey test points."
     ),
-    "training.png": "Training: the bound, the log-density of the prior at s_0, and the entropy of f(p|q).",
-}
+    Picture(
+        "samples.png", "Samples", "Test points and samples of the model, by pairs of coordinates; they should mingle."
+    ),
+    Picture(
+        "bound.png",
+        "The bound",
+        "The importance-weighted bound on the log-likelihood of the test points against the number K of momenta: "
+        "higher is tighter, K = 1 is the ELBO. Bars are standard errors over the points, which all K "
+        "share.",
+    ),
+    Picture(
+        "training.png",
+        "Training",
+        "Over the steps: the bound, which training raises; the log-density of the prior at s_0; and the entropy of "
+        "f(p|q), the distribution of the momenta.",
+    ),
+)
+_CURVES = {"bound": "bound, nats per point", "log_prior": "E ln π(s₀), nats", "entropy": "entropy of f(p|q), nats"}
+_LIKELIHOOD = (
+    "Mean over test points ± its standard error, in nats; higher is better. The ELBO is the bound of one momentum; "
+    "with more momenta, K, it comes closer to the log-likelihood itself."
+)
+_KNOWN = (
+    " On average no model can pass the target's own log-density. KL is how far the model falls short of it, and how "
+    "far a Gaussian of the same moments does; lower is better, 0 is perfect."
+)
+_UNKNOWN = " The Gaussian fitted to the training rows is what a flow must beat."
+_MAP = (
+    "Largest error of the flow's inverse and largest departure of its volume from 1, at samples of the prior. Both are "
+    "0 in exact arithmetic; what is left is rounding. Lower is better."
+)
+_MINIMA = "Each mode of the target is a well of the potential in the paper's Fig. 9: 100% is every mode."
 
 
 def write(flow: Experiment, results: dict[str, Any]) -> None:
@@ -55,21 +90,15 @@ def write(flow: Experiment, results: dict[str, Any]) -> None:
     key = jax.random.PRNGKey(flow.config.evaluation.seed)
     start = nhf.sample_prior(params, key, _NUM_SAMPLES)
     observed = points.test[:_NUM_SAMPLES]
-    pictures = {
-        "samples.png": lambda path: draw_samples(path, observed, np.asarray(nhf.push_forward(params, start).q)),
-        "bound.png": lambda path: draw_bound(path, results["test"]),
-        "training.png": lambda path: draw_training(path, read_metrics(flow.run.path / "metrics.csv")),
-    }
+    draw_samples(directory / "samples.png", observed, np.asarray(nhf.push_forward(params, start).q))
+    draw_bound(directory / "bound.png", results["test"])
+    draw_training(directory / "training.png", read_metrics(flow.run.path / "metrics.csv"), _CURVES, logarithmic=False)
     if observed.shape[1] == 2:
-        pictures = {
-            "figure9.png": lambda path: draw_figure9(path, nhf, params, start, observed),
-            "density.png": lambda path: draw_densities(path, nhf, params, key, points.density, observed),
-            "flow.gif": lambda path: write_movie(path, nhf, params, start, observed),
-        } | pictures
-    for name, draw in pictures.items():
-        draw(directory / name)
-    title = f"Neural Hamiltonian Flow: {flow.config.preset}"
-    write_page(directory, title, _tables(results), [Picture(name, _CAPTIONS[name]) for name in pictures])
+        draw_figure9(directory / "figure9.png", nhf, params, start, observed)
+        draw_densities(directory / "density.png", nhf, params, key, points.density, observed)
+        write_movie(directory / "flow.gif", nhf, params, start, observed)
+    lead, origin = (_LEAD, _describe(results)), provenance(flow.run, results["run"])
+    write_page(directory, f"Neural Hamiltonian Flow: {flow.config.preset}", lead, _tables(results), _PICTURES, origin)
 
 
 def _grid(half_width: float) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +141,7 @@ def draw_figure9(path: pathlib.Path, nhf: NHF, params, start: PhaseState, observ
             panel.plot(*stretch[:, i].T, color=colour, linewidth=0.5)
         panel.scatter(*stretch[-1].T, s=5, c=colours)
         panel.set(title=title, aspect="equal")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_densities(
@@ -130,7 +159,7 @@ def draw_densities(
         image = panel.pcolormesh(axis, axis, values, vmin=0.0, vmax=highest)
         panel.set(title=title, aspect="equal")
     figure.colorbar(image, ax=panels[0].tolist(), label="density")
-    _save(figure, path)
+    save(figure, path)
 
 
 def write_movie(path: pathlib.Path, nhf: NHF, params, start: PhaseState, observed: np.ndarray) -> None:
@@ -168,7 +197,7 @@ def draw_samples(path: pathlib.Path, observed: np.ndarray, samples: np.ndarray) 
         if i != j:
             panel.set(ylabel=f"coordinate {j}", ylim=(-half_widths[1], half_widths[1]))
     panels[0, 0].legend(loc="upper right", markerscale=3)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_bound(path: pathlib.Path, test: dict[str, Any]) -> None:
@@ -183,54 +212,41 @@ def draw_bound(path: pathlib.Path, test: dict[str, Any]) -> None:
     panel.set_xscale("log", base=2)
     panel.set(xlabel="momenta per point, K", ylabel="nats per point")
     panel.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
-def draw_training(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
-    """The scalars of `metrics.csv` over the steps of training."""
-    names = {"bound": "bound", "log_prior": "E ln π(s₀)", "entropy": "entropy of f(p|q)"}
-    figure, panels = plt.subplots(1, len(names), figsize=(12, 3), layout="constrained")
-    for panel, (name, title) in zip(panels, names.items(), strict=True):
-        panel.plot([row["step"] for row in rows], [row[name] for row in rows], color=_COLOURS[0])
-        values = [row[name] for row in rows[len(rows) // 20 :]]  # the first steps would hide the others
-        margin = 0.05 * (max(values) - min(values)) or 1.0
-        panel.set(title=title, xlabel="step", ylim=(min(values) - margin, max(values) + margin))
-    panels[0].set_ylabel("nats per point")
-    _save(figure, path)
+def _describe(results: dict[str, Any]) -> str:
+    test, steps = results["test"], results["run"]["steps"]
+    if "kl" in test:
+        kl, gaussian = test["kl"]["mean"], test["gaussian_kl"]["mean"]
+        return (
+            f"After {steps} steps this one is {kl:.3g} nats from its target; a Gaussian is {gaussian:.3g} nats from it."
+        )
+    bound, gaussian = list(test["log_prob"].values())[-1]["mean"], test["gaussian_log_prob"]["mean"]
+    return (
+        f"After {steps} steps this one gives a test point {bound:.4g} nats; a fitted Gaussian gives it {gaussian:.4g}."
+    )
 
 
-def _tables(results: dict[str, Any]) -> dict[str, dict[str, str]]:
-    test, run = results["test"], results["run"]
-
-    def nats(value):
-        return f"{value['mean']:.4f} ± {value['standard_error']:.4f}"
-
-    likelihood = {"ELBO": nats(test["elbo"])} | {
-        f"K = {count}": nats(value) for count, value in test["log_prob"].items()
-    }
+def _tables(results: dict[str, Any]) -> list[Table]:
+    """The numbers of the page."""
+    test = results["test"]
+    known = "kl" in test
+    likelihood = {"ELBO": test["elbo"]} | {f"K = {count}": value for count, value in test["log_prob"].items()}
     labels = {
         "exact_log_prob": "the target's own log-density",
         "kl": "KL(target || model), from the largest K",
         "gaussian_kl": "KL(target || Gaussian of its moments)",
         "gaussian_log_prob": "Gaussian fit",
     }
-    likelihood |= {label: nats(test[key]) for key, label in labels.items() if key in test}
-    exactness = {f"inverse error, {name}": f"{errors['inverse']:.1e}" for name, errors in results["map"].items()}
-    exactness["| |det J| - 1 |, float64"] = f"{results['map']['float64']['volume']:.1e}"
-    tables = {f"Log-likelihood of {test['num_points']} test points, nats": likelihood, "The map": exactness}
+    likelihood |= {label: test[key] for key, label in labels.items() if key in test}
+    rows = {name: (f"{value['mean']:.4f} ± {value['standard_error']:.4f}",) for name, value in likelihood.items()}
+    exactness = {f"inverse error, {name}": (f"{errors['inverse']:.1e}",) for name, errors in results["map"].items()}
+    exactness["| |det J| - 1 |, float64"] = (f"{results['map']['float64']['volume']:.1e}",)
+    heading = f"Log-likelihood of {test['num_points']} test points, nats"
+    tables = [Table(heading, rows, _LIKELIHOOD + (_KNOWN if known else _UNKNOWN)), Table("The map", exactness, _MAP)]
     if "minima" in results:
         minima = results["minima"]
-        tables["The potential"] = {
-            f"modes with a minimum of V within {minima['near']}": f"{minima['fraction_of_modes']:.0%}"
-        }
-    tables["The run"] = {
-        "steps": str(run["steps"]), "seed": str(run["seed"]), "device": run["device"],
-        "training, seconds of the clock": f"{run['wall_time_s']['training']:.0f}",
-        "training, seconds of the processor": f"{run['cpu_time_s']['training']:.0f}",
-    }  # fmt: skip
+        row = {f"modes with a minimum of V within {minima['near']}": (f"{minima['fraction_of_modes']:.0%}",)}
+        tables.append(Table("The potential", row, _MINIMA))
     return tables
-
-
-def _save(figure: Any, path: pathlib.Path) -> None:
-    figure.savefig(path, dpi=110, bbox_inches="tight")
-    plt.close(figure)

@@ -7,15 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib import pyplot as plt
 
-from experiments import report
+from experiments import pictures
 from experiments.experiment import Experiment
-from hgn_jax import data, networks
+from hgn_jax import data
 from hgn_jax.hgn import HGN, unit_interval
+from hgn_jax.hgn_config import latent_shape
 
 _FRAMES_PER_STRIP = 13
-_GAPS = (1, 5)  # image pixels below a row of a group, and below its last
 _GREY = 0.85  # where a clip has no frame
 
 
@@ -43,8 +42,8 @@ class Kind(NamedTuple):
 
 
 def _from_prior(hgn: HGN, params: Any, clips: np.ndarray, options: Options) -> jax.Array:
-    size, channels = networks.LATENT_SIZE, 2 * hgn.config.state_channels
-    return jax.random.normal(jax.random.PRNGKey(options.seed), (options.num_samples, size, size, channels))
+    shape = (options.num_samples, *latent_shape(hgn.config))
+    return jax.random.normal(jax.random.PRNGKey(options.seed), shape)
 
 
 def _from_clips(hgn: HGN, params: Any, clips: np.ndarray, options: Options) -> jax.Array:
@@ -54,7 +53,7 @@ def _from_clips(hgn: HGN, params: Any, clips: np.ndarray, options: Options) -> j
 def _between_clips(hgn: HGN, params: Any, clips: np.ndarray, options: Options) -> jax.Array:
     """From the first clip to the second, in equal steps of z."""
     first, second = hgn.infer(params, clips[:2]).mean
-    weights = jnp.linspace(0.0, 1.0, options.num_samples).reshape(-1, 1, 1, 1)
+    weights = jnp.linspace(0.0, 1.0, options.num_samples).reshape(-1, *[1] * first.ndim)
     return (1.0 - weights) * first + weights * second
 
 
@@ -104,9 +103,9 @@ def write(experiment: Experiment, options: Options, directory: pathlib.Path) -> 
         rows = [("HGN", frames)]
         if kind == "forward" and options.dt_scale == 1.0:  # what was seen has this speed only
             rows.insert(0, ("observed", _extended(np.asarray(unit_interval(clips)), frames.shape[1])))
-        write_strip(directory / f"{kind}.png", rows, step, caption)
+        pictures.draw_strips(directory / f"{kind}.png", rows, caption, step, _FRAMES_PER_STRIP)
         for suffix in (".gif", ".mp4"):
-            report.write_movie(directory / f"{kind}{suffix}", [images for _, images in rows])
+            pictures.write_movie(directory / f"{kind}{suffix}", [images for _, images in rows])
         yield kind
 
 
@@ -115,17 +114,3 @@ def _extended(clips: np.ndarray, num_frames: int) -> np.ndarray:
     clips = clips[:, :num_frames]
     missing = num_frames - clips.shape[1]
     return np.pad(clips, ((0, 0), (0, missing), *[(0, 0)] * 3), constant_values=_GREY)
-
-
-def write_strip(path: pathlib.Path, rows: list[tuple[str, np.ndarray]], step: float, caption: str) -> None:
-    """Some of the frames of each clip beside each other, `step` of the training's time steps apart."""
-    times = report.frame_numbers(rows[0][1].shape[1], _FRAMES_PER_STRIP)
-    clips = [clip[times] for group in zip(*(images for _, images in rows), strict=True) for clip in group]
-    labels = [label for label, _ in rows] * len(rows[0][1])
-    shape = len(clips) / len(times)
-    figure, axes = plt.subplots(figsize=(11, 11 * shape + 0.8))
-    gaps = (_GAPS[0],) * (len(rows) - 1) + (_GAPS[1],)
-    report.show_strips(axes, clips, labels, [f"{time * step:g}" for time in times], gaps)
-    axes.set_title(caption)
-    axes.set_xlabel("time, in steps of the training")
-    report.save(figure, path)

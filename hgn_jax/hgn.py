@@ -2,6 +2,10 @@
 
 frames -> posterior q(z | x) -> initial state (q, p) -> rollout of a learned Hamiltonian -> frames, each arrow a pure
 function gathered in the record `HGN`. Derivatives of the energy and the scan over time stand outside Haiku.
+
+HGN++ is the same with other fields of the configuration: a vector latent, energies by MLPs, and clips that are learned
+forwards and backwards in time. It is due to Botev et al. 2021, "Which priors matter?" (arXiv 2111.05458), and the code
+released with it.
 """
 
 from collections.abc import Callable
@@ -12,8 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from hgn_jax import networks
+from hgn_jax.chunked_error import squared_error
 from hgn_jax.hamiltonian import Hamiltonian, separable
-from hgn_jax.hgn_config import HGNConfig, validate, validate_frames
+from hgn_jax.hgn_config import HGNConfig, inferred_frame, latent_shape, validate, validate_frames
 from hgn_jax.integrators import rollout
 from hgn_jax.phase_space import PhaseState
 
@@ -22,7 +27,10 @@ Batch = dict[str, jax.Array]
 
 
 class Posterior(NamedTuple):
-    """The diagonal Gaussian q(z | x); `mean` and `scale` (standard deviation) are `[batch, 4, 4, 2 * channels]`."""
+    """The diagonal Gaussian q(z | x); `mean` and `scale` (standard deviation) are `[batch, 4, 4, 2 * channels]`.
+
+    Without the grid, `[batch, 2 * channels]`, where the latent is a vector.
+    """
 
     mean: jax.Array
     scale: jax.Array
@@ -32,16 +40,18 @@ class HGN(NamedTuple):
     """A Hamiltonian Generative Network as pure functions of its parameters.
 
     Frames are `[batch, time, size, size, 3]`, uint8 or floats in [0, 1]; states are `PhaseState`s with `q` and
-    `p` of shape `[batch, 4, 4, channels]`, paths have a time axis in front.
+    `p` of shape `[batch, 4, 4, channels]`, or `[batch, channels]` where the latent is a vector; paths have a time axis
+    in front.
 
     Attributes:
       config: what it was made from.
       init: `(key, batch) -> params`; the batch gives the number of frames.
       infer: `(params, frames) -> Posterior`; takes the first `inference_frames` and ignores the others.
-      initial_state: `(params, z) -> PhaseState`, f_psi (Eq. 9).
+      initial_state: `(params, z, dt=config.dt) -> PhaseState`, the state at the first frame, f_psi(z) (Eq. 9). Where z
+        is of a later frame (`rollout_directions` is `both`) f_psi(z) is rolled back to the first, `-dt` a frame.
       hamiltonian: `(params) -> Hamiltonian`, the learned energy, to be used like any other.
       rollout: `(params, state, num_steps, dt=config.dt, integrator=config.integrator, unroll=1) -> path`.
-      decode: `(params, q) -> images`, `[..., 4, 4, channels]` to `[..., size, size, 3]` (Eq. 11).
+      decode: `(params, q) -> images [..., size, size, 3]` of `[..., 4, 4, channels]` or `[..., channels]` (Eq. 11).
       reconstruct: `(params, frames, num_steps) -> images [batch, num_steps + 1, size, size, 3]`, the rollout from the
         posterior mean.
       loss: `(params, multiplier, key, batch) -> (loss, aux)`; see `make_hgn`.
@@ -81,17 +91,21 @@ def make_hgn(config: HGNConfig) -> HGN:
     without kl in the deterministic variant. So a multiplier of D / 2 weighs the terms as the ELBO does.
     `aux` holds the scalars `mse`, `kl` and, for GECO, `constraint` = mse - tolerance.
 
+    With `rollout_directions` `both`, the examples of odd slot run backwards: their posterior is that of the clip's last
+    frames, the rollout goes from the last frame to the first with -dt, and "the first frames" of `initial_horizon` are
+    those that it meets first.
+
     Raises:
       ValueError: if no model can be made from `config`.
     """
     validate(config)
-    state_channels = 2 * config.state_channels
-    parts = _make_parts(config, state_channels)
+    shape = latent_shape(config)
+    parts = _make_parts(config)
 
     def init(key: jax.Array, batch: Batch) -> Params:
         validate_frames(config, batch["image"].shape[1])
         stacked = _stack_frames(unit_interval(batch["image"][:1]), config.inference_frames)
-        latent = jnp.zeros((1, networks.LATENT_SIZE, networks.LATENT_SIZE, state_channels))
+        latent = jnp.zeros((1, *shape))
         half = latent[..., : config.state_channels]
         examples = {"encoder": stacked, "transform": latent, "hamiltonian": latent}
         keys = jax.random.split(key, len(parts))
@@ -105,9 +119,13 @@ def make_hgn(config: HGNConfig) -> HGN:
         mean, log_variance = parts["encoder"].apply(params["encoder"], stacked)
         return Posterior(mean, jnp.exp(0.5 * log_variance))
 
-    def initial_state(params: Params, z: jax.Array) -> PhaseState:
+    def initial_state(params: Params, z: jax.Array, dt: float | jax.Array = config.dt) -> PhaseState:
         s = parts["transform"].apply(params["transform"], z) if config.use_transform else z
-        return PhaseState(*jnp.split(s, 2, axis=-1))
+        state = PhaseState(*jnp.split(s, 2, axis=-1))
+        if not inferred_frame(config):
+            return state
+        back = unrolled(params, state, inferred_frame(config), -dt, unroll=config.unroll or True)
+        return jax.tree.map(lambda x: x[-1], back)
 
     def hamiltonian(params: Params) -> Hamiltonian:
         if config.hamiltonian == "joint":
@@ -121,8 +139,9 @@ def make_hgn(config: HGNConfig) -> HGN:
         return rollout(hamiltonian(params), state, dt, num_steps, integrator, config.substeps, unroll)
 
     def decode(params: Params, q: jax.Array) -> jax.Array:
-        images = parts["decoder"].apply(params["decoder"], q.reshape(-1, *q.shape[-3:]))
-        return images.reshape(*q.shape[:-3], *images.shape[1:])
+        outer = q.shape[: -len(shape)]
+        images = parts["decoder"].apply(params["decoder"], q.reshape(-1, *q.shape[len(outer) :]))
+        return images.reshape(*outer, *images.shape[1:])
 
     def decode_path(params, path):
         return jnp.swapaxes(decode(params, path.q), 0, 1)
@@ -132,23 +151,24 @@ def make_hgn(config: HGNConfig) -> HGN:
         return decode_path(params, unrolled(params, state, num_steps))
 
     def sample(params: Params, key: jax.Array, num_samples: int, num_steps: int, dt: float = config.dt) -> jax.Array:
-        shape = (num_samples, networks.LATENT_SIZE, networks.LATENT_SIZE, state_channels)
-        state = initial_state(params, jax.random.normal(key, shape))
+        state = initial_state(params, jax.random.normal(key, (num_samples, *shape)))
         return decode_path(params, unrolled(params, state, num_steps, dt))
 
     def loss(params: Params, multiplier: jax.Array, key: jax.Array, batch: Batch):
         frames = unit_interval(batch["image"])
         batch_size, num_frames = frames.shape[:2]
+        slots = batch.get("slot", jnp.arange(batch_size))
+        seen, frames, dt = _directed(config, frames, slots)
         noise_key, frame_key = jax.random.split(key)
-        posterior = infer(params, frames)
+        posterior = infer(params, seen)
         z = posterior.mean
         if config.variational:
-            z += posterior.scale * _noise(noise_key, batch.get("slot", jnp.arange(batch_size)), z.shape[1:])
-        path = unrolled(params, initial_state(params, z), num_frames - 1, unroll=config.unroll or True)
+            z += posterior.scale * _noise(noise_key, slots, z.shape[1:])
+        path = unrolled(params, initial_state(params, z, dt), num_frames - 1, dt, unroll=config.unroll or True)
         times, weights = _choose_frames(config, frame_key, num_frames, batch.get("progress", jnp.ones(1))[0])
         if times is not None:
             path, frames = jax.tree.map(lambda x: x[times], path), frames[:, times]
-        mse = jnp.sum(weights * jnp.mean((decode_path(params, path) - frames) ** 2, axis=(0, 2, 3, 4)))
+        mse = _weighted_mse(decode, params, path.q, frames, weights)
         kl = jnp.mean(kl_to_standard_normal(posterior)) if config.variational else jnp.float32(0.0)
         aux = {"mse": mse, "kl": kl}
         if config.objective == "elbo":
@@ -166,29 +186,30 @@ def kl_to_standard_normal(posterior: Posterior) -> jax.Array:
     return jnp.sum(terms, axis=tuple(range(1, mean.ndim)))
 
 
-def _make_parts(config: HGNConfig, state_channels: int):
+def _make_parts(config: HGNConfig):
     """The networks by name; the keys are those of the parameters."""
-    hidden = [networks.ConvLayer(n) for n in config.hamiltonian_filters]
-    layers = (
-        networks.AUTHORS_HAMILTONIAN if config.hamiltonian_network == "authors" else [*hidden, networks.ConvLayer(1)]
-    )
-    energy = networks.energy(
-        layers, config.hamiltonian_activation, config.hamiltonian_gain, config.hamiltonian_output_gain
-    )
+    size, vector = 2 * config.state_channels, config.latent == "vector"
     parts = {
-        "encoder": networks.encoder(
-            config.image_size, config.encoder_filters, config.encoder_activation, state_channels
-        ),
+        "encoder": networks.encoder(config.image_size, config.encoder_filters, config.encoder_activation, size, vector),
         "decoder": networks.decoder(
             config.image_size, config.decoder_filters, 3, config.block_activation, config.output_activation
         ),
     }
-    if config.use_transform:
-        parts["transform"] = networks.state_transform(
-            config.transform_filters, config.encoder_activation, state_channels
-        )
+    if config.use_transform and vector:
+        parts["transform"] = networks.mlp((*config.transform_filters, size), config.encoder_activation)
+    elif config.use_transform:
+        parts["transform"] = networks.state_transform(config.transform_filters, config.encoder_activation, size)
     energies = ("hamiltonian",) if config.hamiltonian == "joint" else ("kinetic", "potential")
-    return parts | dict.fromkeys(energies, energy)
+    return parts | dict.fromkeys(energies, _energy_network(config))
+
+
+def _energy_network(config: HGNConfig):
+    how = (config.hamiltonian_activation, config.hamiltonian_gain, config.hamiltonian_output_gain)
+    if config.hamiltonian_network == "mlp":
+        return networks.mlp_energy(config.hamiltonian_filters, *how)
+    if config.hamiltonian_network == "authors":
+        return networks.energy(networks.AUTHORS_HAMILTONIAN, *how)
+    return networks.energy([networks.ConvLayer(n) for n in (*config.hamiltonian_filters, 1)], *how)
 
 
 def _stack_frames(frames: jax.Array, num_frames: int | None) -> jax.Array:
@@ -196,6 +217,40 @@ def _stack_frames(frames: jax.Array, num_frames: int | None) -> jax.Array:
     frames = frames[:, :num_frames]
     batch, time, height, width, channels = frames.shape
     return jnp.moveaxis(frames, 1, 3).reshape(batch, height, width, time * channels)
+
+
+def _weighted_mse(decode: Callable, params: Params, q: jax.Array, frames: jax.Array, weights: jax.Array) -> jax.Array:
+    """The mean over examples, pixels and colours, and over frames by their weights.
+
+    `q` is `[time, batch, ...]`, the frames `[batch, time, size, size, 3]`, their weights `[time]`.
+    """
+    images = jnp.swapaxes(frames, 0, 1)
+    weights = jnp.repeat(weights / images[0].size, len(frames))
+    flat_q, flat_images = (x.reshape(-1, *x.shape[2:]) for x in (q, images))
+    return squared_error(decode, params, flat_q, flat_images, weights)
+
+
+def _directed(config: HGNConfig, frames: jax.Array, slots: jax.Array):
+    """In which direction of time the clips of a batch are learned.
+
+    Returns:
+      Clips whose first frames the encoder is to see, in the order of time; the clips in the order in which the rollout
+      meets their frames; and the time from one of these to the next, shaped to multiply states where it differs.
+    """
+    if config.rollout_directions == "forward":
+        return frames, frames, config.dt
+    backward = slots % 2 == 1
+
+    def of_backward(these, others):
+        return jnp.where(backward.reshape(-1, *[1] * (others.ndim - 1)), these, others)
+
+    seen = frames[:, : config.inference_frames]
+    dt = jnp.full((len(frames), *[1] * len(latent_shape(config))), config.dt)
+    return (
+        of_backward(frames[:, -config.inference_frames :], seen),
+        of_backward(frames[:, ::-1], frames),
+        of_backward(-dt, dt),
+    )
 
 
 def _choose_frames(config: HGNConfig, key: jax.Array, num_frames: int, progress: jax.Array):

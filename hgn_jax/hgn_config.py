@@ -7,25 +7,26 @@ import dataclasses
 
 from hgn_jax.config_checks import require_at_least, require_choice, require_positive, require_sizes
 from hgn_jax.integration_methods import METHODS
-from hgn_jax.latent_grid import num_doublings
+from hgn_jax.latent_grid import LATENT_SIZE, num_doublings
 
 
 @dataclasses.dataclass
 class HGNConfig:
-    """The model; the defaults are the paper's.
+    """The model; the defaults are the paper's, and the alternatives beyond it those of HGN++ (arXiv 2111.05458).
 
     Attributes:
       image_size: height and width of a frame in pixels, 4 * 2^k.
       inference_frames: frames the encoder sees, from the first; None for all, the rest is predicted.
-      state_channels: channels of q, and of p, on the 4x4 latent grid.
+      latent: `spatial`, q and p live on a grid of 4x4, or `vector`, by a linear projection of the encoder's features.
+      state_channels: channels of q, and of p, on the grid; their lengths where they are vectors.
       encoder_filters: filters of the encoder's layers; one layer per halving of the image or more.
       encoder_activation: of the encoder and of f_psi.
       use_transform: whether f_psi maps z to the initial state (False is the variant `no f_psi`).
-      transform_filters: filters of the layers of f_psi.
+      transform_filters: filters of the layers of f_psi; their widths where the latent is a vector.
       hamiltonian: `separable`, T(p) + V(q), or `joint`, H(q, p); leapfrog is symplectic and reversible for
         the separable form only.
-      hamiltonian_network: `convolutional`, as printed, or `authors`, as described in correspondence.
-      hamiltonian_filters: filters of the layers before the energy (`convolutional` only).
+      hamiltonian_network: `convolutional`, as printed, `authors`, as described in correspondence, or `mlp`.
+      hamiltonian_filters: filters of the layers before the energy, widths in an `mlp`; of no use for `authors`.
       hamiltonian_activation: smooth; the gradient of the energy is itself differentiated.
       hamiltonian_gain: scale of the initial weights of the energy; see `networks.energy`.
       hamiltonian_output_gain: the same for the layer that yields the energy.
@@ -35,6 +36,9 @@ class HGNConfig:
       integrator: a name in `hgn_jax.integrators.INTEGRATORS`.
       dt: time between frames.
       substeps: integration steps between frames.
+      rollout_directions: of time in training, `forward`, or `both`: for every second clip of a batch the encoder sees
+        the last frames instead of the first, and the rollout runs back from them. What is inferred is then the state at
+        the middle one of the frames seen, so that both directions look alike; there must be an odd number of them.
       unroll: rollout steps unrolled at a time in training; 0 for all of them, much faster on a CPU and slower to
         compile.
       variational: False for the deterministic variant: z is the posterior mean and there is no KL term.
@@ -49,6 +53,7 @@ class HGNConfig:
 
     image_size: int = 32
     inference_frames: int | None = None
+    latent: str = "spatial"
     state_channels: int = 16
     encoder_filters: tuple[int, ...] = (32, 64, 64, 64, 64, 64, 64, 48)
     encoder_activation: str = "relu"
@@ -66,6 +71,7 @@ class HGNConfig:
     integrator: str = "leapfrog"
     dt: float = 0.125
     substeps: int = 1
+    rollout_directions: str = "forward"
     unroll: int = 0
     variational: bool = True
     objective: str = "geco"
@@ -77,19 +83,32 @@ class HGNConfig:
 
 
 _CHOICES = {
+    "latent": ("spatial", "vector"),
     "encoder_activation": ("relu", "leaky_relu", "swish", "softplus", "tanh"),
     "hamiltonian": ("separable", "joint"),
-    "hamiltonian_network": ("convolutional", "authors"),
+    "hamiltonian_network": ("convolutional", "authors", "mlp"),
     "hamiltonian_activation": ("softplus", "swish", "tanh", "sigmoid"),
     "block_activation": ("sigmoid", "none", "leaky_relu"),
     "output_activation": ("none", "sigmoid"),
     "integrator": tuple(method.name for method in METHODS),
+    "rollout_directions": ("forward", "both"),
     "objective": ("geco", "elbo"),
 }
 _FILTERS = ("encoder_filters", "transform_filters", "hamiltonian_filters", "decoder_filters")
 _FRAME_COUNTS = ("inference_frames", "loss_frames", "initial_horizon")
 _POSITIVE = ("dt", "tolerance", "hamiltonian_gain", "hamiltonian_output_gain")
 _AT_LEAST = {"state_channels": 1, "substeps": 1, "unroll": 0, "beta": 0.0}
+
+
+def latent_shape(config: HGNConfig) -> tuple[int, ...]:
+    """The shape of z, and of the state with q in the first half of the last axis and p in the second."""
+    grid = () if config.latent == "vector" else (LATENT_SIZE, LATENT_SIZE)
+    return (*grid, 2 * config.state_channels)
+
+
+def inferred_frame(config: HGNConfig) -> int:
+    """Of the frames seen, which one the inferred state belongs to."""
+    return config.inference_frames // 2 if config.rollout_directions == "both" else 0
 
 
 def validate(config: HGNConfig) -> None:
@@ -104,6 +123,12 @@ def validate(config: HGNConfig) -> None:
             raise ValueError(f"{field} must be 1 or more, or None for all frames; got {value}")
     _validate_resolution(config)
     _validate_horizon(config)
+    if config.latent == "vector" and config.hamiltonian_network != "mlp":
+        raise ValueError(f"latent=vector needs hamiltonian_network=mlp, got {config.hamiltonian_network}")
+    if config.rollout_directions == "both" and not (config.inference_frames or 0) % 2:
+        raise ValueError(
+            f"rollout_directions=both needs an odd number of inference_frames, got {config.inference_frames}"
+        )
 
 
 def _validate_resolution(config: HGNConfig) -> None:

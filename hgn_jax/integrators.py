@@ -141,7 +141,8 @@ def rollout(
     Args:
       hamiltonian: maps a `PhaseState` to an energy per batch element.
       state: where to start, `q` and `p` of one shape `[...]`.
-      dt: time between recorded states; negative runs time backwards.
+      dt: time between recorded states; negative runs time backwards. An array multiplies the states, so that
+        `[batch, 1, ...]` gives each example its own.
       num_steps: number of states recorded after the first.
       integrator: a name in `INTEGRATORS`.
       substeps: integration steps of length `dt / substeps` between recorded states, which are not stored.

@@ -17,7 +17,8 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import PolynomialFeatures
 
 _PENALTIES = tuple(10.0**n for n in range(-8, -1))
-_MAX_POLYNOMIAL_LATENTS = 32  # more have too many monomials; they get a linear map
+_MAX_LATENTS = 32  # more have too many monomials
+_VARIANCE_KEPT = 0.999
 _MAX_MONOMIALS = 1000  # the time to fit them grows with the square of their number
 _NUM_JACOBIANS = 100
 _HELD_OUT = 0.25  # part of the points that R^2 is measured on
@@ -32,6 +33,7 @@ class SyMetric(NamedTuple):
       distance: mean squared entry of (A A* / normaliser - I) over points; 0 for a canonical transformation.
       order: of the polynomial.
       num_latents: latent dimensions that were used.
+      variance_kept: part of the latents' variance that they hold; see `principal_pairs`.
     """
 
     score: float
@@ -39,6 +41,7 @@ class SyMetric(NamedTuple):
     distance: float
     order: int
     num_latents: int
+    variance_kept: float = 1.0
 
 
 def informative(variance: np.ndarray, threshold: float = 0.5) -> np.ndarray:
@@ -56,6 +59,30 @@ def informative(variance: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     return np.tile(pairs if pairs.any() else np.ones_like(pairs), 2)
 
 
+def principal_pairs(
+    latents: np.ndarray, variance_kept: float = _VARIANCE_KEPT, max_latents: int = _MAX_LATENTS
+) -> tuple[np.ndarray, float]:
+    """The few directions in which many latents vary, as pairs (q_i, p_i).
+
+    q and p are turned by the same rotation, which is a canonical transformation of them, to the principal components
+    of both together, each counted as a fraction of its own variance.
+
+    Args:
+      latents: `[points, 2 k]`, first q, then p.
+      variance_kept: part of the variance that the pairs must hold.
+      max_latents: that are kept at most, even if they hold less.
+
+    Returns:
+      The coordinates, `[points, 2 m]`, and the part of the variance that they hold.
+    """
+    halves = np.split(latents - latents.mean(axis=0), 2, axis=1)
+    covariance = sum(half.T @ half / max(np.sum(half**2), np.finfo(float).tiny) for half in halves)
+    variances, directions = (x[..., ::-1] for x in np.linalg.eigh(covariance))  # the largest first
+    held = np.cumsum(variances) / max(np.sum(variances), np.finfo(float).tiny)
+    number = min(int(np.searchsorted(held, variance_kept)) + 1, max_latents // 2, len(held))
+    return np.concatenate([half @ directions[:, :number] for half in halves], axis=1), float(held[number - 1])
+
+
 def symetric(
     latents: np.ndarray,
     states: np.ndarray,
@@ -71,7 +98,8 @@ def symetric(
     none has, fitted by Lasso with a penalty chosen by cross-validation. With its Jacobian J at a point, A = J E J^T and
     A* = J E^T J^T, A A* is the identity for a canonical transformation. It is divided by the mean over points of its
     largest absolute entry, so that a constant factor does not matter. Latents and states are shifted, and scaled by one
-    number for all their coordinates, which is such a factor.
+    number for all their coordinates, which is such a factor. Of more than 32 latents, whose monomials would be too
+    many, the `principal_pairs` with 99.9 % of the variance are used, 32 latents at most.
 
     The definition does not see everything. With one degree of freedom only the constancy of det J is tested; with more,
     any orthogonal matrix passes for E, so that coordinates paired wrongly are not noticed. And a bent map that is
@@ -82,8 +110,7 @@ def symetric(
       latents: `[points, 2 k]`, first q, then p.
       states: true states at the same times, `[points, 2 d]`, likewise.
       variance: posterior variances of the latents, to drop those that are not `informative`; None to keep all.
-      max_order: of the polynomial; 1 if there are more than 32 latents, and less where there would be more monomials
-        than 1000, or than points to fit them to.
+      max_order: of the polynomial; less where there would be more monomials than 1000, or than points to fit them to.
       min_r_squared: that the polynomial must have.
       max_distance: that is still symplectic.
       seed: of the choice of the points held out.
@@ -97,6 +124,9 @@ def symetric(
         latents = latents[:, informative(np.asarray(variance))]
     if not np.isfinite(latents).all():
         return SyMetric(0.0, 0.0, float("inf"), 0, latents.shape[1])
+    kept = 1.0
+    if latents.shape[1] > _MAX_LATENTS:
+        latents, kept = principal_pairs(latents)
     x, y = _standardise(latents), _standardise(states)
     order = np.random.default_rng(seed).permutation(len(x))
     held_out, fitted = np.split(order, [int(_HELD_OUT * len(x))])
@@ -113,7 +143,7 @@ def symetric(
     r_squared, degree, powers, weights = best
     distance = symplectic_distance(jacobians(powers, weights, x[held_out[:_NUM_JACOBIANS]]))
     score = float(r_squared > min_r_squared and distance < max_distance)
-    return SyMetric(score, float(r_squared), distance, degree, x.shape[1])
+    return SyMetric(score, float(r_squared), distance, degree, x.shape[1], kept)
 
 
 def jacobians(powers: np.ndarray, weights: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -171,9 +201,8 @@ def _standardise(values: np.ndarray) -> np.ndarray:
 
 def _orders(max_order: int, num_latents: int, num_points: int) -> list[int]:
     """The orders to be tried: 1, and higher ones with fewer monomials than there are points to fit them to."""
-    highest = max_order if num_latents <= _MAX_POLYNOMIAL_LATENTS else 1
     most = min(num_points, _MAX_MONOMIALS)
-    return [n for n in range(1, highest + 1) if n == 1 or math.comb(num_latents + n, n) <= most]
+    return [n for n in range(1, max_order + 1) if n == 1 or math.comb(num_latents + n, n) <= most]
 
 
 def _fit(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

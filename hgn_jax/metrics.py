@@ -33,22 +33,26 @@ def skill(mse: float, noise_floor: float, mean_image: float) -> float:
     return 1.0 - (mse - noise_floor) / (mean_image - noise_floor)
 
 
-def energy_statistics(energies: np.ndarray) -> dict[str, float]:
+def energy_statistics(energies: np.ndarray) -> dict[str, float | None]:
     """Conservation of an energy along rollouts.
 
     Args:
       energies: `[steps + 1, examples]`.
 
     Returns:
-      `mean`; `variance`, along a rollout, averaged over rollouts; and `drift`, the largest |H_t - H_0| of a
-      rollout, averaged over rollouts, as a fraction of the standard deviation of H_0 over initial states.
+      `mean`, over steps and rollouts; `variance`, along a rollout, averaged over rollouts; and `drift`, the largest
+      |H_t - H_0| of a rollout, averaged over rollouts, as a fraction of the standard deviation of H_0 over initial
+      states. None for what is not finite: of energies that overflow, or the drift if all rollouts start with the same.
     """
-    departure = np.abs(energies - energies[0]).max(axis=0)
-    return {
-        "mean": float(energies.mean()),
-        "variance": float(energies.var(axis=0).mean()),
-        "drift": float(departure.mean() / energies[0].std()),
-    }
+    energies = np.asarray(energies, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        departure = np.abs(energies - energies[0]).max(axis=0)
+        statistics = {
+            "mean": energies.mean(),
+            "variance": energies.var(axis=0).mean(),
+            "drift": departure.mean() / energies[0].std(),
+        }
+    return {name: float(value) if np.isfinite(value) else None for name, value in statistics.items()}
 
 
 def energies_along(hamiltonian: Hamiltonian, path: PhaseState) -> jax.Array:

@@ -10,7 +10,8 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from hgn_jax.latent_grid import LATENT_SIZE, num_doublings  # noqa: F401  (the size is used with what is here)
+from hgn_jax.latent_grid import LATENT_SIZE, num_doublings
+from hgn_jax.upsampling import DoubledConv2D, double
 
 _INITIAL_LOG_VARIANCE = -4.0
 
@@ -47,14 +48,13 @@ AUTHORS_HAMILTONIAN = (
 def _convolution(layer: ConvLayer, gain: float, name: str, bias: float = 0.0) -> hk.Conv2D:
     # Variance gain**2 / fan_in: gain sqrt(2) keeps the scale through ReLU, 1 through a linear layer.
     return hk.Conv2D(
-        layer.filters,
-        layer.kernel,
-        layer.stride,
-        padding=layer.padding,
-        w_init=hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal"),
-        b_init=hk.initializers.Constant(bias),
-        name=name,
+        layer.filters, layer.kernel, layer.stride, padding=layer.padding, **_initial(gain, bias), name=name
     )
+
+
+def _initial(gain: float, bias: float = 0.0) -> dict[str, hk.initializers.Initializer]:
+    w_init = hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal")
+    return {"w_init": w_init, "b_init": hk.initializers.Constant(bias)}
 
 
 def _stack(
@@ -69,23 +69,35 @@ def _pure(function: Callable[[jax.Array], jax.Array]) -> hk.Transformed:
     return hk.without_apply_rng(hk.transform(function))
 
 
-def encoder(image_size: int, filters: Sequence[int], activation: str, latent_channels: int) -> hk.Transformed:
+def _linear(size: int, gain: float, name: str, b_init: hk.initializers.Initializer | None = None) -> hk.Linear:
+    w_init = hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal")
+    return hk.Linear(size, w_init=w_init, b_init=b_init, name=name)
+
+
+def encoder(
+    image_size: int, filters: Sequence[int], activation: str, latent_channels: int, vector: bool = False
+) -> hk.Transformed:
     """q(z | x): stacked frames `[batch, size, size, frames * 3]` to mean and log-variance.
 
     The clip is standardised, since small discs on a uniform background hardly differ from one clip to the next. The
     first layers halve the image until it is `LATENT_SIZE` wide. Two 1x1 convolutions read the mean and the
-    log-variance, each `[batch, 4, 4, latent_channels]`, off the last features. The variance starts small: with that of
-    the prior, the sampling noise would drown the mean and training would first have to find it.
+    log-variance, each `[batch, 4, 4, latent_channels]`, off the last features; for a `vector` two linear projections of
+    all the features, each `[batch, latent_channels]`. The variance starts small: with that of the prior, the sampling
+    noise would drown the mean and training would first have to find it.
     """
     halvings = num_doublings(image_size)
     layers = [ConvLayer(n, stride=2 if i < halvings else 1) for i, n in enumerate(filters)]
 
     def apply(frames):
         features = _stack(_standardise(frames), layers, activation, gain=2**0.5)
-        head = ConvLayer(latent_channels, kernel=1)
-        mean = _convolution(head, 1.0, "mean")(features)
-        log_variance = _convolution(head, 0.1, "log_variance", _INITIAL_LOG_VARIANCE)(features)
-        return mean, log_variance
+
+        def head(gain, name, bias=0.0):
+            if vector:
+                flat = features.reshape(len(features), -1)
+                return _linear(latent_channels, gain, name, hk.initializers.Constant(bias))(flat)
+            return _convolution(ConvLayer(latent_channels, kernel=1), gain, name, bias)(features)
+
+        return head(1.0, "mean"), head(0.1, "log_variance", _INITIAL_LOG_VARIANCE)
 
     return _pure(apply)
 
@@ -123,11 +135,24 @@ def energy(layers: Sequence[ConvLayer], activation: str, gain: float, output_gai
     return _pure(apply)
 
 
+def mlp_energy(hidden_sizes: Sequence[int], activation: str, gain: float, output_gain: float) -> hk.Transformed:
+    """The same by a multilayer perceptron of all the numbers of a state, `[batch, ...]` to `[batch]`."""
+    network = mlp((*hidden_sizes, 1), activation, gain, output_gain)
+
+    def flat(x):
+        return x.reshape(len(x), -1)
+
+    return hk.Transformed(
+        lambda key, x: network.init(key, flat(x)), lambda params, x: network.apply(params, flat(x))[:, 0]
+    )
+
+
 def decoder(
     image_size: int, filters: Sequence[int], image_channels: int, block_activation: str, output_activation: str
 ) -> hk.Transformed:
-    """p(x | q): positions `[batch, 4, 4, c]` to images `[batch, size, size, image_channels]`.
+    """p(x | q): positions `[batch, 4, 4, c]`, or vectors `[batch, c]`, to images `[batch, size, size, image_channels]`.
 
+    A vector is first spread over the grid, to `[batch, 4, 4, c]`, by a linear layer.
     One residual block per doubling of the resolution, `filters[i]` channels in the i-th: nearest-neighbour
     upsampling, two convolutions with leaky ReLU beside a skip connection, and `block_activation` on their sum.
     """
@@ -138,11 +163,12 @@ def decoder(
         skip = x
         if x.shape[-1] != channels:
             skip = _convolution(ConvLayer(channels, kernel=1), 1.0, f"{name}_skip")(x)
-        out = _stack(_double(x), [ConvLayer(channels)] * 2, "leaky_relu", 2**0.5, f"{name}_convolution")
-        return ACTIVATIONS[block_activation](out + _double(skip))
+        out = jax.nn.leaky_relu(DoubledConv2D(channels, **_initial(2**0.5), name=f"{name}_convolution_0")(x))
+        out = jax.nn.leaky_relu(_convolution(ConvLayer(channels), 2**0.5, f"{name}_convolution_1")(out))
+        return ACTIVATIONS[block_activation](out + double(skip))
 
     def apply(q):
-        x = q
+        x = q if q.ndim == 4 else _spread(q)
         for i, channels in enumerate(filters):
             x = block(x, channels, f"block_{i}")
         return ACTIVATIONS[output_activation](_convolution(ConvLayer(image_channels), 0.1, "image")(x))
@@ -150,9 +176,9 @@ def decoder(
     return _pure(apply)
 
 
-def _double(x: jax.Array) -> jax.Array:
-    """Nearest-neighbour upsampling by two."""
-    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+def _spread(q: jax.Array) -> jax.Array:
+    """A linear map of vectors `[batch, c]` to the latent grid, `[batch, 4, 4, c]`."""
+    return _linear(LATENT_SIZE**2 * q.shape[-1], 1.0, "grid")(q).reshape(-1, LATENT_SIZE, LATENT_SIZE, q.shape[-1])
 
 
 def mlp(
@@ -164,17 +190,10 @@ def mlp(
     hidden layers are normal with standard deviation `bias_scale`.
     """
 
-    def linear(size, gain, bias_scale, name):
-        return hk.Linear(
-            size,
-            w_init=hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal"),
-            b_init=hk.initializers.RandomNormal(bias_scale),
-            name=name,
-        )
-
     def apply(x):
         for i, size in enumerate(sizes[:-1]):
-            x = ACTIVATIONS[activation](linear(size, gain, bias_scale, f"linear_{i}")(x))
-        return linear(sizes[-1], output_gain, 0.0, "output")(x)
+            biases = hk.initializers.RandomNormal(bias_scale)
+            x = ACTIVATIONS[activation](_linear(size, gain, f"linear_{i}", biases)(x))
+        return _linear(sizes[-1], output_gain, "output", hk.initializers.RandomNormal(0.0))(x)
 
     return _pure(apply)

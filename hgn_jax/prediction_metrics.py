@@ -46,7 +46,12 @@ def valid_prediction_time(errors: np.ndarray, threshold: float = THRESHOLD) -> d
 
 
 def extrapolation_errors(
-    predict: Predict, clips: np.ndarray, num_seen: int, horizon: int, backward: bool = False
+    predict: Predict,
+    clips: np.ndarray,
+    num_seen: int,
+    horizon: int,
+    backward: bool = False,
+    targets: np.ndarray | None = None,
 ) -> np.ndarray:
     """Relative errors of the steps that follow, or precede, the frames that are seen.
 
@@ -56,10 +61,11 @@ def extrapolation_errors(
     Args:
       predict: `(frames [examples, num_seen, ...], num_steps, backward) -> images [examples, num_steps + 1, ...]`, the
         rollout from the state at the first of the frames, that one included.
-      clips: `[examples, frames, height, width, colours]`, floats in [0, 1].
+      clips: what is seen is taken from, `[examples, frames, height, width, colours]`.
       num_seen: frames that are seen.
       horizon: steps to be predicted beyond them.
       backward: the direction.
+      targets: what should be predicted at all times, floats in [0, 1] of the shape of `clips`, by default these.
 
     Returns:
       `[examples, horizon]`.
@@ -67,7 +73,7 @@ def extrapolation_errors(
     Raises:
       ValueError: if the clips are shorter than `num_seen + horizon` frames, or there is nothing to see or to predict.
     """
-    total = clips.shape[1]
+    targets, total = clips if targets is None else targets, clips.shape[1]
     if num_seen < 1 or horizon < 1:
         raise ValueError(f"num_seen and horizon must be 1 or more, got {num_seen} and {horizon}")
     if total < num_seen + horizon:
@@ -75,9 +81,9 @@ def extrapolation_errors(
     if backward:
         first = total - num_seen
         predicted = predict(clips[:, first:], horizon, True)[:, 1:]
-        return relative_errors(predicted, clips[:, first - horizon : first][:, ::-1])
+        return relative_errors(predicted, targets[:, first - horizon : first][:, ::-1])
     predicted = predict(clips[:, :num_seen], num_seen + horizon - 1, False)[:, num_seen:]
-    return relative_errors(predicted, clips[:, num_seen : num_seen + horizon])
+    return relative_errors(predicted, targets[:, num_seen : num_seen + horizon])
 
 
 def horizons_within(num_frames: int, num_seen: int, wanted: Sequence[int] = HORIZONS) -> tuple[int, ...]:
@@ -88,18 +94,36 @@ def horizons_within(num_frames: int, num_seen: int, wanted: Sequence[int] = HORI
 
 
 def valid_prediction_times(
-    predict: Predict, clips: np.ndarray, num_seen: int, wanted: Sequence[int] = HORIZONS
+    predict: Predict,
+    clips: np.ndarray,
+    num_seen: int,
+    wanted: Sequence[int] = HORIZONS,
+    targets: np.ndarray | None = None,
+    margins: tuple[int, int] = (0, 0),
 ) -> dict[str, Any]:
     """`valid_prediction_time` in both directions for every horizon that the clips allow.
+
+    Args:
+      predict: as for `extrapolation_errors`, and so are `clips`, `num_seen` and `targets`.
+      clips: frames.
+      num_seen: frames that are seen.
+      wanted: horizons.
+      targets: what should be predicted.
+      margins: how many frames at the start, and at the end, of the clips may be predicted only. What is seen are the
+        first frames between the margins, and backwards the last.
 
     Returns:
       `{"forward": {"60": {steps, fraction, horizon}, ...}, "backward": {...}}`, both empty if the clips end with the
       frames that are seen.
     """
-    horizons = horizons_within(clips.shape[1], num_seen, wanted)
-    result = {"forward": {}, "backward": {}}
+    targets, total = clips if targets is None else targets, clips.shape[1]
+    horizons = horizons_within(total - max(margins), num_seen, wanted)
+    parts = {"forward": slice(margins[0], total), "backward": slice(0, total - margins[1])}
+    result = {direction: {} for direction in parts}
     if horizons:
-        for direction, times in result.items():
-            errors = extrapolation_errors(predict, clips, num_seen, max(horizons), direction == "backward")
-            times |= {str(horizon): valid_prediction_time(errors[:, :horizon]) for horizon in horizons}
+        for direction, part in parts.items():
+            errors = extrapolation_errors(
+                predict, clips[:, part], num_seen, max(horizons), direction == "backward", targets[:, part]
+            )
+            result[direction] = {str(horizon): valid_prediction_time(errors[:, :horizon]) for horizon in horizons}
     return result

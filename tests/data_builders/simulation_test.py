@@ -10,6 +10,7 @@ from scipy import integrate, stats
 
 from data_builders import draws, simulation
 from hgn_jax import systems
+from hgn_jax.phase_space import PhaseState
 
 MASS_SPRING = simulation.Simulation("mass_spring", {"k": 2.0, "m": 0.5}, (0.1, 1.0), observation_noise=0.1)
 PENDULUM = simulation.Simulation("pendulum", {"m": 0.5, "g": 3.0, "l": 1.0}, (1.3, 2.3), observation_noise=0.1)
@@ -107,6 +108,27 @@ class SimulationTest(chex.TestCase):
         q0, p0 = found.q[:, :1], found.p[:, :1]
         np.testing.assert_allclose(found.q, q0 * np.cos(phase) + p0 / (mass * frequency) * np.sin(phase), atol=1e-9)
         np.testing.assert_allclose(found.p, p0 * np.cos(phase) - q0 * mass * frequency * np.sin(phase), atol=1e-9)
+
+    def test_given_states_are_followed_there_and_back(self):
+        start = simulation.initial_states(THREE_BODY, "test", 0)
+        start = PhaseState(start.q[:3], start.p[:3])
+        setting = dataclasses.replace(THREE_BODY, num_steps=20)
+        path, accurate = simulation.follow(setting, start)
+        np.testing.assert_array_equal(accurate, [True] * 3)
+        end = PhaseState(path.q[:, -1], path.p[:, -1])
+        back, accurate = simulation.follow(dataclasses.replace(setting, dt=-setting.dt), end)
+        np.testing.assert_array_equal(accurate, [True] * 3)
+        np.testing.assert_allclose(back.q[:, ::-1], path.q, atol=1e-7)
+        np.testing.assert_allclose(back.p[:, ::-1], path.p, atol=1e-7)
+
+    def test_a_state_that_cannot_be_followed_does_not_keep_the_others_from_it(self):
+        q = np.array([[[-0.5, 0.0], [0.5, 0.0]], [[-0.5, 0.0], [0.5, 0.0]]])
+        p = np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, -0.7], [0.0, 0.7]]])  # the first two fall into each other
+        path, accurate = simulation.follow(TWO_BODY, PhaseState(q, p))
+        np.testing.assert_array_equal(accurate, [False, True])
+        self.assertEqual(path.q.shape, (2, 31, 2, 2))
+        alone, _ = simulation.follow(TWO_BODY, PhaseState(q[1:], p[1:]))
+        np.testing.assert_allclose(path.q[1:], alone.q, atol=1e-7)
 
     @parameterized.named_parameters(*BODIES)
     def test_unperturbed_bodies_turn_rigidly_in_a_circle(self, setting):

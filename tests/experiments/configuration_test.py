@@ -23,11 +23,12 @@ from absl import flags
 from absl.testing import absltest, parameterized
 from hypothesis import strategies
 
-from experiments import command_line, nhf_presets, presets
-from hgn_jax import make_hgn, make_nhf, training
+from experiments import command_line, hnn_presets, nhf_presets, presets
+from experiments.hnn_data import STATE_FEATURES
+from hgn_jax import make_hgn, make_hnn, make_nhf, training
 from hgn_jax.geco import geco
 
-_NUM_EXAMPLES = {"hgn": 1200, "nhf": 800}
+_NUM_EXAMPLES = {"hgn": 1000, "hnn": 600, "nhf": 800}
 _EVERY = 60  # valid configurations from one that is run to the next
 
 # So small that it can be tried hundreds of times; all can be overridden in turn.
@@ -35,15 +36,21 @@ _TINY = {
     "hgn": (
         "--config.image_size=8", "--config.state_channels=2", "--config.encoder_filters=2,",
         "--config.transform_filters=2,", "--config.hamiltonian_filters=2,", "--config.decoder_filters=2,",
-        "--config.data.num_steps=3", "--config.data.num_train=8", "--config.data.num_test=4", "--config.unroll=1",
+        "--config.data.num_steps=4", "--config.data.num_train=8", "--config.data.num_test=4", "--config.unroll=1",
         "--config.training.batch_size=2", "--config.loss_frames=2", "--config.initial_horizon=3",
+    ),
+    "hnn": (
+        "--config.image_size=8", "--config.hidden_sizes=3,", "--config.encoder_sizes=3,", "--config.decoder_sizes=3,",
+        "--config.encoder_filters=2,", "--config.decoder_filters=2,", "--config.latent_channels=2",
+        "--config.data.num_steps=3", "--config.data.num_train=8", "--config.data.num_test=4",
+        "--config.training.batch_size=2",
     ),
     "nhf": (
         "--config.hidden_sizes=3,", "--config.posterior_sizes=3,", "--config.num_links=2",
         "--config.training.batch_size=4",
     ),
 }  # fmt: skip
-_PROGRAMS = {"hgn": presets, "nhf": nhf_presets}
+_PROGRAMS = {"hgn": presets, "hnn": hnn_presets, "nhf": nhf_presets}
 
 _VALUES = {
     int: ("-1", "0", "1", "2", "3", "4", "8", "16", "31", "100000", "1.5", "1e3", "many", ""),
@@ -52,6 +59,7 @@ _VALUES = {
     str: tuple(
         "nonsense none 0 leapfrog euler rk4 yoshida4 joint authors elbo geco cosine separate merged shared flow normal "
         "tanh swish softplus sigmoid leaky_relu quadratic noise_free small paper pendulum three_body rings iris file "
+        "state pixel convolutional vector mlp both "
         .split(" ")
     ),
     tuple[int, ...]: ("2,", "2,3", "2,2,2", "0,", "-1,2", "()", "", "2", "a,b", "(1, 2)", "1.5,"),
@@ -103,9 +111,12 @@ def _model(program, config):
     if program == "nhf":
         nhf = make_nhf(config)
         return lambda key, batch: nhf.init(key, batch["x"]), nhf.loss, {"x": np.ones((size, 2), np.float32)}
-    hgn, num_frames = make_hgn(config), presets.dataset_config(config).num_steps + 1
-    side = config.image_size
-    return hgn.init, hgn.loss, {"image": np.broadcast_to(np.uint8(100), (size, num_frames, side, side, 3))}
+    model = make_hnn(config) if program == "hnn" else make_hgn(config)
+    num_frames, side = presets.dataset_config(config).num_steps + 1, config.image_size
+    batch = {"image": np.broadcast_to(np.uint8(100), (size, num_frames, side, side, 3))}
+    if program == "hnn" and config.model == "state":
+        batch = dict.fromkeys(STATE_FEATURES, np.ones((size, num_frames, config.state_size), np.float32))
+    return model.init, model.loss, batch
 
 
 def _step(program, config):
@@ -138,7 +149,7 @@ class ConfigurationTest(parameterized.TestCase):
             suppress_health_check=list(hypothesis.HealthCheck),
         )  # fmt: skip
         @hypothesis.given(
-            strategies.sampled_from(sorted(module.PRESETS)), strategies.lists(_overrides(program), max_size=4)
+            strategies.sampled_from(sorted(module.PRESETS)), strategies.lists(_overrides(program), max_size=3)
         )
         def check(preset, overrides):
             arguments = [f"--config={preset}", *_TINY[program], *overrides]
@@ -156,7 +167,8 @@ class ConfigurationTest(parameterized.TestCase):
                 seen["refused"] += 1
                 return
             seen["valid"] += 1
-            if config.training.batch_size > 100:  # more than a test can hold, and no other program
+            sizes = [getattr(config, name, 1) for name in ("image_size", "num_links", "steps_per_link")]
+            if max(config.training.batch_size, *sizes) > 100:  # more than a test can hold, or compile
                 return
             hypothesis.note(str(arguments))
             step, batch = _step(program, config)

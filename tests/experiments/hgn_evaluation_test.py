@@ -1,13 +1,25 @@
 """Tests of `experiments.hgn_evaluation`; `hgn_test.py` evaluates whole runs."""
 
 import pathlib
+import types
 
+import jax
 import numpy as np
 from absl.testing import absltest
 
 from experiments import hgn_evaluation, presets
 from experiments.command_line import UserError
 from experiments.run_directory import RunDirectory, open_run, write_config
+from hgn_jax import HGNConfig, make_hgn
+
+_FRAMES = np.random.default_rng(0).integers(0, 256, (3, 4, 8, 8, 3), np.uint8)
+
+
+def _tiny_hgn(**changes):
+    """An HGN for `_FRAMES`, and its initial parameters."""
+    filters = ("encoder_filters", "transform_filters", "hamiltonian_filters", "decoder_filters")
+    hgn = make_hgn(HGNConfig(image_size=8, state_channels=2, **dict.fromkeys(filters, (2,)), **changes))
+    return hgn, hgn.init(jax.random.PRNGKey(0), {"image": _FRAMES})
 
 
 class HGNEvaluationTest(absltest.TestCase):
@@ -50,6 +62,33 @@ class HGNEvaluationTest(absltest.TestCase):
                 "left_out": {"d.txt": "no video"},
             },
         )
+
+    def test_variances_are_those_of_the_states_where_the_posterior_is_of_them(self):
+        for changes in (
+            {"use_transform": False},
+            {"use_transform": True},
+            {"use_transform": False, "variational": False},
+        ):
+            hgn, params = _tiny_hgn(**changes)
+            experiment = types.SimpleNamespace(model=hgn, state=types.SimpleNamespace(params=params))
+            path, variance = hgn_evaluation._states_along(experiment, _FRAMES)
+            self.assertEqual(path.q.shape, (3, 4, 4, 4, 2))
+            if changes != {"use_transform": False}:
+                self.assertIsNone(variance)
+                continue
+            posterior = hgn.infer(params, _FRAMES)
+            np.testing.assert_allclose(path.p[:, 0], posterior.mean[..., 2:], atol=1e-6)
+            self.assertEqual(variance.shape, (3, 64))
+            np.testing.assert_allclose(variance[:, :32], posterior.scale[..., :2].reshape(3, -1) ** 2, rtol=1e-5)
+            np.testing.assert_allclose(variance[:, 32:], posterior.scale[..., 2:].reshape(3, -1) ** 2, rtol=1e-5)
+
+    def test_the_energy_is_measured_by_leapfrog_by_euler_and_by_the_integrator_of_the_model(self):
+        hgn, params = _tiny_hgn(integrator="symplectic_euler")
+        energy = hgn_evaluation.dynamics_metrics(hgn, params, _FRAMES)["energy"]
+        self.assertCountEqual(energy, ["symplectic_euler", "leapfrog", "euler"])
+        for statistics in energy.values():
+            self.assertCountEqual(statistics, ["mean", "variance", "drift"])
+        self.assertLess(energy["leapfrog"]["variance"], energy["euler"]["variance"])
 
     def test_a_directory_without_a_run(self):
         with self.assertRaisesRegex(UserError, "no run in"):

@@ -67,7 +67,7 @@ class VideosTest(chex.TestCase):
         for split in ("train", "test"):
             self.assertCountEqual(results[split]["reference"], ["mean_image", "first_frame"])
             self.assertNotIn("skill", results[split])
-        self.assertCountEqual(results["not_measured"], ["noise_floor", "skill"])
+        self.assertCountEqual(results["not_measured"], ["noise_floor", "skill", "valid_prediction_time", "SyMetric"])
         self.assertEqual(list(results["videos"]["left_out"]), ["notes.txt"])
         self.assertEqual(json.loads((path / "metrics.json").read_text()), results)
         page = (path / "report" / "index.html").read_text()
@@ -75,7 +75,7 @@ class VideosTest(chex.TestCase):
             self.assertIn(text, page)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             report.print_summary(results)
-        self.assertIn("not measured: noise floor, skill: needs the true states", printed.getvalue())
+        self.assertIn("not measured: noise floor, skill, SyMetric: needs the true states", printed.getvalue())
 
         np.save(self.source / "new.npy", rolling_ball(3.5))
         with self.assertRaisesRegex(UserError, "config.data.fingerprint was [0-9a-f]{16}, now [0-9a-f]{16}"):

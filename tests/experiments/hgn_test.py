@@ -22,6 +22,7 @@ from experiments.run_directory import RunDirectory, read_config
 from hgn_jax import data, training
 from hgn_jax.checkpoints import Checkpoints
 from hgn_jax.logs import read_metrics
+from tests.experiments import chromium
 
 
 def _config(data_dir):
@@ -62,6 +63,9 @@ class ExperimentTest(chex.TestCase):
         cls.run_path = cls.root / "run"
         cls.results = hgn.run_experiment(cls.config, str(cls.run_path))
 
+    def test_its_page_works_in_a_browser(self):
+        chromium.assert_works(self, self.run_path / "report" / "index.html")
+
     def test_leaves_what_a_run_leaves(self):
         run = RunDirectory(self.run_path)
         self.assertEqual(read_config(run, presets.Config), self.config)
@@ -89,6 +93,14 @@ class ExperimentTest(chex.TestCase):
             self.assertEqual(row["reference"]["first_frame"]["mse_per_step"][0], 0.0)
             floor, mean = row["reference"]["noise_floor"]["mse"], row["reference"]["mean_image"]["mse"]
             self.assertAlmostEqual(row["skill"], 1 - (row["mse"] - floor) / (mean - floor))
+
+    def test_the_run_is_measured_beyond_its_clips_and_against_the_true_states(self):
+        self.assertEqual(self.results["frames_seen"], 9)
+        for times in self.results["prediction"].values():
+            self.assertEqual({name: time["horizon"] for name, time in times.items()}, {"60": 60, "120": 120})
+        self.assertEqual(self.results["prediction_clips"]["simulated_steps"], {"before": 120, "after": 120})
+        self.assertBetween(self.results["latent"]["r_squared"], -1.0, 1.0)
+        self.assertNotIn("not_measured", self.results)
 
     def test_reference_rows_against_the_data_themselves(self):
         path = build.ensure_built("mass_spring", presets.dataset_config(self.config), self.config.data.data_dir)

@@ -21,6 +21,7 @@ from experiments.nhf_data import load_points
 from experiments.run_directory import RunDirectory, read_config, read_program
 from hgn_jax import training
 from hgn_jax.logs import read_metrics
+from tests.experiments import chromium
 
 
 def _config(name="four_modes", num_steps=60, **changes):
@@ -41,6 +42,9 @@ class DensityRunTest(chex.TestCase):
         cls.config = _config()
         cls.run_path = cls.root / "run"
         cls.results = nhf.run_experiment(cls.config, str(cls.run_path))
+
+    def test_its_page_works_in_a_browser(self):
+        chromium.assert_works(self, self.run_path / "report" / "index.html")
 
     def test_leaves_what_a_run_leaves(self):
         run = RunDirectory(self.run_path)

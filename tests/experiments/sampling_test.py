@@ -1,5 +1,6 @@
 """Tests of `experiments.sampling`, and of the program that calls it."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -72,6 +73,14 @@ class TrajectoriesTest(parameterized.TestCase):
     def test_samples_are_those_of_the_seed(self):
         np.testing.assert_array_equal(self._frames("prior"), self._frames("prior"))
         self.assertGreater(np.abs(self._frames("prior", seed=1) - self._frames("prior")).max(), 1e-4)
+
+    def test_the_prior_has_the_shape_of_the_models_latent(self):
+        config = dataclasses.replace(_CONFIG, latent="vector", hamiltonian_network="mlp")
+        hgn = make_hgn(config)
+        params = hgn.init(jax.random.PRNGKey(0), {"image": _CLIPS})
+        frames = sampling.trajectories(hgn, params, "prior", _CLIPS, _OPTIONS)
+        self.assertEqual(frames.shape, (3, 7, 8, 8, 3))
+        self.assertGreater(np.abs(frames[1:] - frames[:1]).max(), 1e-4)  # no two alike
 
     def test_files(self):
         directory = pathlib.Path(self.create_tempdir().full_path) / "new" / "samples"

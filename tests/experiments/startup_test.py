@@ -37,7 +37,9 @@ class StartupTest(parameterized.TestCase):
         super().setUp()
         self.home = self.create_tempdir().full_path
 
-    @parameterized.parameters("hgn", "hnn", "nhf", "evaluate", "sample", "table1", "dataset_gallery", "nhf_table")
+    @parameterized.parameters(
+        "hgn", "hnn", "nhf", "evaluate", "sample", "table1", "figures", "dataset_gallery", "nhf_table"
+    )
     def test_help(self, program):
         result, _, imported = _run("-m", f"experiments.{program}", "--help", home=self.home)
         self.assertIn("--helpfull", result.stdout)
@@ -60,6 +62,7 @@ class StartupTest(parameterized.TestCase):
         ("nhf", "--config.training.num_steps=0", "num_steps must be 1 or more"),
         ("hnn", "--config.training.num_steps=0", "num_steps must be 1 or more"),
         ("evaluate", "--workdir=/nowhere", "no run in --workdir=/nowhere"),
+        ("figures", "--workdir=/nowhere", "no run in --workdir=/nowhere"),
     )
     def test_a_mistake(self, program, argument, message):
         result, printed, imported = _run("-m", f"experiments.{program}", argument, home=self.home)

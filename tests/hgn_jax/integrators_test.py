@@ -359,6 +359,14 @@ class RolloutTest(Float64TestCase):
         if integrator in ("leapfrog", "rk4"):
             self.assertLess(_distance(batched, jax.vmap(integrate, out_axes=1)(orbits)), 1e-13)
 
+    @parameterized.parameters("euler", "leapfrog")
+    def test_each_example_may_have_its_own_step(self, integrator):
+        hamiltonian, start = systems.pendulum().hamiltonian, PhaseState(np.full((2, 1), 0.4), np.full((2, 1), 0.7))
+        path = _rollout(hamiltonian, start, np.array([[0.1], [-0.2]]), 5, integrator)
+        for i, dt in enumerate((0.1, -0.2)):
+            alone = _rollout(hamiltonian, _at(start, slice(i, i + 1)), dt, 5, integrator)
+            self.assertLess(_distance(_at(path, (slice(None), slice(i, i + 1))), alone), 1e-14)
+
     @parameterized.parameters(*_ORDERS)
     def test_compiled_traced_and_unrolled_agree(self, integrator):
         hamiltonian, start = _PROBLEMS["pendulum"][0], _start("pendulum")

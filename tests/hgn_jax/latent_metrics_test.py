@@ -108,10 +108,48 @@ class SyMetricTest(parameterized.TestCase):
         self.assertEqual(latent_metrics.symplectic_distance(np.eye(4)[None]), 0.0)
         self.assertEqual(latent_metrics.symplectic_distance(np.zeros((3, 4, 4))), 0.25)
 
-    def test_many_latents_get_a_linear_map(self):
-        latents = _states(17)
-        found = symetric(latents, latents[:, [0, 17]] ** 2)
-        self.assertEqual((found.order, found.score), (1, 0.0))
+    def _embedded(self, q, p, num_pairs, scale=1.0, noise=1e-3):
+        """States in a space of many more pairs: turned in it, with a little noise in all of its directions."""
+        rng = np.random.default_rng(7)
+        directions = np.linalg.qr(rng.standard_normal((num_pairs, num_pairs)))[0][: q.shape[1]]
+        halves = [q @ directions, scale * p @ directions]
+        return np.concatenate([half + noise * rng.standard_normal(half.shape) for half in halves], axis=1)
+
+    def test_principal_pairs_find_the_states_among_many_latents(self):
+        states = _states(2)
+        found, kept = latent_metrics.principal_pairs(
+            self._embedded(states[:, :2], states[:, 2:], 100, scale=1e-2, noise=0.0)
+        )
+        self.assertEqual(found.shape, (600, 4))
+        self.assertAlmostEqual(kept, 1.0)
+        # The same rotation of q and p, which leaves lengths and products as they are, however small p is.
+        q, p = found[:, :2], found[:, 2:] / 1e-2
+        centred = states - states.mean(axis=0)
+        np.testing.assert_allclose(q @ q.T, centred[:, :2] @ centred[:, :2].T, atol=1e-9)
+        np.testing.assert_allclose(q @ p.T, centred[:, :2] @ centred[:, 2:].T, atol=1e-9)
+
+    def test_principal_pairs_of_what_does_not_move_and_of_what_moves_everywhere(self):
+        self.assertEqual(latent_metrics.principal_pairs(np.ones((20, 80)))[1], 0.0)
+        latents = _states(100)
+        found, kept = latent_metrics.principal_pairs(latents)
+        self.assertEqual(found.shape, (600, 32))
+        self.assertBetween(kept, 16 / 100, 0.5)
+        halves = zip(np.split(found, 2, axis=1), np.split(latents - latents.mean(axis=0), 2, axis=1), strict=True)
+        self.assertAlmostEqual(kept, np.mean([np.sum(part**2) / np.sum(whole**2) for part, whole in halves]))
+
+    @parameterized.parameters(*_CANONICAL)
+    def test_canonical_transformations_among_many_latents_score_1(self, name):
+        states = _states(2)
+        found = symetric(self._embedded(*_CANONICAL[name](states[:, :2], states[:, 2:]), 100), states)
+        self.assertEqual((found.score, found.num_latents), (1.0, 4))
+        self.assertBetween(found.variance_kept, 0.999, 1.0)
+
+    @parameterized.parameters(*sorted(set(_NOT_CANONICAL) - {"not_finite"}))
+    def test_others_among_many_latents_score_0(self, name):
+        states = _states(2)
+        with np.errstate(divide="ignore"):
+            latents = self._embedded(*_NOT_CANONICAL[name](states[:, :2], states[:, 2:]), 100)
+        self.assertEqual(symetric(latents, states, max_order=3).score, 0.0)
 
     @parameterized.parameters(
         ((20, 4), (19, 4), "need latents"),

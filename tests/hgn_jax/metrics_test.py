@@ -35,6 +35,29 @@ class MetricsTest(absltest.TestCase):
         self.assertAlmostEqual(statistics["variance"], np.var([1.0, 1.5, 0.5]) / 2)
         self.assertAlmostEqual(statistics["drift"], 0.25)  # (0.5 + 0) / 2 over a standard deviation of 1
 
+    def test_energies_that_are_all_the_same_at_the_start_or_overflow(self):
+        self.assertEqual(
+            metrics.energy_statistics(np.array([[1.0, 1.0], [1.0, 3.0]])), {"mean": 1.5, "variance": 0.5, "drift": None}
+        )
+        self.assertEqual(
+            metrics.energy_statistics(np.array([[1.0, 2.0], [np.inf, 2.0]], np.float32)),
+            {"mean": None, "variance": None, "drift": None},
+        )
+
+    def test_the_variance_is_along_a_rollout_and_tells_the_integrators_apart(self):
+        """Euler multiplies the energy of an oscillator of frequency w by 1 + (w dt)^2 in each step."""
+        hamiltonian = systems.mass_spring().hamiltonian
+        found = {
+            integrator: metrics.energy_statistics(
+                metrics.energies_along(hamiltonian, rollout(hamiltonian, _START, 0.1, 30, integrator))
+            )
+            for integrator in ("leapfrog", "euler")
+        }
+        start = np.array([0.29, 1.16])  # which differ much more between trajectories than along one of leapfrog
+        growth = (1 + 0.2**2) ** np.arange(31)
+        self.assertAlmostEqual(found["euler"]["variance"], np.mean(start**2) * growth.var(), places=4)
+        self.assertLess(found["leapfrog"]["variance"], 1e-3 * found["euler"]["variance"])
+
     def test_energies_along_a_path(self):
         hamiltonian = systems.mass_spring().hamiltonian
         path = rollout(hamiltonian, _START, 0.01, 5)

@@ -36,14 +36,23 @@ class NetworksTest(parameterized.TestCase):
         _, images = _run(decoder, mean[..., :3])
         chex.assert_shape(images, (2, image_size, image_size, 3))
 
+    def test_vectors_are_linear_projections_of_all_features(self):
+        frames = jax.random.normal(_KEY, (3, 8, 8, 9))
+        params, (mean, log_variance) = _run(networks.encoder(8, [4, 6], "relu", latent_channels=5, vector=True), frames)
+        chex.assert_shape([mean, log_variance], (3, 5))
+        self.assertEqual(params["mean"]["w"].shape, (4 * 4 * 6, 5))
+        np.testing.assert_allclose(log_variance, -4.0, atol=1.0)  # narrow at first
+        moved = params | {"mean": jax.tree.map(lambda x: 2.0 * x, params["mean"])}
+        again = networks.encoder(8, [4, 6], "relu", latent_channels=5, vector=True).apply(moved, frames)
+        np.testing.assert_allclose(again[0], 2.0 * mean, rtol=1e-5)
+        decoder = networks.decoder(8, [4], 3, "sigmoid", "none")
+        params, images = _run(decoder, mean)
+        chex.assert_shape(images, (3, 8, 8, 3))
+        self.assertEqual(params["grid"]["w"].shape, (5, 4 * 4 * 5))
+
     def test_decoder_needs_a_block_per_doubling(self):
         with self.assertRaisesRegex(ValueError, "3 blocks"):
             networks.decoder(32, [4, 4], 3, "sigmoid", "none")
-
-    def test_upsampling_is_nearest_neighbour(self):
-        x = np.random.default_rng(0).normal(size=(2, 3, 3, 2)).astype(np.float32)
-        expected = np.stack([np.kron(x[..., c], np.ones((1, 2, 2))) for c in range(2)], axis=-1)
-        np.testing.assert_array_equal(networks._double(jnp.asarray(x)), expected)
 
     @parameterized.parameters("relu", "softplus")
     def test_linear_outputs_take_both_signs(self, activation):
@@ -69,6 +78,19 @@ class NetworksTest(parameterized.TestCase):
         chex.assert_shape(energy, (3,))
         hidden = jax.nn.softplus(_convolve(x, params["convolution_0"]))
         np.testing.assert_allclose(energy, _convolve(hidden, params["energy"]).sum((1, 2, 3)), rtol=1e-5)
+
+    @parameterized.parameters((6,), (4, 4, 6))
+    def test_an_energy_by_a_multilayer_perceptron_sees_all_numbers(self, *shape):
+        network = networks.mlp_energy((7, 5), "swish", 2.0, 1.0)
+        x = jax.random.normal(_KEY, (3, *shape))
+        params, energy = _run(network, x)
+        chex.assert_shape(energy, (3,))
+        hidden = np.asarray(x).reshape(3, -1)
+        for layer in ("linear_0", "linear_1"):
+            hidden = hidden @ np.asarray(params[layer]["w"]) + np.asarray(params[layer]["b"])
+            hidden = hidden / (1.0 + np.exp(-hidden))
+        expected = hidden @ np.asarray(params["output"]["w"]) + np.asarray(params["output"]["b"])
+        np.testing.assert_allclose(energy, expected[:, 0], rtol=1e-4, atol=1e-5)
 
     def test_authors_hamiltonian_reduces_the_grid_to_one_cell(self):
         network = networks.energy(networks.AUTHORS_HAMILTONIAN, "softplus", 2.0, 1.0)

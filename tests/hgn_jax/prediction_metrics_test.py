@@ -77,6 +77,33 @@ class ExtrapolationTest(parameterized.TestCase):
                 },
             )
 
+    def test_what_is_seen_may_differ_from_what_should_be_predicted(self):
+        targets = _clips(130)
+        seen = np.round(targets * 10).astype(np.int8)  # as a noisy, quantised version of them
+
+        def predict(frames, num_steps, backward):
+            first = 126 if backward else 0
+            np.testing.assert_array_equal(frames, seen[:, first : first + 4])
+            return targets[:, first + np.arange(num_steps + 1) * (-1 if backward else 1)]
+
+        found = prediction_metrics.valid_prediction_times(predict, seen, 4, targets=targets)
+        self.assertEqual(found["forward"]["120"]["steps"], 120.0)
+        self.assertEqual(found["backward"]["120"]["steps"], 120.0)
+
+    def test_margins_are_predicted_and_not_seen(self):
+        """A clip of ten frames, of which the first or the last four are seen, with 13 frames before and 15 after."""
+        clips = _clips(38)
+
+        def predict(frames, num_steps, backward):
+            first, direction = (13 + 6, -1) if backward else (13, 1)
+            np.testing.assert_array_equal(frames, clips[:, first : first + 4])
+            self.assertEqual(num_steps, 19 if backward else 3 + 19)
+            return clips[:, first + direction * np.arange(num_steps + 1)]
+
+        found = prediction_metrics.valid_prediction_times(predict, clips, 4, margins=(13, 15))
+        whole = {"19": {"steps": 19.0, "fraction": 1.0, "horizon": 19}}  # 6 + 13, less than 6 + 15
+        self.assertEqual(found, {"forward": whole, "backward": whole})
+
     def test_a_constant_image_is_valid_for_no_step(self):
         clips = _clips()
         constant = lambda frames, num_steps, backward: np.full((3, num_steps + 1, 4, 4, 3), clips.mean())
