@@ -5,12 +5,11 @@ are HGN++, `video` is for your own videos. (No `from __future__ import annotatio
 `--config.field=value` read the types of the fields. And no JAX before these are checked: it takes seconds to import.)
 """
 
-import copy
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from experiments import preset_checks
 from hgn_jax import geco_config, hgn_config, training_config
 from hgn_jax.geco_config import GECOConfig
 from hgn_jax.training_config import OptimizerConfig, TrainingConfig
@@ -171,9 +170,7 @@ PRESETS = {config.preset: config for config in _presets()}
 
 def get(name: str) -> Config:
     """Returns a fresh copy of the preset `name`; raises ValueError listing the names there are."""
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
-    return copy.deepcopy(PRESETS[name])
+    return preset_checks.pick(PRESETS, name)
 
 
 def dataset_config(config: Config) -> "BuilderConfig":
@@ -183,19 +180,8 @@ def dataset_config(config: Config) -> "BuilderConfig":
     changes = {field: value for field, value in vars(config.data).items() if value is not None}
     name, base = changes.pop("name"), changes.pop("config")
     changes.pop("data_dir", None)
-    changes |= parse_fields(changes.pop("fields", "{}"))
+    changes |= preset_checks.parse_fields(changes.pop("fields", "{}"))
     return build.derive_config(name, base, image_size=config.image_size, **changes)
-
-
-def parse_fields(text: str) -> dict[str, Any]:
-    """Fields of a builder's configuration and their values, from JSON; raises ValueError if it is none."""
-    try:
-        fields = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f'fields must be JSON, as {{"damping": 0.1}}; got {text!r} ({error})') from None
-    if not isinstance(fields, dict):
-        raise ValueError(f'fields must be JSON of fields and values, as {{"damping": 0.1}}; got {text!r}')
-    return fields
 
 
 def settle(config: Config) -> Config:
@@ -221,14 +207,7 @@ def validate_fields(config: Config, num_devices: int = 1) -> None:
         raise ValueError(
             f"rollout_directions=both needs training.batch_size of 2 or more, got {config.training.batch_size}"
         )
-    if config.data.name == "video_folder" and not config.data.source:
-        raise ValueError("data.source is missing: name the directory of your videos, --config.data.source=DIR")
-    if config.data.fields is not None:
-        parse_fields(config.data.fields)
-    if config.evaluation.batch_size < 1:
-        raise ValueError(f"evaluation.batch_size must be 1 or more, got {config.evaluation.batch_size}")
-    if config.evaluation.num_examples is not None and config.evaluation.num_examples < 2:
-        raise ValueError(f"evaluation.num_examples must be 2 or more, or None; got {config.evaluation.num_examples}")
+    preset_checks.validate_clips(config.data, config.evaluation)
 
 
 def validate(config: Config, num_devices: int) -> None:
