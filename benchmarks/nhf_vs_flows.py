@@ -37,8 +37,8 @@ from absl import flags
 
 from benchmarks.density_models import LIBRARIES, MAX_MOMENTA, MODELS, Model, library
 from benchmarks.table import Row, missing, version
-from benchmarks.train_step import median_seconds
 from experiments import command_line
+from experiments.step_timing import median_seconds
 from hgn_jax import training
 from hgn_jax.densities import Density, gaussian_mixture, get_target
 from hgn_jax.progress import progress_bar

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import jax
 from absl import flags
 
-from benchmarks import train_step
 from benchmarks.table import interleaved_medians
 from experiments import command_line, presets
+from experiments.step_timing import prepare, random_batch
+from hgn_jax.hgn import make_hgn
 
 
 class Scaling(NamedTuple):
@@ -30,7 +31,10 @@ def measure(config: presets.Config, repeats: int) -> list[Scaling]:
     """Times steps of `config` on growing numbers of devices, which take turns."""
     counts = [2**i for i in range(jax.device_count().bit_length()) if config.training.batch_size % 2**i == 0]
     sizes = {count: config.training.batch_size * (1 if _shared_cores() else count) for count in counts}
-    steps = {count: train_step.prepare(config, sizes[count], jax.devices()[:count]).step for count in counts}
+    hgn = make_hgn(config)
+    steps = {
+        count: prepare(hgn, config, random_batch(config, sizes[count]), jax.devices()[:count]).step for count in counts
+    }
     seconds = interleaved_medians(steps, repeats)
     return [Scaling(count, sizes[count], seconds[count]) for count in counts]
 

@@ -6,8 +6,6 @@ imply beside that of a float32 matrix product measured in the same run.
 
 import dataclasses
 import math
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -19,23 +17,11 @@ from jax.interpreters import partial_eval
 
 from benchmarks.table import Row, version
 from experiments import command_line, presets
-from hgn_jax import training
-from hgn_jax.geco import geco
+from experiments.step_timing import median_seconds, prepare, random_batch
 from hgn_jax.hgn import make_hgn
 from hgn_jax.training_config import TrainingConfig
 
 _MATMUL_SIZE = 2048
-
-
-def median_seconds(run: Callable[[], object], repeats: int) -> float:
-    """Median wall time of a call, after one that is not counted."""
-    jax.block_until_ready(run())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(run())
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def count_flops(function: Callable, *args) -> int:
@@ -116,52 +102,24 @@ class Measured(NamedTuple):
         return self.flops / self.seconds
 
 
-class Prepared(NamedTuple):
-    """A training step, compiled.
-
-    Attributes:
-      step: does one and returns its scalars.
-      compile_seconds: it took.
-      flops: multiplications and additions that its result depends on.
-      frames: of all clips of its batch.
-    """
-
-    step: Callable[[], object]
-    compile_seconds: float
-    flops: int
-    frames: int
-
-
-def prepare(config: presets.Config, batch_size: int, devices: Sequence[jax.Device]) -> Prepared:
-    """Makes a step of `config` on random frames, on some devices of this process."""
-    size, num_frames = config.image_size, presets.dataset_config(config).num_steps + 1
-    frames = np.random.default_rng(0).integers(0, 256, (batch_size, num_frames, size, size, 3), dtype=np.uint8)
-    batch = {"image": frames}
-    hgn, multiplier = make_hgn(config), geco(config.geco)
-    optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
-    state = training.init_state(hgn.init, optimizer, multiplier, config.training.seed, batch)
-    flops = count_flops(jax.grad(lambda p: hgn.loss(p, 1.0, state.key, batch)[0]), state.params)
-    sharded = training.shard(batch, len(devices))
-    start = time.perf_counter()
-    update = training.compile_update(training.make_update(hgn.loss, optimizer, multiplier, devices), state, sharded)
-    compile_seconds = time.perf_counter() - start
-    holder = [jax.device_get(state)]  # the step consumes the state it is given
-
-    def step():
-        holder[0], scalars = update(holder[0], sharded)
-        return scalars
-
-    return Prepared(step, compile_seconds, flops, batch_size * num_frames)
+def step_flops(config: presets.Config) -> int:
+    """Multiplications and additions that the gradient of the loss depends on."""
+    hgn, key = make_hgn(config), jax.random.PRNGKey(0)
+    batch = random_batch(config, config.training.batch_size)
+    params = jax.eval_shape(hgn.init, key, batch)
+    return count_flops(jax.grad(lambda params: hgn.loss(params, 1.0, key, batch)[0]), params)
 
 
 def measure(config: presets.Config, repeats: int, matmul_size: int = _MATMUL_SIZE) -> Measured:
     """Times steps of `config` on random frames, and matrix products of `matmul_size` beside them."""
-    prepared = prepare(config, config.training.batch_size, jax.local_devices())
+    batch = random_batch(config, config.training.batch_size)
+    prepared = prepare(make_hgn(config), config, batch, jax.local_devices())
     seconds = median_seconds(prepared.step, repeats)
     matrix = jnp.ones((matmul_size, matmul_size), jnp.float32)
     product = jax.jit(lambda a: a @ a)
     peak = 2 * matmul_size**3 / median_seconds(lambda: product(matrix), 9)
-    return Measured(seconds, prepared.compile_seconds, prepared.flops, prepared.frames, peak)
+    num_frames = batch["image"].shape[0] * batch["image"].shape[1]
+    return Measured(seconds, prepared.compile_seconds, step_flops(config), num_frames, peak)
 
 
 def rows(quick: bool) -> list[Row]:

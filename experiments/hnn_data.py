@@ -12,7 +12,7 @@ from hgn_jax import data, hosts
 from hgn_jax.batching import BatchOrder
 
 STATE_FEATURES = ("q", "p", "dq_dt", "dp_dt")
-_WINDOW = 3  # frames: two pairs, whose embeddings have a difference
+WINDOW = 3  # frames: two pairs, whose embeddings have a difference
 _SPLITS = ("train", "test")  # numbers of the streams of the noise
 _CHUNK = 500  # examples read at a time
 
@@ -33,7 +33,7 @@ def example_batch(config: Config, clips: Clips) -> Batch:
 
 def unit_of_training(config: Config, clips: Clips) -> tuple[str, int]:
     """What the speed of training is counted in, and how many of them are in an example of a batch."""
-    return ("state", len(clips.splits["train"][0]["q"])) if config.model == "state" else ("frame", _WINDOW)
+    return ("state", len(clips.splits["train"][0]["q"])) if config.model == "state" else ("frame", WINDOW)
 
 
 def load_states(config: Config, clips: Clips, split: str, num_examples: int | None = None, noise: bool = True) -> Batch:
@@ -77,11 +77,11 @@ def _window_batches(config: Config, clips: Clips) -> Callable[[int], Batch]:
 
     def batch_at(step: int) -> Batch:
         images = data.stack(source, order(step)[part], ("image",))["image"]
-        starts = np.random.default_rng((seed, step)).integers(images.shape[1] - _WINDOW + 1, size=size)[part]
+        starts = np.random.default_rng((seed, step)).integers(images.shape[1] - WINDOW + 1, size=size)[part]
         return {"image": _windows(images, starts)}
 
     return batch_at
 
 
 def _windows(images: Any, starts: Sequence[int]) -> np.ndarray:
-    return np.stack([clip[start : start + _WINDOW] for clip, start in zip(images, starts, strict=True)])
+    return np.stack([clip[start : start + WINDOW] for clip, start in zip(images, starts, strict=True)])

@@ -1,5 +1,7 @@
 """Table 1 of the paper from finished runs, `python -m experiments.table1 runs/*`; `--run` trains them first.
 
+`--estimate` trains nothing and says how long `--run` would take on this machine.
+
 Mean squared error per pixel x 1e4, mean and standard deviation over trajectories, and in brackets the skill, of the
 training and the test split; the reference rows; and beside them what the paper reports. What it reports depends on a
 canvas, discs and noise that it does not give, so only what stands in brackets can be compared with other data.
@@ -11,6 +13,7 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -18,9 +21,6 @@ from experiments import command_line, comparison
 from experiments.command_line import UserError
 from experiments.comparison import ROWS, SYSTEMS
 from hgn_jax.progress import progress_bar
-
-# Steps of every run at the scale `small`, so few that all 28 take three hours on two cores.
-_SMALL_STEPS = 1000
 
 
 def table(runs: dict[tuple[str, str], comparison.Run]) -> list[list[str]]:
@@ -70,10 +70,9 @@ def commands(scale: str, root: pathlib.Path, overrides: Sequence[str] = ()) -> d
     for system in SYSTEMS:
         for name, row in ROWS.items():
             workdir = root / f"{system}_{name}"
-            changes = dict(row.changes) if scale == "paper" else {**row.changes, "training.num_steps": _SMALL_STEPS}
+            changes = comparison.changes(row, scale)
             found[workdir] = [
-                sys.executable, "-m", f"experiments.{row.program}",
-                f"--config={system}{row.preset}{'_small' if scale == 'small' else ''}",
+                sys.executable, "-m", f"experiments.{row.program}", f"--config={comparison.preset(row, system, scale)}",
                 *(f"--config.{field}={value}" for field, value in changes.items()), *overrides,
                 f"--workdir={workdir}",
             ]  # fmt: skip
@@ -92,8 +91,38 @@ def train(runs: dict[pathlib.Path, list[str]]) -> None:
             bar.update()
 
 
+def estimate(scale: str, of: Callable[[Any], float]) -> list[str]:
+    """How long the training of all runs takes, a line for each row and one in all.
+
+    Args:
+      scale: `small` or `paper`.
+      of: the seconds of a step of a configuration. It is asked for one system: steps of the others are as long.
+    """
+    lines, total = [], 0.0
+    for row in ROWS.values():
+        config = comparison.configuration(row, SYSTEMS[0], scale)
+        steps = [comparison.configuration(row, system, scale).training.num_steps for system in SYSTEMS]
+        seconds = of(config)
+        total += seconds * sum(steps)
+        lines.append(f"{row.label}: {seconds:.3g} s a step, {sum(steps)} steps: {_duration(seconds * sum(steps))}")
+    return [*lines, f"{len(SYSTEMS) * len(ROWS)} runs, one after the other: {_duration(total)} of training"]
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds / 60:.1f} minutes"
+
+
 def main(argv: Sequence[str]) -> None:
     paths = argv[1:]
+    if _ESTIMATE.value:
+        from experiments import step_timing
+
+        for line in estimate(_SCALE.value, step_timing.seconds_per_step):
+            print(line, flush=True)
+        return
     if _RUN.value:
         runs = commands(_SCALE.value, pathlib.Path(_RUNS.value or f"runs/table1_{_SCALE.value}"), _OVERRIDE.value)
         train(runs)
@@ -110,14 +139,15 @@ def main(argv: Sequence[str]) -> None:
 def check() -> None:
     """Raises UserError if there is nothing to do."""
     paths = flags.FLAGS(sys.argv)[1:]
-    if bool(paths) == _RUN.value:
-        raise UserError("give the directories of finished runs, or --run to train them all, and not both")
+    if sum([bool(paths), _RUN.value, _ESTIMATE.value]) != 1:
+        raise UserError("give either the directories of finished runs, or --run to train them all, or --estimate")
 
 
 if __name__ == "__main__":
     _RUN = flags.DEFINE_bool("run", False, "Trains all runs of the table first, but for those that are finished.")
+    _ESTIMATE = flags.DEFINE_bool("estimate", False, "Says how long --run would take here, from a few steps of each.")
     _SCALE = flags.DEFINE_enum(
-        "scale", "small", ["small", "paper"], "Data, networks and steps of the runs, with --run."
+        "scale", "small", ["small", "paper"], "Data, networks and steps of the runs, with --run or --estimate."
     )
     _RUNS = flags.DEFINE_string("runs", None, "Directory of the runs, with --run; by default runs/table1_<scale>.")
     _OVERRIDE = flags.DEFINE_multi_string("override", [], "A flag for all runs, with --run: --override=--config.a=b.")

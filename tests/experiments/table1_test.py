@@ -113,6 +113,34 @@ class TableTest(parameterized.TestCase):
             steps = [override for override in overrides if "num_steps" in override]
             self.assertLen(steps, scale == "small")
 
+    def test_estimate_adds_up_the_steps_of_all_runs(self):
+        asked = []
+
+        def seconds_per_step(config):
+            asked.append(comparison.find_row(config))
+            return 0.5
+
+        *rows, total = table1.estimate("paper", seconds_per_step)
+        self.assertEqual(asked, list(ROWS))
+        steps = {
+            "hgn": presets.get("pendulum").training.num_steps,
+            "hnn": hnn_presets.get("pendulum").training.num_steps,
+        }
+        self.assertEqual(steps, {"hgn": 500_000, "hnn": 15_000})
+        self.assertEqual(rows[0], "HNN: 0.5 s a step, 60000 steps: 8.3 hours")
+        self.assertEqual(rows[-1], "HGN (leapfrog): 0.5 s a step, 2000000 steps: 11.6 days")
+        self.assertEqual(
+            total, f"28 runs, one after the other: {4 * 0.5 * (5 * 5e5 + 2 * 15e3) / 86400:.1f} days of training"
+        )
+
+    def test_estimate_of_the_small_scale_takes_the_steps_of_its_runs(self):
+        commands = table1.commands("small", self.directory)
+        steps = [
+            int(flag.rpartition("=")[2]) for command in commands.values() for flag in command if "num_steps" in flag
+        ]
+        total = table1.estimate("small", lambda config: 0.06)[-1]
+        self.assertEqual(total, f"28 runs, one after the other: {0.06 * sum(steps) / 60:.1f} minutes of training")
+
     def test_trains_what_is_not_finished_and_stops_at_the_first_that_fails(self):
         def write(name):
             path = self.directory / name
