@@ -133,9 +133,9 @@ def exponent(seconds: Mapping[int, float]) -> float:
 
 def draw(path: pathlib.Path, grown: Mapping[str, Mapping[int, float]], setting: Setting) -> None:
     """Time over steps and over batch, beside proportional growth from the smallest."""
-    from experiments import report
+    from experiments import pictures
 
-    figure, axes = report.plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+    figure, axes = pictures.plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     other = {"num_steps": f"{setting.batch} pendulums", "batch": f"{setting.num_steps} steps"}
     for panel, (field, seconds) in zip(axes, grown.items(), strict=True):
         sizes, times = np.array(list(seconds)), np.array(list(seconds.values()))
@@ -147,7 +147,7 @@ def draw(path: pathlib.Path, grown: Mapping[str, Mapping[int, float]], setting: 
         panel.minorticks_off()
     axes[0].set_ylabel("seconds")
     axes[0].legend()
-    report.save(figure, path)
+    pictures.save(figure, path)
 
 
 def rows(quick: bool) -> list[Row]:

@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 
 from data_builders import build
-from experiments import report
+from experiments import pictures
 from hgn_jax import data, systems
 from hgn_jax.phase_space import PhaseState
 from hgn_jax.progress import progress_bar
@@ -123,11 +123,11 @@ def draw(
       summaries: of its splits.
       clips: the examples of the test split that are shown.
     """
-    times = report.frame_numbers(len(clips[0]["image"]), _FRAMES_PER_STRIP)
+    times = pictures.frame_numbers(len(clips[0]["image"]), _FRAMES_PER_STRIP)
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(13, 4.6), width_ratios=(1, 1.75), layout="constrained", gridspec_kw={"wspace": 0.03}
     )
-    report.show_strips(right, [clip["image"][times] / 255.0 for clip in clips], list(_COLOURS)[: len(clips)], times)
+    pictures.show_strips(right, [clip["image"][times] / 255.0 for clip in clips], list(_COLOURS)[: len(clips)], times)
     right.set_title("clips of the test split")
     if "dt" in metadata:
         right.set_xlabel(f"step, of {metadata['dt']:g} in time")
@@ -136,7 +136,7 @@ def draw(
     caption = _draw_left(left, metadata, summaries, clips)
     figure.suptitle(name)
     figure.supxlabel(caption, fontsize="medium", wrap=True)
-    report.save(figure, path)
+    pictures.save(figure, path)
 
 
 def _tag(colour: str) -> dict[str, Any]:

@@ -5,11 +5,6 @@ from typing import Any
 from experiments import frame_report
 from experiments.page import Picture, print_tables, write_page
 from experiments.pictures import draw_errors, draw_reconstructions, draw_training
-from experiments.pictures import draw_strips as draw_strips
-from experiments.pictures import frame_numbers as frame_numbers
-from experiments.pictures import save as save
-from experiments.pictures import show_strips as show_strips
-from experiments.pictures import write_movie as write_movie
 from experiments.provenance import provenance
 from experiments.run_directory import RunDirectory
 from hgn_jax.logs import read_metrics

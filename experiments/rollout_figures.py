@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib import pyplot as plt
 
-from experiments import figure_files, hgn_evaluation, report, sampling
+from experiments import figure_files, hgn_evaluation, pictures, sampling
 from experiments.experiment import Experiment
 from experiments.figure_files import Drawn, pretty
 from experiments.figure_runs import SPLITS
@@ -85,12 +85,12 @@ def return_to_start(hgn: HGN, params: Any, clips: np.ndarray) -> np.ndarray:
 
 def _show_rollouts(rows: Mapping[str, np.ndarray]) -> Any:
     """Clips `[2, frames, size, size, 3]` by label, the first of each left and the second right."""
-    times = report.frame_numbers(next(iter(rows.values())).shape[1], _FRAMES_OF_ROLLOUT)
+    times = pictures.frame_numbers(next(iter(rows.values())).shape[1], _FRAMES_OF_ROLLOUT)
     height = 6.2 * len(rows) / len(times) + 1.0
     figure, axes = plt.subplots(1, 2, figsize=(14.5, height), layout="constrained")
     gaps = [_APART, *[_NEAR] * (len(_LABELS) - 1), *[_APART] * (len(rows) - len(_LABELS))]
     for i, (panel, title) in enumerate(zip(axes, ("training clip", "test clip"), strict=True)):
-        report.show_strips(panel, [clips[i][times] for clips in rows.values()], list(rows), times, gaps)
+        pictures.show_strips(panel, [clips[i][times] for clips in rows.values()], list(rows), times, gaps)
         panel.set(title=title, xlabel="frame")
     axes[1].set_yticks([])
     return figure
@@ -101,10 +101,10 @@ def draw_samples(experiment: Experiment, label: str, directory: pathlib.Path, sy
     num_steps = hgn_evaluation.frames_of_training(experiment) - 1
     sample = jax.jit(experiment.model.sample, static_argnums=(2, 3))
     frames = np.asarray(sample(experiment.state.params, jax.random.PRNGKey(_SEED), _NUM_SAMPLES, num_steps))
-    times = report.frame_numbers(num_steps + 1, _FRAMES_OF_SAMPLE)
+    times = pictures.frame_numbers(num_steps + 1, _FRAMES_OF_SAMPLE)
     figure, axes = plt.subplots(figsize=(11, 11 * len(frames) / len(times) + 0.8), layout="constrained")
     labels = [f"sample {i}" for i in range(1, len(frames) + 1)]
-    report.show_strips(axes, [clip[times] for clip in frames], labels, times, gaps=(_APART,))
+    pictures.show_strips(axes, [clip[times] for clip in frames], labels, times, gaps=(_APART,))
     axes.set(title=f"samples of {pretty(system)}", xlabel=f"step, of {experiment.config.dt:g} in time")
     name = f"figure_8_{system}"
     figure_files.save(figure, directory, name)

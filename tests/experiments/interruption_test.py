@@ -92,7 +92,7 @@ class InterruptionTest(absltest.TestCase):
                 process.communicate()
                 self.assertEqual(process.returncode, -signal.SIGKILL)
                 reached.append(_steps_done(killed))
-        self.assertGreater(len(set(reached)), 3, reached)  # the kills fell into the training
+        self.assertTrue(any(0 < steps < 1500 for steps in reached), reached)  # kills fell into the training
         self._finish(killed)
         self._assert_same_end(killed, alone)
 
