@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from experiments.run_directory import RunDirectory
+from experiments.run_directory import RunDirectory, flatten
 
 _PRESETS = {"hgn": "experiments.presets", "hnn": "experiments.hnn_presets", "nhf": "experiments.nhf_presets"}
 # What belongs to one machine, or follows from the rest.
@@ -42,14 +42,6 @@ def provenance(run: RunDirectory, facts: dict[str, Any]) -> Provenance:
         _facts(facts, config),
         {name: _text(value) for name, value in config.items()},
     )
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one: `{"a": {"b": 1}}` becomes `{"a.b": 1}`."""
-    flat = {}
-    for name, value in values.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
-    return flat
 
 
 def _changes(program: str, config: Mapping[str, Any]) -> dict[str, Any] | None:

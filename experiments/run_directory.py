@@ -9,7 +9,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import filelock
@@ -149,19 +149,16 @@ def _field_from_json(kind: Any, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _flatten(config: Any, prefix: str = "") -> dict[str, Any]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one: `{"a": {"b": 1}}` becomes `{"a.b": 1}`."""
     flat = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            flat |= _flatten(value, f"{prefix}{field.name}.")
-        else:
-            flat[prefix + field.name] = value
+    for name, value in values.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
     return flat
 
 
 def _check_same_run(run: RunDirectory, config: Any) -> None:
-    old, new = _flatten(read_config(run, type(config))), _flatten(config)
+    old, new = (flatten(dataclasses.asdict(each)) for each in (read_config(run, type(config)), config))
     differences = [
         f"config.{name} was {old[name]}, now {new[name]}"
         for name in old

@@ -10,8 +10,8 @@ from absl import flags
 from absl.testing import absltest, parameterized
 
 from experiments import command_line, hnn_presets, nhf_presets, presets
-from experiments.provenance import flatten, provenance
-from experiments.run_directory import RunDirectory, write_config
+from experiments.provenance import provenance
+from experiments.run_directory import RunDirectory, flatten, write_config
 from tests.experiments.reported_runs import RUN
 
 
