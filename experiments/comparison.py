@@ -63,7 +63,7 @@ _TELLING = {
 }  # fmt: skip
 REFERENCES = {"mean_image": "mean image", "first_frame": "first frame held", "noise_floor": "noise floor"}
 
-# Steps of every run at the scale `small`, so few that all 28 take less than three hours on two cores.
+# Steps of every run at the scale `small`, so few that all 28 are meant to take less than three hours on two cores.
 _SMALL_STEPS = 1000
 
 _MODULES = {"hgn": presets, "hnn": hnn_presets}
