@@ -31,6 +31,7 @@ setup(
         "importlib_resources>=7.0,<8",  # imported by tensorflow-datasets, which does not declare it
         "jax>=0.10,<0.11",
         "jaxlib>=0.10,<0.11",
+        "jmp>=0.0.4,<0.1",
         "matplotlib>=3.10,<4",
         "ml_collections>=1.1,<2",
         "numpy>=2.0,<3",

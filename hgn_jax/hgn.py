@@ -21,9 +21,12 @@ from hgn_jax.hamiltonian import Hamiltonian, separable
 from hgn_jax.hgn_config import HGNConfig, inferred_frame, latent_shape, validate, validate_frames
 from hgn_jax.integrators import rollout
 from hgn_jax.phase_space import PhaseState
+from hgn_jax.precision import in_precision
 
 Params = dict[str, Any]
 Batch = dict[str, jax.Array]
+
+_OF_IMAGES = ("encoder", "decoder")  # what `precision` is about, and nearly all the work
 
 
 class Posterior(NamedTuple):
@@ -200,7 +203,10 @@ def _make_parts(config: HGNConfig):
     elif config.use_transform:
         parts["transform"] = networks.state_transform(config.transform_filters, config.encoder_activation, size)
     energies = ("hamiltonian",) if config.hamiltonian == "joint" else ("kinetic", "potential")
-    return parts | dict.fromkeys(energies, _energy_network(config))
+    parts |= dict.fromkeys(energies, _energy_network(config))
+    return {
+        name: in_precision(part, config.precision if name in _OF_IMAGES else "full") for name, part in parts.items()
+    }
 
 
 def _energy_network(config: HGNConfig):

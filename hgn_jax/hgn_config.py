@@ -33,6 +33,9 @@ class HGNConfig:
       decoder_filters: filters of the decoder's residual blocks; one block per doubling of the resolution.
       block_activation: closes each residual block, `sigmoid` as printed or `none`.
       output_activation: on the decoded image, `none` or `sigmoid`.
+      precision: of the encoder and the decoder: `full`, that of their parameters, `tensorfloat32`, which rounds what is
+        multiplied where the device can, or `bfloat16`. Parameters, states, energies and errors are always in full
+        precision.
       integrator: a name in `hgn_jax.integrators.INTEGRATORS`.
       dt: time between frames.
       substeps: integration steps between frames.
@@ -68,6 +71,7 @@ class HGNConfig:
     decoder_filters: tuple[int, ...] = (64, 64, 64)
     block_activation: str = "sigmoid"
     output_activation: str = "none"
+    precision: str = "full"
     integrator: str = "leapfrog"
     dt: float = 0.125
     substeps: int = 1
@@ -90,6 +94,7 @@ _CHOICES = {
     "hamiltonian_activation": ("softplus", "swish", "tanh", "sigmoid"),
     "block_activation": ("sigmoid", "none", "leaky_relu"),
     "output_activation": ("none", "sigmoid"),
+    "precision": ("full", "tensorfloat32", "bfloat16"),
     "integrator": tuple(method.name for method in METHODS),
     "rollout_directions": ("forward", "both"),
     "objective": ("geco", "elbo"),

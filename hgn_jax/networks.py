@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from hgn_jax.latent_grid import LATENT_SIZE, num_doublings
+from hgn_jax.layers import Conv2D, Linear
 from hgn_jax.upsampling import DoubledConv2D, double
 
 _INITIAL_LOG_VARIANCE = -4.0
@@ -45,11 +46,9 @@ AUTHORS_HAMILTONIAN = (
 )
 
 
-def _convolution(layer: ConvLayer, gain: float, name: str, bias: float = 0.0) -> hk.Conv2D:
+def _convolution(layer: ConvLayer, gain: float, name: str, bias: float = 0.0) -> Conv2D:
     # Variance gain**2 / fan_in: gain sqrt(2) keeps the scale through ReLU, 1 through a linear layer.
-    return hk.Conv2D(
-        layer.filters, layer.kernel, layer.stride, padding=layer.padding, **_initial(gain, bias), name=name
-    )
+    return Conv2D(layer.filters, layer.kernel, layer.stride, padding=layer.padding, **_initial(gain, bias), name=name)
 
 
 def _initial(gain: float, bias: float = 0.0) -> dict[str, hk.initializers.Initializer]:
@@ -69,9 +68,9 @@ def _pure(function: Callable[[jax.Array], jax.Array]) -> hk.Transformed:
     return hk.without_apply_rng(hk.transform(function))
 
 
-def _linear(size: int, gain: float, name: str, b_init: hk.initializers.Initializer | None = None) -> hk.Linear:
+def _linear(size: int, gain: float, name: str, b_init: hk.initializers.Initializer | None = None) -> Linear:
     w_init = hk.initializers.VarianceScaling(gain**2, "fan_in", "truncated_normal")
-    return hk.Linear(size, w_init=w_init, b_init=b_init, name=name)
+    return Linear(size, w_init=w_init, b_init=b_init, name=name)
 
 
 def encoder(

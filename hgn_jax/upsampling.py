@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hgn_jax.layers import add_bias
+
 # What each of the 3 taps of a kernel adds to those that its two halves of an upsampled pixel see of the image before:
 # [half, tap of 2, tap of 3]. The upper half of a pixel sees it through taps 1 and 2, and the one above through tap 0.
 _TAPS = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)
@@ -55,5 +57,4 @@ class DoubledConv2D(hk.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (_WIDTH, _WIDTH, x.shape[-1], self._filters)
         kernel = hk.get_parameter("w", shape, x.dtype, self._w_init)
-        bias = hk.get_parameter("b", (self._filters,), x.dtype, self._b_init)
-        return convolve_doubled(x, kernel) + bias
+        return add_bias(convolve_doubled(x, kernel), self._b_init)

@@ -59,7 +59,7 @@ _VALUES = {
     str: tuple(
         "nonsense none 0 leapfrog euler rk4 yoshida4 joint authors elbo geco cosine separate merged shared flow normal "
         "tanh swish softplus sigmoid leaky_relu quadratic noise_free small paper pendulum three_body rings iris file "
-        "state pixel convolutional vector mlp both "
+        "state pixel convolutional vector mlp both bfloat16 tensorfloat32 full "
         .split(" ")
     ),
     tuple[int, ...]: ("2,", "2,3", "2,2,2", "0,", "-1,2", "()", "", "2", "a,b", "(1, 2)", "1.5,"),

@@ -1,0 +1,58 @@
+"""Tests of `hgn_jax.layers`."""
+
+import chex
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from hgn_jax import layers
+
+_KEY = jax.random.PRNGKey(0)
+_X = np.random.default_rng(0).normal(size=(2, 5, 5, 3)).astype(np.float32)
+
+
+def _transformed(layer, *args, **kwargs):
+    return hk.without_apply_rng(hk.transform(lambda x: layer(*args, **kwargs, name="layer")(x)))
+
+
+class LayersTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (layers.Conv2D, hk.Conv2D, {"output_channels": 4, "kernel_shape": 3, "stride": 2, "padding": "SAME"}),
+        (layers.Linear, hk.Linear, {"output_size": 4}),
+    )
+    def test_they_are_those_of_haiku(self, ours, theirs, settings):
+        b_init = hk.initializers.RandomNormal()
+        (mine, params), (haikus, expected) = (
+            (network, network.init(_KEY, _X))
+            for network in (_transformed(layer, **settings, b_init=b_init) for layer in (ours, theirs))
+        )
+        chex.assert_trees_all_equal(params, expected)
+        chex.assert_trees_all_equal(mine.apply(params, _X), haikus.apply(params, _X))
+
+    def test_biases_begin_at_nothing(self):
+        self.assertFalse(np.any(_transformed(layers.Linear, 4).init(_KEY, _X)["layer"]["b"]))
+
+    @parameterized.parameters(
+        (layers.Conv2D, (3, 32, 32, 2), (4, 3)),  # 3072 positions, and a sum of ones in bfloat16 ends at 256
+        (layers.Linear, (3072, 2), (4,)),
+    )
+    def test_gradients_of_biases_are_exact_in_bfloat16(self, layer, shape, settings):
+        network, x = _transformed(layer, *settings), jnp.ones(shape, jnp.bfloat16)
+        params = network.init(_KEY, x)
+        self.assertEqual(network.apply(params, x).dtype, jnp.bfloat16)
+        gradient = jax.jit(jax.grad(lambda params, x: network.apply(params, x).astype(jnp.float32).sum()))(params, x)
+        np.testing.assert_array_equal(gradient["layer"]["b"].astype(np.float32), 3072.0)
+
+    def test_and_in_float64(self):
+        with jax.enable_x64(True):
+            network, x = _transformed(layers.Linear, 4), np.ones((7, 3))
+            params = network.init(_KEY, x)
+            gradient = jax.grad(lambda params: network.apply(params, x).sum() / 3)(params)["layer"]["b"]
+            self.assertEqual(gradient.dtype, jnp.float64)
+            np.testing.assert_allclose(gradient, 7 / 3, rtol=1e-15)
+
+
+if __name__ == "__main__":
+    absltest.main()
