@@ -83,6 +83,33 @@ def stack(source: Sequence[Example], indices: Sequence[int], features: Sequence[
     return {name: np.stack([example[name] for example in examples]) for name in features}
 
 
+class Cached:
+    """Examples that are read once and kept in memory from then on, as many as there is room for.
+
+    Args:
+      source: random-access examples.
+      features: what of an example is kept, and given.
+      most_bytes: of all that is kept.
+    """
+
+    def __init__(self, source: Sequence[Example], features: Sequence[str], most_bytes: float):
+        self._source, self._features, self._room = source, tuple(features), most_bytes
+        self._kept: dict[int, Example] = {}
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Example]:
+        unread = [index for index in indices if index not in self._kept]
+        read = dict(zip(unread, self._source.__getitems__(unread) if unread else (), strict=True))
+        for index, example in read.items():
+            read[index] = {name: np.asarray(example[name]) for name in self._features}
+            size = sum(value.nbytes for value in read[index].values())
+            if size <= self._room:
+                self._kept[index], self._room = read[index], self._room - size
+        return [read[index] if index in read else self._kept[index] for index in indices]
+
+
 class Batches:
     """The training batches of a run, in the order of `BatchOrder`.
 

@@ -22,9 +22,11 @@ class DataTest(parameterized.TestCase):
         data_dir = self.enter_context(tempfile.TemporaryDirectory())
         config = build.derive_config("mass_spring", "small", num_train=16, num_test=1, num_steps=3)
         path = build.ensure_built("mass_spring", config, data_dir)
-        clock = iter([0.0, 0.0, 0.5, 1.0, 1.0])  # start; two batches; the end, twice
+        from_disk = [0.0, 0.0, 0.5, 1.0, 1.0]  # start; two batches; the end, twice
+        kept = [0.0, 0.0, 0.2, 0.4, 0.7, 2.0, 2.0]
+        clock = iter(from_disk + kept)
         with absltest.mock.patch.object(data.time, "perf_counter", lambda: next(clock)):
-            self.assertEqual(data.reading_frames_per_second(path, 8, 1.0), 2 * 8 * 4)
+            self.assertEqual(data.reading(path, 8, 1.0), (2 * 8 * 4, 4 * 8 * 4 / 2.0))
 
     def test_build_is_timed_and_weighed(self):
         data_dir = self.enter_context(tempfile.TemporaryDirectory())

@@ -1,11 +1,12 @@
 """Tests of `hgn_jax.data`; `experiments/hgn_test.py` reads a real data set."""
 
+import chex
 import numpy as np
 from absl.testing import absltest
 
 from data_builders import build
 from hgn_jax.batching import BatchOrder
-from hgn_jax.data import Batches, DataError, Split, open_dataset, stack
+from hgn_jax.data import Batches, Cached, DataError, Split, open_dataset, stack
 
 
 class _Source(list):
@@ -32,6 +33,43 @@ class DataTest(absltest.TestCase):
     def test_the_parts_of_a_batch_are_the_batch(self):
         parts = [Batches(_SOURCE, 4, 1, ("index",), part)(3)["index"] for part in (slice(0, 2), slice(2, 4))]
         np.testing.assert_array_equal(np.concatenate(parts), Batches(_SOURCE, 4, 1, ("index",))(3)["index"])
+
+
+class CachedTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.read = read = []
+
+        class Recorded(_Source):
+            def __getitems__(self, indices):
+                read.extend(indices)
+                return super().__getitems__(indices)
+
+        self.source = Recorded(_SOURCE)
+
+    def _epochs(self, most_bytes, num_steps=60):
+        cached = Cached(self.source, ("image",), most_bytes)
+        batches, expected = Batches(cached, 4, seed=1), Batches(_SOURCE, 4, seed=1)
+        for step in range(num_steps):
+            chex.assert_trees_all_equal(batches(step), expected(step))
+
+    def test_each_example_is_read_once(self):
+        self._epochs(1e6)
+        self.assertLen(self.read, len(set(self.read)))
+        self.assertLen(self.read, len(_SOURCE))
+
+    def test_no_more_is_kept_than_there_is_room_for(self):
+        self._epochs(3 * _SOURCE[0]["image"].nbytes)
+        again = [index for index in set(self.read) if self.read.count(index) > 1]
+        self.assertLen(set(self.read) - set(again), 3)
+
+    def test_an_example_twice_at_once_and_only_what_is_asked_for(self):
+        cached = Cached(self.source, ("index",), 1e6)
+        for _ in range(2):
+            self.assertEqual(
+                [dict(example) for example in cached.__getitems__([2, 5, 2])], [{"index": i} for i in (2, 5, 2)]
+            )
+        self.assertLen(cached, len(_SOURCE))
 
 
 class BrokenDataTest(absltest.TestCase):
