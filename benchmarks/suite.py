@@ -17,6 +17,24 @@ def train_step(quick: bool) -> list[Row]:
     return train_step.rows(quick)
 
 
+def accelerator(quick: bool) -> list[Row]:
+    """Training steps in batches of several sizes and in each precision, where there is an accelerator."""
+    from benchmarks import accelerator, train_step
+    from experiments import presets
+
+    config = presets.get("mass_spring")
+    return accelerator.rows_where_there_is_one(train_step.smallest(config) if quick else config, 2 if quick else 20)
+
+
+def pipeline(quick: bool) -> list[Row]:
+    """A training step with its reading beside one on a batch that is there."""
+    from benchmarks import pipeline, train_step
+    from experiments import presets
+
+    config = presets.get("mass_spring_small")
+    return pipeline.rows(train_step.smallest(config) if quick else config, 5 if quick else 100)
+
+
 def data(quick: bool) -> list[Row]:
     """Simulating on one core beside scipy one trajectory at a time; reading beside what training takes."""
     from benchmarks import data
@@ -91,5 +109,6 @@ def scaling(quick: bool) -> list[Row]:
 
 
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
-    function.__name__: function for function in (train_step, data, integrators, nhf_vs_flows, scaling)
+    function.__name__: function
+    for function in (train_step, accelerator, pipeline, data, integrators, nhf_vs_flows, scaling)
 }

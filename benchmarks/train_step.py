@@ -1,7 +1,7 @@
 """Times a training step: `python -m benchmarks.train_step [--config=PRESET] [--config.field=value]`.
 
 Prints seconds per step (median), frames per second, the multiplications and additions of a step, and the rate they
-imply beside that of a float32 matrix product measured in the same run.
+imply beside that of a matrix product in the model's precision, measured in the same run.
 """
 
 import dataclasses
@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,9 +20,12 @@ from benchmarks.table import Row, version
 from experiments import command_line, presets
 from experiments.step_timing import median_seconds, prepare, random_batch
 from hgn_jax.hgn import make_hgn
+from hgn_jax.precision import in_precision
 from hgn_jax.training_config import TrainingConfig
 
-_MATMUL_SIZE = 2048
+# Of the matrix product, large enough for the device to reach its rate.
+_MATMUL_SIZES = {"cpu": 2048}
+_ACCELERATOR_MATMUL_SIZE = 8192
 
 
 def count_flops(function: Callable, *args) -> int:
@@ -87,7 +91,7 @@ class Measured(NamedTuple):
       compile_seconds: once.
       flops: multiplications and additions of a step that its result depends on.
       frames: decoded, or would be if all were.
-      peak: multiplications and additions per second of a float32 matrix product in the same run.
+      peak: multiplications and additions per second of a matrix product in the same precision and the same run.
     """
 
     seconds: float
@@ -110,16 +114,22 @@ def step_flops(config: presets.Config) -> int:
     return count_flops(jax.grad(lambda params: hgn.loss(params, 1.0, key, batch)[0]), params)
 
 
-def measure(config: presets.Config, repeats: int, matmul_size: int = _MATMUL_SIZE) -> Measured:
-    """Times steps of `config` on random frames, and matrix products of `matmul_size` beside them."""
+def measure(config: presets.Config, repeats: int, matmul_size: int | None = None) -> Measured:
+    """Times steps of `config` on random frames, and matrix products beside them."""
     batch = random_batch(config, config.training.batch_size)
     prepared = prepare(make_hgn(config), config, batch, jax.local_devices())
     seconds = median_seconds(prepared.step, repeats)
-    matrix = jnp.ones((matmul_size, matmul_size), jnp.float32)
-    product = jax.jit(lambda a: a @ a)
-    peak = 2 * matmul_size**3 / median_seconds(lambda: product(matrix), 9)
+    peak = matmul_rate(config.precision, matmul_size)
     num_frames = batch["image"].shape[0] * batch["image"].shape[1]
     return Measured(seconds, prepared.compile_seconds, step_flops(config), num_frames, peak)
+
+
+def matmul_rate(precision: str, size: int | None = None) -> float:
+    """Multiplications and additions per second of a matrix product, as a network of this precision computes it."""
+    size = size or _MATMUL_SIZES.get(jax.default_backend(), _ACCELERATOR_MATMUL_SIZE)
+    network = in_precision(hk.Transformed(lambda key, a: {}, lambda params, a: a @ a), precision)
+    product, matrix = jax.jit(lambda a: network.apply({}, a)), jnp.ones((size, size), jnp.float32)
+    return 2 * size**3 / median_seconds(lambda: product(matrix), 9)
 
 
 def rows(quick: bool) -> list[Row]:
@@ -155,7 +165,8 @@ def main(argv: Sequence[str]) -> None:
     found = measure(config, repeats)
     rate, peak = found.rate, found.peak
     print(f"{config.preset}, {jax.local_device_count()} x {jax.devices()[0].device_kind}, jax {jax.__version__}")
-    print(f"{rate / peak:.2f} of the float32 matrix product's {peak / 1e9:.0f} GFLOP/s: {rate / 1e9:.0f} GFLOP/s")
+    product = f"a matrix product's {peak / 1e9:.0f} GFLOP/s in {config.precision} precision"
+    print(f"{rate / peak:.2f} of {product}: {rate / 1e9:.0f} GFLOP/s")
     print(f"{found.seconds:.3f} s/step (median of {repeats}), {found.frames / found.seconds:.0f} frames/s")
     print(f"{found.flops / 1e9:.1f} GFLOP/step, compiled in {found.compile_seconds:.1f} s")
 

@@ -5,8 +5,6 @@ from typing import Any
 from experiments import command_line, presets, program
 from hgn_jax import hosts
 
-_CACHED_BYTES = 8e9  # the paper's training clips are 4.8e9
-
 
 def run_experiment(config: presets.Config, workdir: str) -> dict[str, Any] | None:
     """Builds the data set if it is missing, trains or goes on training, evaluates.
@@ -18,20 +16,14 @@ def run_experiment(config: presets.Config, workdir: str) -> dict[str, Any] | Non
       UserError, DatasetError: in one line, for all that the user can mend.
     """
     # Imported here, as JAX and the rest take seconds, which neither `--help` nor a mistake should cost.
-    import jax
-
     from experiments import experiment, hgn_evaluation, hgn_experiment
-    from hgn_jax import data
 
     with hosts.together(), command_line.user_errors():
         config = presets.settle(config)
     with experiment.claim(workdir, config, presets.validate, hgn_experiment.build_dataset) as (run, dataset):
         trained = hgn_experiment.load(run, config, dataset)
-        size, clips = config.training.batch_size, trained.data.splits["train"]
-        if jax.default_backend() != "cpu":  # which reads them far sooner than it learns from them
-            clips = data.Cached(clips, ("image",), _CACHED_BYTES)
-        batch_at = data.Batches(clips, size, config.training.seed, part=hosts.own_part(size))
-        frames_per_step = size * (presets.dataset_config(config).num_steps + 1)
+        frames_per_step = config.training.batch_size * (presets.dataset_config(config).num_steps + 1)
+        batch_at = hgn_experiment.batches(config, trained.data.splits["train"])
         trained = experiment.train(trained, batch_at, "frame", frames_per_step)
         return hgn_evaluation.evaluate(trained) if hosts.is_main() else None
 

@@ -1,14 +1,19 @@
 """The experiment that a configuration of `experiments.presets` stands for: its data set and its HGN."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import jax
 
 from data_builders import build
 from experiments import experiment, presets
 from experiments.experiment import Experiment
 from experiments.run_directory import RunDirectory
-from hgn_jax import data
+from hgn_jax import data, hosts
 from hgn_jax.hgn import make_hgn
+
+_CACHED_BYTES = 8e9  # the paper's training clips are 4.8e9
 
 
 class Clips(NamedTuple):
@@ -36,3 +41,11 @@ def load(run: RunDirectory, config: presets.Config, dataset: pathlib.Path) -> Ex
     batch = data.stack(clips.splits["train"], [0], ("image",))
     hgn = make_hgn(config)
     return experiment.load(run, config, hgn, clips, hgn.init, batch)
+
+
+def batches(config: presets.Config, clips: Sequence[data.Example]) -> data.Batches:
+    """This process's part of the batch of each step; for an accelerator clips are kept in memory once they are read."""
+    if jax.default_backend() != "cpu":  # which reads them far sooner than it learns from them
+        clips = data.Cached(clips, ("image",), _CACHED_BYTES)
+    size = config.training.batch_size
+    return data.Batches(clips, size, config.training.seed, part=hosts.own_part(size))

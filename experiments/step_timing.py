@@ -22,11 +22,11 @@ class Prepared(NamedTuple):
     """A training step, compiled.
 
     Attributes:
-      step: does one and returns its scalars.
+      step: does one and returns its scalars; takes another batch of the same shapes, sharded, if it is given one.
       compile_seconds: it took.
     """
 
-    step: Callable[[], object]
+    step: Callable[..., object]
     compile_seconds: float
 
 
@@ -48,8 +48,8 @@ def prepare(model: Any, config: Any, batch: training.Batch, devices: Sequence[ja
     compile_seconds = time.perf_counter() - start
     holder = [jax.device_get(state)]  # the step consumes the state it is given
 
-    def step():
-        holder[0], scalars = update(holder[0], sharded)
+    def step(batch: training.Batch = sharded):
+        holder[0], scalars = update(holder[0], batch)
         return scalars
 
     return Prepared(step, compile_seconds)

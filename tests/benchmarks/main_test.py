@@ -31,7 +31,17 @@ class MainTest(absltest.TestCase):
     def test_all_of_them(self):
         result = _run("--quick")
         self.assertEqual(result.returncode, 0, result.stderr)
-        for what in ("training step", "simulated", "frames read", "leapfrog", "NHF, sample", "on 2 x "):
+        for what in (
+            "training step",
+            "there is none here",
+            "of it",
+            "simulated",
+            "kept in memory",
+            "frames read",
+            "leapfrog",
+            "NHF, sample",
+            "on 2 x ",
+        ):
             self.assertIn(what, result.stdout)
 
     def test_an_unknown_name_is_one_line(self):
