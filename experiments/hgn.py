@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments import command_line, presets, program
+from experiments import presets, program
 from hgn_jax import hosts
 
 
@@ -18,9 +18,7 @@ def run_experiment(config: presets.Config, workdir: str) -> dict[str, Any] | Non
     # Imported here, as JAX and the rest take seconds, which neither `--help` nor a mistake should cost.
     from experiments import experiment, hgn_evaluation, hgn_experiment
 
-    with hosts.together(), command_line.user_errors():
-        config = presets.settle(config)
-    with experiment.claim(workdir, config, presets.validate, hgn_experiment.build_dataset) as (run, dataset):
+    with hgn_experiment.claim(workdir, config, presets.validate) as (run, config, dataset):
         trained = hgn_experiment.load(run, config, dataset)
         frames_per_step = config.training.batch_size * (presets.dataset_config(config).num_steps + 1)
         batch_at = hgn_experiment.batches(config, trained.data.splits["train"])

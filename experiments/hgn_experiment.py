@@ -1,13 +1,15 @@
 """The experiment that a configuration of `experiments.presets` stands for: its data set and its HGN."""
 
+import contextlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
 from data_builders import build
 from experiments import experiment, presets
+from experiments.command_line import user_errors
 from experiments.experiment import Experiment
 from experiments.run_directory import RunDirectory
 from hgn_jax import data, hosts
@@ -21,6 +23,24 @@ class Clips(NamedTuple):
 
     splits: dict[str, Any]
     metadata: dict[str, Any]
+
+
+@contextlib.contextmanager
+def claim(
+    workdir: str, config: Any, validate: Callable[[Any, int], None]
+) -> Iterator[tuple[RunDirectory, Any, pathlib.Path]]:
+    """`experiment.claim` for a model of clips.
+
+    Yields:
+      The run's directory, the configuration with what it is to keep of the videos, and the directory of the data set.
+
+    Raises:
+      UserError, DatasetError: in one line, for all that the user can mend.
+    """
+    with hosts.together(), user_errors():
+        config = presets.settle(config)
+    with experiment.claim(workdir, config, validate, build_dataset) as (run, dataset):
+        yield run, config, dataset
 
 
 def build_dataset(config: presets.Config) -> pathlib.Path:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments import command_line, hnn_presets, presets, program
+from experiments import hnn_presets, program
 from hgn_jax import hosts
 
 
@@ -18,9 +18,7 @@ def run_experiment(config: hnn_presets.Config, workdir: str) -> dict[str, Any] |
     # Imported here, as JAX and the rest take seconds, which neither `--help` nor a mistake should cost.
     from experiments import experiment, hgn_experiment, hnn_data, hnn_evaluation
 
-    with hosts.together(), command_line.user_errors():
-        config = presets.settle(config)
-    with experiment.claim(workdir, config, hnn_presets.validate, hgn_experiment.build_dataset) as (run, dataset):
+    with hgn_experiment.claim(workdir, config, hnn_presets.validate) as (run, config, dataset):
         trained = hnn_evaluation.load(run, config, dataset)
         unit, per_example = hnn_data.unit_of_training(config, trained.data)
         units_per_step = config.training.batch_size * per_example
