@@ -10,9 +10,10 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
+from hgn_jax.convolution import convolve
 from hgn_jax.latent_grid import LATENT_SIZE, num_doublings
-from hgn_jax.layers import Conv2D, Linear
-from hgn_jax.upsampling import DoubledConv2D, double
+from hgn_jax.layers import Conv2D, Conv3x3, Linear
+from hgn_jax.upsampling import convolve_doubled, double
 
 _INITIAL_LOG_VARIANCE = -4.0
 
@@ -158,19 +159,22 @@ def decoder(
     if len(filters) != num_doublings(image_size):
         raise ValueError(f"a {image_size}-pixel decoder has {num_doublings(image_size)} blocks, got filters {filters}")
 
+    def conv3x3(function, channels, gain, name):
+        return Conv3x3(function, channels, **_initial(gain), name=name)
+
     def block(x, channels, name):
         skip = x
         if x.shape[-1] != channels:
             skip = _convolution(ConvLayer(channels, kernel=1), 1.0, f"{name}_skip")(x)
-        out = jax.nn.leaky_relu(DoubledConv2D(channels, **_initial(2**0.5), name=f"{name}_convolution_0")(x))
-        out = jax.nn.leaky_relu(_convolution(ConvLayer(channels), 2**0.5, f"{name}_convolution_1")(out))
+        out = jax.nn.leaky_relu(conv3x3(convolve_doubled, channels, 2**0.5, f"{name}_convolution_0")(x))
+        out = jax.nn.leaky_relu(conv3x3(convolve, channels, 2**0.5, f"{name}_convolution_1")(out))
         return ACTIVATIONS[block_activation](out + double(skip))
 
     def apply(q):
         x = q if q.ndim == 4 else _spread(q)
         for i, channels in enumerate(filters):
             x = block(x, channels, f"block_{i}")
-        return ACTIVATIONS[output_activation](_convolution(ConvLayer(image_channels), 0.1, "image")(x))
+        return ACTIVATIONS[output_activation](conv3x3(convolve, image_channels, 0.1, "image")(x))
 
     return _pure(apply)
 

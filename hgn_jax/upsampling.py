@@ -1,16 +1,12 @@
 """Nearest-neighbour upsampling by two, alone and together with the convolution that follows it."""
 
-import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hgn_jax.layers import add_bias
-
 # What each of the 3 taps of a kernel adds to those that its two halves of an upsampled pixel see of the image before:
 # [half, tap of 2, tap of 3]. The upper half of a pixel sees it through taps 1 and 2, and the one above through tap 0.
 _TAPS = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)
-_WIDTH = 3
 
 
 def double(x: jax.Array) -> jax.Array:
@@ -43,18 +39,3 @@ def convolve_doubled(x: jax.Array, kernel: jax.Array) -> jax.Array:
     rows = [jnp.stack([convolve(a, b) for b in (0, 1)], axis=3) for a in (0, 1)]  # [batch, height, width, 2, filters]
     batch, height, width, _ = x.shape
     return jnp.stack(rows, axis=2).reshape(batch, 2 * height, 2 * width, kernel.shape[-1])
-
-
-class DoubledConv2D(hk.Module):
-    """`hk.Conv2D` with 3x3 kernels of `double(x)`: the same parameters, names, initial values and result, sooner."""
-
-    def __init__(
-        self, filters: int, w_init: hk.initializers.Initializer, b_init: hk.initializers.Initializer, name: str
-    ):
-        super().__init__(name)
-        self._filters, self._w_init, self._b_init = filters, w_init, b_init
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        shape = (_WIDTH, _WIDTH, x.shape[-1], self._filters)
-        kernel = hk.get_parameter("w", shape, x.dtype, self._w_init)
-        return add_bias(convolve_doubled(x, kernel), self._b_init)

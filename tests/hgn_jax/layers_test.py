@@ -8,6 +8,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from hgn_jax import layers
+from hgn_jax.convolution import convolve
+from hgn_jax.upsampling import convolve_doubled, double
 
 _KEY = jax.random.PRNGKey(0)
 _X = np.random.default_rng(0).normal(size=(2, 5, 5, 3)).astype(np.float32)
@@ -30,6 +32,18 @@ class LayersTest(parameterized.TestCase):
         )
         chex.assert_trees_all_equal(params, expected)
         chex.assert_trees_all_equal(mine.apply(params, _X), haikus.apply(params, _X))
+
+    @parameterized.parameters((convolve, lambda x: x), (convolve_doubled, double))
+    def test_a_convolution_of_ones_own_has_the_parameters_of_haikus(self, function, before):
+        init = {
+            "w_init": hk.initializers.VarianceScaling(2.0, "fan_in", "truncated_normal"),
+            "b_init": hk.initializers.RandomNormal(),
+        }
+        ours = _transformed(layers.Conv3x3, function, 5, **init)
+        haikus = hk.without_apply_rng(hk.transform(lambda x: hk.Conv2D(5, 3, **init, name="layer")(before(x))))
+        params = haikus.init(_KEY, _X)
+        chex.assert_trees_all_equal(ours.init(_KEY, _X), params)
+        chex.assert_trees_all_close(ours.apply(params, _X), haikus.apply(params, _X), rtol=1e-4, atol=1e-5)
 
     def test_biases_begin_at_nothing(self):
         self.assertFalse(np.any(_transformed(layers.Linear, 4).init(_KEY, _X)["layer"]["b"]))
