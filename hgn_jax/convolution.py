@@ -1,6 +1,7 @@
 """A 3x3 convolution, computed as it is soonest on a CPU."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,9 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A 3x3 convolution that pads with zeros.
 
     On a CPU a convolution first gathers the 3x3 pixels around every position, which is most of its work where there are
-    few filters. So where there is much to do, products come first then, and what is gathered for the weight gradient is
-    the cotangent; weight gradients of many filters are summed over one part of the images after the other. In that case
-    it can be differentiated in reverse mode only, as often as one likes.
+    few filters. So products come first then, and what is gathered for the weight gradient is the cotangent. Weight
+    gradients of many filters are summed over one part of the images after the other. All this where there is much to
+    do; it can be differentiated in reverse mode only then, as often as one likes.
 
     Args:
       x: `[batch, height, width, channels]`.
@@ -26,9 +27,13 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     Returns:
       `[batch, height, width, filters]`.
     """
-    if jax.default_backend() != "cpu" or x[..., 0].size < _POSITIONS:
+    if jax.default_backend() != "cpu" or _num_positions(x) < _POSITIONS:
         return _plain(x, kernel, None)
     return _convolve(jax.config.jax_default_matmul_precision, x, kernel)
+
+
+def _num_positions(x: jax.Array) -> int:
+    return math.prod(x.shape[:-1])
 
 
 def _plain(x, kernel, precision):
@@ -74,7 +79,7 @@ def _kernel_gradient(x, kernel, cotangent, precision):
 
 
 def _sum_over_parts(x, kernel, cotangent, precision):
-    num_parts = min(len(x), max(1, cotangent[..., 0].size // _POSITIONS))
+    num_parts = min(len(x), _num_positions(x) // _POSITIONS)
     total = jnp.zeros_like(kernel)
     for part, of_part in zip(jnp.array_split(x, num_parts), jnp.array_split(cotangent, num_parts), strict=True):
         after = 0.0 * total[0, 0, 0, 0]  # nothing, but what has to be waited for: XLA would mix the parts
