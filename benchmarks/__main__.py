@@ -16,7 +16,7 @@ from absl import flags
 
 from benchmarks.suite import BENCHMARKS
 from benchmarks.table import Row, table, version
-from experiments import command_line
+from experiments.run import command_line
 
 _VERSIONS = ("jax", "jaxlib", "dm-haiku", "optax", "numpy")
 

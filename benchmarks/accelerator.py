@@ -12,8 +12,9 @@ from absl import flags
 
 from benchmarks import train_step
 from benchmarks.table import Row, table, version
-from experiments import command_line, presets
-from hgn_jax.precision import PRECISIONS
+from experiments.hgn import presets
+from experiments.run import command_line
+from hgn_jax.networks.precision import PRECISIONS
 
 BATCH_SIZES = (16, 64, 256)
 

@@ -19,11 +19,15 @@ import numpy as np
 from absl import flags
 from scipy import integrate
 
-from data_builders import build, draws, records, rendering, simulation, workers
-from data_builders.physics_config import PhysicsConfig
-from experiments import command_line
-from hgn_jax import data
-from hgn_jax.systems import SYSTEMS
+from data_builders import build
+from data_builders.rendering import images as rendering
+from data_builders.simulation import draws, workers
+from data_builders.simulation import ground_truth as simulation
+from data_builders.simulation.physics_config import PhysicsConfig
+from data_builders.tfds_backend import records
+from experiments.run import command_line
+from hgn_jax.data import datasets as data
+from hgn_jax.physics.systems import SYSTEMS
 
 # Frames per second that `benchmarks.train_step` printed for the paper's model on the two cores of results/.
 TRAINING_FRAMES_PER_SECOND = 420

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import command_line
-from hgn_jax import networks
-from hgn_jax.nhf import make_nhf
-from hgn_jax.nhf_config import NHFConfig
-from hgn_jax.phase_space import PhaseState
+from experiments.run import command_line
+from hgn_jax.models.nhf import make_nhf
+from hgn_jax.models.nhf_config import NHFConfig
+from hgn_jax.networks import architectures as networks
+from hgn_jax.physics.phase_space import PhaseState
 
 MAX_MOMENTA = 1024  # K of the reference density of an NHF
 

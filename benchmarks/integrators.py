@@ -20,9 +20,10 @@ import numpy as np
 from absl import flags
 
 from benchmarks.table import Row, interleaved_medians, missing, version
-from experiments import command_line
-from hgn_jax import PhaseState, rollout, systems
-from hgn_jax.hamiltonian import force, velocity
+from experiments.run import command_line
+from hgn_jax import PhaseState, rollout
+from hgn_jax.physics import systems
+from hgn_jax.physics.hamiltonian import force, velocity
 
 _DT = 0.01
 _KEPT = 10  # states recorded where memory is asked for
@@ -133,7 +134,7 @@ def exponent(seconds: Mapping[int, float]) -> float:
 
 def draw(path: pathlib.Path, grown: Mapping[str, Mapping[int, float]], setting: Setting) -> None:
     """Time over steps and over batch, beside proportional growth from the smallest."""
-    from experiments import pictures
+    from experiments.reporting import pictures
 
     figure, axes = pictures.plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     other = {"num_steps": f"{setting.batch} pendulums", "batch": f"{setting.num_steps} steps"}

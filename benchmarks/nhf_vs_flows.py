@@ -37,11 +37,11 @@ from absl import flags
 
 from benchmarks.density_models import LIBRARIES, MAX_MOMENTA, MODELS, Model, library
 from benchmarks.table import Row, missing, version
-from experiments import command_line
-from experiments.step_timing import median_seconds
-from hgn_jax import training
-from hgn_jax.densities import Density, gaussian_mixture, get_target
-from hgn_jax.progress import progress_bar
+from experiments.comparison.step_timing import median_seconds
+from experiments.run import command_line
+from hgn_jax.models.densities import Density, gaussian_mixture, get_target
+from hgn_jax.training import loop as training
+from hgn_jax.training.progress import progress_bar
 
 BIAS = 0.005  # nats that fewer momenta may cost
 _CHUNK = 500  # points whose densities are computed at a time

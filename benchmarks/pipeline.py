@@ -14,10 +14,13 @@ import jax
 from absl import flags
 
 from benchmarks.table import Row, table, version
-from experiments import command_line, hgn_experiment, presets
-from experiments.step_timing import prepare
-from hgn_jax import data, training
-from hgn_jax.hgn import make_hgn
+from experiments.comparison.step_timing import prepare
+from experiments.hgn import data as hgn_experiment
+from experiments.hgn import presets
+from experiments.run import command_line
+from hgn_jax.data import datasets as data
+from hgn_jax.models.hgn import make_hgn
+from hgn_jax.training import loop as training
 
 
 class Pipeline(NamedTuple):

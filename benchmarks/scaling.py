@@ -14,9 +14,10 @@ import jax
 from absl import flags
 
 from benchmarks.table import interleaved_medians
-from experiments import command_line, presets
-from experiments.step_timing import prepare, random_batch
-from hgn_jax.hgn import make_hgn
+from experiments.comparison.step_timing import prepare, random_batch
+from experiments.hgn import presets
+from experiments.run import command_line
+from hgn_jax.models.hgn import make_hgn
 
 
 class Scaling(NamedTuple):

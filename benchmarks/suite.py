@@ -20,7 +20,7 @@ def train_step(quick: bool) -> list[Row]:
 def accelerator(quick: bool) -> list[Row]:
     """Training steps in batches of several sizes and in each precision, where there is an accelerator."""
     from benchmarks import accelerator, train_step
-    from experiments import presets
+    from experiments.hgn import presets
 
     config = presets.get("mass_spring")
     return accelerator.rows_where_there_is_one(train_step.smallest(config) if quick else config, 2 if quick else 20)
@@ -29,7 +29,7 @@ def accelerator(quick: bool) -> list[Row]:
 def pipeline(quick: bool) -> list[Row]:
     """A training step with its reading beside one on a batch that is there."""
     from benchmarks import pipeline, train_step
-    from experiments import presets
+    from experiments.hgn import presets
 
     config = presets.get("mass_spring_small")
     return pipeline.rows(train_step.smallest(config) if quick else config, 5 if quick else 100)
@@ -38,7 +38,9 @@ def pipeline(quick: bool) -> list[Row]:
 def data(quick: bool) -> list[Row]:
     """Simulating on one core beside scipy one trajectory at a time; reading beside what training takes."""
     from benchmarks import data
-    from data_builders import build, draws, simulation, workers
+    from data_builders import build
+    from data_builders.simulation import draws, workers
+    from data_builders.simulation import ground_truth as simulation
 
     workers.use_one_core()
     config = build.derive_config("pendulum", "paper", num_train=16 if quick else 5000, num_test=4 if quick else 1000)
@@ -93,7 +95,7 @@ def scaling(quick: bool) -> list[Row]:
     import jax
 
     from benchmarks import scaling, train_step
-    from experiments import presets
+    from experiments.hgn import presets
 
     config = presets.get("mass_spring_small")
     alone, *_, most = scaling.measure(train_step.smallest(config) if quick else config, 2 if quick else 15)

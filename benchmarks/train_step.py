@@ -17,11 +17,12 @@ from absl import flags
 from jax.interpreters import partial_eval
 
 from benchmarks.table import Row, version
-from experiments import command_line, presets
-from experiments.step_timing import median_seconds, prepare, random_batch
-from hgn_jax.hgn import make_hgn
-from hgn_jax.precision import in_precision
-from hgn_jax.training_config import TrainingConfig
+from experiments.comparison.step_timing import median_seconds, prepare, random_batch
+from experiments.hgn import presets
+from experiments.run import command_line
+from hgn_jax.models.hgn import make_hgn
+from hgn_jax.networks.precision import in_precision
+from hgn_jax.training.training_config import TrainingConfig
 
 # Of the matrix product, large enough for the device to reach its rate.
 _MATMUL_SIZES = {"cpu": 2048}

@@ -33,8 +33,9 @@ from tensorflow_datasets.core.utils import tqdm_utils
 from tensorflow_datasets.scripts.cli import build as tfds_build
 from tensorflow_datasets.scripts.cli import cli_utils
 
-from data_builders import dataset_checks, workers
-from data_builders.base_builder import BaseBuilder, DatasetError, field_names, read_metadata  # noqa: F401
+from data_builders.simulation import workers
+from data_builders.tfds_backend import dataset_checks
+from data_builders.tfds_backend.base_builder import BaseBuilder, DatasetError, field_names, read_metadata  # noqa: F401
 
 _HERE = pathlib.Path(__file__).parent
 NAMES = tuple(sorted(path.parent.name for path in _HERE.glob("*/*_dataset_builder.py")))

@@ -14,11 +14,12 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from data_builders import records, shards, workers
-from data_builders.base_builder import BaseBuilder, DatasetError, Metadata, read_metadata
-from data_builders.physics_config import PhysicsConfig, standard_configs
-from data_builders.split_statistics import SplitStatistics
-from hgn_jax.progress import progress_bar
+from data_builders.simulation import workers
+from data_builders.simulation.physics_config import PhysicsConfig, standard_configs
+from data_builders.simulation.split_statistics import SplitStatistics
+from data_builders.tfds_backend import records, shards
+from data_builders.tfds_backend.base_builder import BaseBuilder, DatasetError, Metadata, read_metadata
+from hgn_jax.training.progress import progress_bar
 
 __all__ = ["PhysicsBuilder", "PhysicsConfig", "read_metadata", "standard_configs"]
 
@@ -138,7 +139,7 @@ class PhysicsBuilder(BaseBuilder, skip_registration=True):
 
     def _generate_with_beam(self, tasks, download_config) -> Sequence[Any]:
         try:
-            from data_builders import beam_pipeline
+            from data_builders.tfds_backend import beam_pipeline
         except ImportError as error:
             raise DatasetError(f"Apache Beam is not installed ({error}): pip install apache-beam") from None
         parts = {

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments import preset_checks
-from experiments.command_line import UserError, run, user_errors
+from experiments.run import preset_checks
+from experiments.run.command_line import UserError, run, user_errors
 
 
 def main(argv: Sequence[str]) -> None:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to --output={output}: {error.strerror}") from error
-    from experiments import dataset_report
+    from experiments.figures import dataset as dataset_report
 
     for name, config in configs.items():
         print(f"picture: {dataset_report.show(name, config, _DATA_DIR.value, output)}")

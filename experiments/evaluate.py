@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments import command_line, program
-from experiments.run_directory import RunDirectory, lock, read_program, require_checkpoint
+from experiments.run import command_line, program
+from experiments.run.run_directory import RunDirectory, lock, read_program, require_checkpoint
 
 
 def main(argv: Sequence[str]) -> None:

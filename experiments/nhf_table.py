@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import command_line
-from experiments.command_line import UserError
-from experiments.run_directory import RunDirectory, read_program
+from experiments.run import command_line
+from experiments.run.command_line import UserError
+from experiments.run.run_directory import RunDirectory, read_program
 
 _COLUMNS = ("preset", "seeds", "KL or NLL", "each seed", "ELBO's", "Gaussian's", "inverse error", "minima", "CPU s")
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments import command_line, presets
-from experiments.command_line import UserError
-from experiments.run_directory import RunDirectory, lock, read_config, require_checkpoint
+from experiments.hgn import presets
+from experiments.run import command_line
+from experiments.run.command_line import UserError
+from experiments.run.run_directory import RunDirectory, lock, read_config, require_checkpoint
 
 
 def check() -> None:
@@ -26,7 +27,8 @@ def check() -> None:
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    from experiments import hgn_evaluation, sampling
+    from experiments.hgn import evaluation as hgn_evaluation
+    from experiments.hgn import sampling
 
     run = _run()
     directory = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else run.path / "samples"

@@ -17,10 +17,11 @@ from typing import Any
 
 from absl import flags
 
-from experiments import command_line, comparison
-from experiments.command_line import UserError
-from experiments.comparison import ROWS, SYSTEMS
-from hgn_jax.progress import progress_bar
+from experiments.comparison import rows as comparison
+from experiments.comparison.rows import ROWS, SYSTEMS
+from experiments.run import command_line
+from experiments.run.command_line import UserError
+from hgn_jax.training.progress import progress_bar
 
 
 def table(runs: dict[tuple[str, str], comparison.Run]) -> list[list[str]]:
@@ -118,7 +119,7 @@ def _duration(seconds: float) -> str:
 def main(argv: Sequence[str]) -> None:
     paths = argv[1:]
     if _ESTIMATE.value:
-        from experiments import step_timing
+        from experiments.comparison import step_timing
 
         for line in estimate(_SCALE.value, step_timing.seconds_per_step):
             print(line, flush=True)

@@ -1,14 +1,14 @@
 """What an installation takes, and that nothing it reads can run code."""
 
 import importlib.metadata
-import pathlib
 import re
 
 from absl.testing import absltest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-_ROOT = pathlib.Path(__file__).parents[1]
+from tests.root import ROOT
+
 _PACKAGES = ("hgn_jax", "data_builders", "experiments", "benchmarks")
 
 
@@ -25,14 +25,14 @@ class InstallationTest(absltest.TestCase):
                 self.assertEqual(operators, {">=", "<"}, requirement)
 
     def test_the_lock_file_holds_them_all_within_their_ranges(self):
-        pins = re.findall(r"^([\w.-]+)==(\S+) \\$", (_ROOT / "requirements.lock").read_text(), re.MULTILINE)
+        pins = re.findall(r"^([\w.-]+)==(\S+) \\$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
         versions = {canonicalize_name(name): version for name, version in pins}
         for requirement in _requirements("test"):
             self.assertIn(canonicalize_name(requirement.name), versions)
             self.assertTrue(requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement)
 
     def test_nothing_is_unpickled(self):
-        sources = [path for package in _PACKAGES for path in (_ROOT / package).rglob("*.py")]
+        sources = [path for package in _PACKAGES for path in (ROOT / package).rglob("*.py")]
         self.assertNotEmpty(sources)
         for path in sources:
             text = path.read_text()

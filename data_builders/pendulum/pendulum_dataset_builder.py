@@ -4,7 +4,8 @@ import dataclasses
 
 import tensorflow_datasets as tfds
 
-from data_builders import physics_builder, rendering
+from data_builders import physics_builder
+from data_builders.rendering import images as rendering
 
 
 @dataclasses.dataclass(eq=False)

@@ -16,7 +16,7 @@ import imageio.v3 as imageio
 import numpy as np
 from PIL import Image
 
-from hgn_jax.progress import progress_bar
+from hgn_jax.training.progress import progress_bar
 
 FITS = ("stretch", "crop")
 

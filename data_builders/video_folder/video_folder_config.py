@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorflow_datasets.core import BuilderConfig
 
-from data_builders.base_builder import field_names
+from data_builders.tfds_backend.base_builder import field_names
 from data_builders.video_folder import video_files
 
 SPLITS_BY = ("file", "clip", "time")

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders import shards
-from data_builders.base_builder import BaseBuilder, DatasetError, Metadata
+from data_builders.tfds_backend import shards
+from data_builders.tfds_backend.base_builder import BaseBuilder, DatasetError, Metadata
 from data_builders.video_folder import video_files, video_splits
 from data_builders.video_folder.video_folder_config import VideoFolderConfig, current_fingerprint
 from data_builders.video_folder.video_splits import Video, count, too_short
 from hgn_jax.errors import first_line
-from hgn_jax.progress import progress_bar
+from hgn_jax.training.progress import progress_bar
 
 _FRAMES_BETWEEN_SIGNS = (100, 10_000)  # of progress, on a terminal and elsewhere
 

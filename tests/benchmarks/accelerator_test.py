@@ -4,8 +4,8 @@ import jax
 from absl.testing import absltest
 
 from benchmarks import accelerator, train_step
-from experiments import presets
-from hgn_jax.precision import PRECISIONS
+from experiments.hgn import presets
+from hgn_jax.networks.precision import PRECISIONS
 
 
 def _smallest():

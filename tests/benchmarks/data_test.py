@@ -6,8 +6,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from benchmarks import data
-from data_builders import build, simulation
-from hgn_jax.systems import SYSTEMS
+from data_builders import build
+from data_builders.simulation import ground_truth as simulation
+from hgn_jax.physics.systems import SYSTEMS
 
 
 class DataTest(parameterized.TestCase):

@@ -1,6 +1,5 @@
 """Tests of `python -m benchmarks`."""
 
-import pathlib
 import subprocess
 import sys
 
@@ -8,13 +7,12 @@ import pytest
 from absl.testing import absltest
 
 from benchmarks.suite import BENCHMARKS
-
-_ROOT = pathlib.Path(__file__).parents[2]
+from tests.root import ROOT
 
 
 def _run(*arguments):
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 class MainTest(absltest.TestCase):

@@ -10,8 +10,8 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from benchmarks import density_models, nhf_vs_flows
-from experiments.command_line import UserError
-from hgn_jax.nhf_config import NHFConfig
+from experiments.run.command_line import UserError
+from hgn_jax.models.nhf_config import NHFConfig
 
 _SCALE = 1.3
 _NHF = NHFConfig(num_links=1, hidden_sizes=(8,), posterior_sizes=(8,), prior="normal", prior_scale=1.0)

@@ -5,7 +5,8 @@ import time
 from absl.testing import absltest
 
 from benchmarks import pipeline, train_step
-from experiments import hgn_experiment, presets
+from experiments.hgn import data as hgn_experiment
+from experiments.hgn import presets
 
 
 class PipelineTest(absltest.TestCase):

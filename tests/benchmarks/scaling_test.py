@@ -5,7 +5,7 @@ from absl.testing import absltest
 
 from benchmarks import scaling, train_step
 from benchmarks.scaling import Scaling
-from experiments import presets
+from experiments.hgn import presets
 
 
 class ScalingTest(absltest.TestCase):

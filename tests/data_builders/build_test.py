@@ -15,11 +15,12 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from tensorflow_datasets.scripts.cli import build as tfds_build
 
-from data_builders import build, simulation
-from hgn_jax.systems import SYSTEMS
+from data_builders import build
+from data_builders.simulation import ground_truth as simulation
+from hgn_jax.physics.systems import SYSTEMS
+from tests.root import ROOT
 
 TINY = {"num_train": 30, "num_test": 10, "num_steps": 4}
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 def tiny(name="mass_spring", **overrides):

@@ -1,13 +1,13 @@
 """Tests of `data_builders.interruption`; `tests/experiments/interruption_test.py` interrupts programs."""
 
-import pathlib
 import signal
 import subprocess
 import sys
 
 from absl.testing import absltest
 
-_ROOT = pathlib.Path(__file__).parents[2]
+from tests.root import ROOT
+
 # As a program that `python -m` runs: Ctrl-C comes while an extension module initialises itself, or afterwards.
 _PROGRAM = """
 import _imp, os, signal, sys, time
@@ -35,7 +35,7 @@ finally:
 
 def _end(during):
     command = [sys.executable, "-c", _PROGRAM.format(during=during)]
-    ended = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     return ended.returncode, ended.stdout, ended.stderr.splitlines()
 
 

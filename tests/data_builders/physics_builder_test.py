@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import pickle
 import re
 import shutil
@@ -16,11 +15,15 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from tensorflow_datasets.core import hashing
 
-from data_builders import build, physics_builder, records, rendering, simulation
-from data_builders.base_builder import DatasetError
-from data_builders.split_statistics import SplitStatistics
-from hgn_jax.phase_space import PhaseState
-from hgn_jax.systems import SYSTEMS, get_system
+from data_builders import build, physics_builder
+from data_builders.rendering import images as rendering
+from data_builders.simulation import ground_truth as simulation
+from data_builders.simulation.split_statistics import SplitStatistics
+from data_builders.tfds_backend import records
+from data_builders.tfds_backend.base_builder import DatasetError
+from hgn_jax.physics.phase_space import PhaseState
+from hgn_jax.physics.systems import SYSTEMS, get_system
+from tests.root import ROOT
 
 CONFIGS = ["paper", "small", "noise_free", "small_noise_free", "paper_64x64", "small_64x64", "damped", "small_damped"]
 CONFIGS += ["long_test", "small_long_test", "dt_0.05", "small_dt_0.05", "randomised", "small_randomised"]
@@ -155,7 +158,7 @@ class ConfigTest(chex.TestCase):
             "import data_builders.three_body.three_body_dataset_builder, jax;"
             "from jax._src import xla_bridge; assert not xla_bridge._backends"
         )
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=pathlib.Path(__file__).parents[2])
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def mode(name):

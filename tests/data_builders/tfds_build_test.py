@@ -8,10 +8,11 @@ import tempfile
 import pytest
 from absl.testing import absltest
 
+from tests.root import ROOT
+
 for _module in ("tensorflow", "apache_beam", "mlcroissant"):
     pytest.importorskip(_module)
 
-ROOT = pathlib.Path(__file__).parents[2]
 
 READ = """
 import sys

@@ -18,9 +18,9 @@ from absl.testing import absltest, parameterized
 from data_builders import build
 from data_builders.video_folder import video_files
 from data_builders.video_folder.video_folder_dataset_builder import Builder
-from hgn_jax import data
+from hgn_jax.data import datasets as data
+from tests.root import ROOT
 
-ROOT = pathlib.Path(__file__).parents[2]
 SIZE = 8
 WINDOW = {"num_steps": 4, "image_size": SIZE, "stride": 3}
 

@@ -23,10 +23,14 @@ from absl import flags
 from absl.testing import absltest, parameterized
 from hypothesis import strategies
 
-from experiments import command_line, hnn_presets, nhf_presets, presets
-from experiments.hnn_data import STATE_FEATURES
-from hgn_jax import make_hgn, make_hnn, make_nhf, training
-from hgn_jax.geco import geco
+from experiments.hgn import presets
+from experiments.hnn import presets as hnn_presets
+from experiments.hnn.data import STATE_FEATURES
+from experiments.nhf import presets as nhf_presets
+from experiments.run import command_line
+from hgn_jax import make_hgn, make_hnn, make_nhf
+from hgn_jax.training import loop as training
+from hgn_jax.training.geco import geco
 
 _NUM_EXAMPLES = {"hgn": 1000, "hnn": 600, "nhf": 800}
 _EVERY = 60  # valid configurations from one that is run to the next

@@ -11,11 +11,13 @@ import imageio.v3 as imageio
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from data_builders import build, rendering
-from experiments import dataset_report
-from hgn_jax import data, systems
+from data_builders import build
+from data_builders.rendering import images as rendering
+from experiments.figures import dataset as dataset_report
+from hgn_jax.data import datasets as data
+from hgn_jax.physics import systems
+from tests.root import ROOT
 
-ROOT = pathlib.Path(__file__).parents[2]
 TINY = {"num_train": 30, "num_test": 10, "num_steps": 6}
 
 

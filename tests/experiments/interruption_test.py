@@ -13,8 +13,9 @@ import chex
 import pytest
 from absl.testing import absltest
 
-from experiments import nhf, nhf_evaluation
-from experiments.run_directory import RunDirectory
+from experiments.nhf import evaluation as nhf_evaluation
+from experiments.run.run_directory import RunDirectory
+from tests.root import ROOT
 
 # Line of the progress to wait for, number of kills after it, and the longest time between, seconds. Every fifty steps
 # and a fifth of a second, a checkpoint takes as long, so that a good part of the first kills fall into one.
@@ -42,7 +43,7 @@ def _start(workdir):
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.nhf", *_SETTINGS, f"--workdir={workdir}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        cwd=pathlib.Path(nhf.__file__).parents[1], env={
+        cwd=ROOT, env={
             **os.environ,
             "JAX_ENABLE_COMPILATION_CACHE": "true",  # all runs compile the same
             "JAX_COMPILATION_CACHE_DIR": str(workdir.parent / "compiled"),

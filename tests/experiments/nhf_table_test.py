@@ -6,7 +6,7 @@ import pathlib
 from absl.testing import absltest
 
 from experiments import nhf_table
-from experiments.command_line import UserError
+from experiments.run.command_line import UserError
 
 
 def _results(seed, kl, known=True):

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from absl.testing import absltest
 
-from experiments import nhf
-from hgn_jax.logs import read_metrics
+from hgn_jax.training.logs import read_metrics
+from tests.root import ROOT
 
 _NUM_STEPS = 300
 _SETTINGS = (
@@ -28,7 +28,7 @@ _SETTINGS = (
 def _start(workdir, *arguments, num_devices=1):
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.nhf", *_SETTINGS, f"--workdir={workdir}", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=pathlib.Path(nhf.__file__).parents[1],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={num_devices}"},
     )  # fmt: skip
 

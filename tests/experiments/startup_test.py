@@ -4,16 +4,17 @@ It is asked which modules Python has imported, not how long it took, which depen
 """
 
 import os
-import pathlib
 import subprocess
 import sys
 
 from absl.testing import absltest, parameterized
 
-from experiments import nhf_presets, presets
-from hgn_jax import densities, integration_methods, integrators
+from experiments.hgn import presets
+from experiments.nhf import presets as nhf_presets
+from hgn_jax.models import densities
+from hgn_jax.physics import integration_methods, integrators
+from tests.root import ROOT
 
-_ROOT = pathlib.Path(__file__).parents[2]
 _SLOW = {
     "jax", "jaxlib", "haiku", "optax", "chex", "orbax", "tensorflow_datasets", "scipy", "matplotlib", "imageio",
     "sklearn", "tensorboardX",
@@ -24,7 +25,7 @@ def _run(*arguments, home):
     """The result of a Python command, and the packages it imported."""
     result = subprocess.run(
         [sys.executable, "-X", "importtime", *arguments], cwd=home, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(_ROOT), "HOME": home, "XDG_CACHE_HOME": home},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": home, "XDG_CACHE_HOME": home},
     )  # fmt: skip
     lines = result.stderr.splitlines()
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines if line.startswith("import time:")}
@@ -76,7 +77,7 @@ class StartupTest(parameterized.TestCase):
         _, _, imported = _run("-c", "import hgn_jax", home=self.home)
         self.assertIn("hgn_jax", imported)
         self.assertEmpty(imported & _SLOW)
-        code = "import hgn_jax; [getattr(hgn_jax, name) for name in hgn_jax.__all__]; hgn_jax.systems.pendulum"
+        code = "import hgn_jax; [getattr(hgn_jax, name) for name in hgn_jax.__all__]; hgn_jax.physics.systems.pendulum"
         result, printed, imported = _run("-c", code, home=self.home)
         self.assertEqual((result.returncode, printed), (0, []))
         self.assertContainsSubset({"jax", "haiku"}, imported)

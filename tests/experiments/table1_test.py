@@ -1,4 +1,4 @@
-"""Tests of `experiments.table1` and `experiments.comparison`."""
+"""Tests of `experiments.table1` and `experiments.comparison.rows`."""
 
 import csv
 import json
@@ -7,10 +7,13 @@ import sys
 
 from absl.testing import absltest, parameterized
 
-from experiments import comparison, hnn_presets, presets, table1
-from experiments.command_line import UserError
-from experiments.comparison import ROWS, SYSTEMS
-from experiments.run_directory import RunDirectory, write_config
+from experiments import table1
+from experiments.comparison import rows as comparison
+from experiments.comparison.rows import ROWS, SYSTEMS
+from experiments.hgn import presets
+from experiments.hnn import presets as hnn_presets
+from experiments.run.command_line import UserError
+from experiments.run.run_directory import RunDirectory, write_config
 
 _MODULES = {"hgn": presets, "hnn": hnn_presets}
 

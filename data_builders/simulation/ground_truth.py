@@ -1,0 +1,271 @@
+"""Ground-truth trajectories of the true systems (Sec. 4 of the paper): NumPy float64, vectorised over trajectories.
+
+The chunks of `draws` are each simulated whole, so that a trajectory does not depend on how many are asked for.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import integrate
+
+from data_builders.simulation.draws import CHUNK_SIZE, Constants, Simulation, draw_constants, generators, initial_states
+from data_builders.simulation.precision import double_precision
+from data_builders.tfds_backend.base_builder import DatasetError
+from hgn_jax.physics import systems
+from hgn_jax.physics.hamiltonian import vector_field
+from hgn_jax.physics.phase_space import PhaseState
+
+MAX_ENERGY_ERROR = 1e-8
+
+# Tolerances of DOP853, relative and absolute. The first is for a whole chunk at once, the others for single
+# trajectories that missed MAX_ENERGY_ERROR: scipy's error norm is a mean over the chunk, so one close encounter
+# among many calm orbits can hide in it.
+_TOLERANCES = (1e-12, 1e-13, 3e-14)
+
+# How often a start is drawn again whose bodies come too close for float64. Were that common, it would bend the
+# distribution of the starts, and something else would be wrong.
+_MAX_ATTEMPTS = 5
+
+
+class SimulationError(DatasetError):
+    """A trajectory could not be integrated to the accuracy asked for."""
+
+
+class Trajectories(NamedTuple):
+    """Simulated trajectories, float64; N of them with T + 1 recorded states of d coordinates (2n for n bodies).
+
+    Attributes:
+      q: noise-free positions, `[N, T + 1, d]`.
+      p: noise-free momenta, `[N, T + 1, d]`.
+      dq_dt: dH/dp at (q, p), `[N, T + 1, d]`.
+      dp_dt: -dH/dq - damping dH/dp at (q, p), `[N, T + 1, d]`.
+      energy: H(q, p), `[N, T + 1]`.
+      observed_q: `q` with observation noise, `[N, T + 1, d]`.
+      observed_p: `p` with observation noise, `[N, T + 1, d]`.
+      energy_error: largest |H_t + W_t - H_0| / |H_0| over the trajectory, `[N]`; W_t is what friction has taken until
+        then, integrated along, and 0 without damping.
+      num_redrawn: how many starts had to be drawn again before this one, int64 `[N]`; see `simulate_chunk`.
+    """
+
+    q: np.ndarray
+    p: np.ndarray
+    dq_dt: np.ndarray
+    dp_dt: np.ndarray
+    energy: np.ndarray
+    observed_q: np.ndarray
+    observed_p: np.ndarray
+    energy_error: np.ndarray
+    num_redrawn: np.ndarray
+
+
+class _Mechanics(NamedTuple):
+    """A system's compiled functions of `q` and `p`, `[batch, *state_shape]`, and of the constants drawn for each."""
+
+    energy: Callable[[np.ndarray, np.ndarray, Constants], jax.Array]
+    field: Callable[[np.ndarray, np.ndarray, Constants], PhaseState]
+    flat_field: Callable[
+        [np.ndarray, Constants, tuple[int, ...]], jax.Array
+    ]  # of all that is integrated, and its shape
+
+
+class _Solution(NamedTuple):
+    """Paths, `[batch, T + 1, *state_shape]`, and the energy that friction has taken until then, `[batch, T + 1]`."""
+
+    path: PhaseState
+    dissipated: np.ndarray
+
+
+@functools.lru_cache(maxsize=32)
+def _mechanics(system_name: str, shared: tuple[tuple[str, float], ...], damping: float) -> _Mechanics:
+    def energy(q, p, drawn):
+        return systems.get_system(system_name, **dict(shared), **drawn).hamiltonian(PhaseState(q, p))
+
+    def field(q, p, drawn):
+        slope = vector_field(lambda state: energy(*state, drawn))(PhaseState(q, p))
+        return PhaseState(slope.q, slope.p - damping * slope.q) if damping else slope
+
+    def each_with_its_own(function):
+        return jax.jit(lambda q, p, drawn: (jax.vmap(function) if drawn else function)(q, p, drawn))
+
+    def flat_field(flat_state, drawn, shape):
+        q, p = flat_state[: 2 * math.prod(shape)].reshape(2, *shape)
+        slope = each_with_its_own(field)(q, p, drawn)
+        parts = [slope.q.ravel(), slope.p.ravel()]
+        if damping:
+            parts.append(damping * jnp.sum(jnp.square(slope.q).reshape(shape[0], -1), axis=1))
+        return jnp.concatenate(parts)
+
+    # One call with one array in and out: the thousands of calls of a solver cost more than what they compute.
+    return _Mechanics(each_with_its_own(energy), each_with_its_own(field), jax.jit(flat_field, static_argnums=2))
+
+
+def _mechanics_of(simulation: Simulation) -> _Mechanics:
+    shared = {name: value for name, value in simulation.constants.items() if name not in simulation.constant_ranges}
+    return _mechanics(simulation.system, tuple(sorted(shared.items())), simulation.damping)
+
+
+def integrate_states(
+    simulation: Simulation, start: PhaseState, tolerance: float, drawn: Constants | None = None
+) -> PhaseState:
+    """Integrates the equations of motion from many states at once with scipy's DOP853.
+
+    They are Hamilton's (Eq. 3), with the friction -gamma dH/dp added to dp/dt where `damping` is not 0.
+
+    Args:
+      simulation: names the system, `damping`, `dt` and `num_steps`.
+      start: initial `q` and `p`, `[batch, *state_shape]`.
+      tolerance: relative and absolute tolerance; scipy's error norm averages over the batch.
+      drawn: the constants that differ between trajectories, each `[batch, ...]`.
+
+    Returns:
+      The path as float64 NumPy arrays, `q` and `p` of shape `[batch, num_steps + 1, *state_shape]`.
+
+    Raises:
+      SimulationError: if the solver gives up.
+    """
+    return _integrate(simulation, start, tolerance, drawn or {}).path
+
+
+def _integrate(simulation: Simulation, start: PhaseState, tolerance: float, drawn: Constants) -> _Solution:
+    """With friction, the energy it takes is integrated along: dW/dt = gamma |dH/dp|^2 = -dH/dt."""
+    flat_field = _mechanics_of(simulation).flat_field
+    shape, size = start.q.shape, start.q.size
+    times = simulation.dt * np.arange(simulation.num_steps + 1)
+    dissipated = np.zeros(shape[0] if simulation.damping else 0)
+    flat_start = np.concatenate([np.ravel(start.q), np.ravel(start.p), dissipated])
+    with double_precision():
+        on_device = jax.tree.map(jnp.asarray, dict(drawn))
+        derivative = lambda _, flat_state: np.asarray(flat_field(flat_state, on_device, shape))
+        solution = integrate.solve_ivp(
+            derivative, times[[0, -1]], flat_start, "DOP853", times, rtol=tolerance, atol=tolerance
+        )
+    if not solution.success:
+        raise SimulationError(f"{simulation.system}: integration failed: {solution.message}")
+    path = solution.y[: 2 * size].reshape(2, *shape, times.size)
+    dissipated = solution.y[2 * size :] if simulation.damping else np.zeros((shape[0], times.size))
+    return _Solution(PhaseState(*np.moveaxis(path, -1, 2)), dissipated)
+
+
+def _evaluate(
+    simulation: Simulation, solution: _Solution, drawn: Constants
+) -> tuple[np.ndarray, PhaseState, np.ndarray]:
+    """Energy and time derivatives along paths, and the largest relative error of the balance of energy of each."""
+    mechanics = _mechanics_of(simulation)
+    with double_precision():
+        energy = np.asarray(mechanics.energy(*solution.path, drawn))
+        slope = PhaseState(*map(np.asarray, mechanics.field(*solution.path, drawn)))
+    drift = np.max(np.abs(energy + solution.dissipated - energy[:, :1]), axis=1)
+    # A state at rest at the bottom has no energy to be relative to; its drift then counts as it is.
+    scale = np.where(energy[:, 0] == 0.0, 1.0, np.abs(energy[:, 0]))
+    return energy, slope, drift / scale
+
+
+def _accurate_solution(simulation: Simulation, start: PhaseState, drawn: Constants) -> tuple[_Solution, np.ndarray]:
+    """Integrates a chunk, then each trajectory whose energy drifts again, alone and at tighter tolerances.
+
+    Returns:
+      The solution, and the largest error of the balance of energy of each trajectory, `[batch]`.
+    """
+    solution = _integrate(simulation, start, _TOLERANCES[0], drawn)
+    _, _, error = _evaluate(simulation, solution, drawn)
+    for bad in np.flatnonzero(~(error <= MAX_ENERGY_ERROR)):  # written so that a NaN is bad
+        alone = jax.tree.map(lambda x, row=bad: x[[row]], (start, dict(drawn)))
+        for tolerance in _TOLERANCES[1:]:
+            again = _integrate(simulation, alone[0], tolerance, alone[1])
+            _, _, [error[bad]] = _evaluate(simulation, again, alone[1])
+            if error[bad] <= MAX_ENERGY_ERROR:
+                break
+        _put(solution, bad, again)
+    return solution, error
+
+
+def follow(simulation: Simulation, start: PhaseState, drawn: Constants | None = None) -> tuple[PhaseState, np.ndarray]:
+    """Integrates given states as accurately as those of a data set, where that can be done.
+
+    Args:
+      simulation: names the system, `damping`, `num_steps`, and `dt`, which may be negative.
+      start: initial `q` and `p`, `[batch, *state_shape]`.
+      drawn: the constants that differ between trajectories, each `[batch, ...]`.
+
+    Returns:
+      The path as float64 NumPy arrays, `[batch, num_steps + 1, *state_shape]`; and where the relative energy error is
+      at most `MAX_ENERGY_ERROR`, bool `[batch]`. The others are not to be used.
+    """
+    drawn = dict(drawn or {})
+    try:
+        solution, error = _accurate_solution(simulation, start, drawn)
+        return solution.path, error <= MAX_ENERGY_ERROR
+    except SimulationError:  # of one of them, nobody knows which
+        if len(start.q) == 1:
+            lost = np.full((1, simulation.num_steps + 1, *start.q.shape[1:]), np.nan)
+            return PhaseState(lost, lost), np.zeros(1, bool)
+    rows = [jax.tree.map(lambda x, row=row: x[[row]], (start, drawn)) for row in range(len(start.q))]
+    alone = [follow(simulation, *row) for row in rows]
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *alone)
+
+
+def _put(solution: _Solution, row: int, alone: _Solution) -> None:
+    """Replaces one trajectory of a solution."""
+    for whole, part in zip(jax.tree.leaves(solution), jax.tree.leaves(alone), strict=True):
+        whole[row] = part[0]
+
+
+def _solve_chunk(simulation: Simulation, split: str, chunk: int, drawn: Constants) -> tuple[_Solution, np.ndarray]:
+    """The accurate solutions of a chunk, and how many starts of each had to be drawn again, `[CHUNK_SIZE]`."""
+    solution, error = _accurate_solution(simulation, initial_states(simulation, split, chunk, 0, drawn), drawn)
+    num_redrawn = np.zeros(len(error), np.int64)
+    for bad in np.flatnonzero(~(error <= MAX_ENERGY_ERROR)):
+        constants = {name: value[[bad]] for name, value in drawn.items()}
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            starts = initial_states(simulation, split, chunk, attempt, drawn)
+            alone, [error_again] = _accurate_solution(
+                simulation, PhaseState(starts.q[[bad]], starts.p[[bad]]), constants
+            )
+            if error_again <= MAX_ENERGY_ERROR:
+                break
+        else:
+            raise SimulationError(
+                f"{simulation.system}: relative energy error {error_again:.1e} exceeds {MAX_ENERGY_ERROR:.0e} even at"
+                f" tolerance {_TOLERANCES[-1]:.0e}, in {attempt + 1} draws of trajectory {chunk * CHUNK_SIZE + bad}"
+            )
+        num_redrawn[bad] = attempt
+        _put(solution, bad, alone)
+    return solution, num_redrawn
+
+
+def simulate_chunk(simulation: Simulation, split: str, chunk: int) -> Trajectories:
+    """Simulates trajectories `chunk * CHUNK_SIZE` to `(chunk + 1) * CHUNK_SIZE` of a split.
+
+    Where three bodies come so close that float64 cannot hold their energy, the start is drawn again. That is rare, and
+    `num_redrawn` tells where.
+
+    Args:
+      simulation: what to simulate.
+      split: a name in `SPLITS`; the splits draw from disjoint random streams.
+      chunk: number of the chunk, from 0.
+
+    Returns:
+      `Trajectories` with N = `CHUNK_SIZE`, each of relative energy error at most `MAX_ENERGY_ERROR`.
+
+    Raises:
+      SimulationError: if a trajectory cannot be integrated that accurately; never wrong data.
+    """
+    drawn = draw_constants(simulation, split, chunk)
+    solution, num_redrawn = _solve_chunk(simulation, split, chunk, drawn)
+    energy, slope, error = _evaluate(simulation, solution, drawn)
+    q, p, dq_dt, dp_dt = (x.reshape(*x.shape[:2], -1) for x in (*solution.path, *slope))
+    noise = generators(simulation, split, chunk)["noise"].standard_normal((2, *q.shape))
+    observed_q, observed_p = np.stack([q, p]) + simulation.observation_noise * noise
+    return Trajectories(q, p, dq_dt, dp_dt, energy, observed_q, observed_p, error, num_redrawn)
+
+
+def simulate(simulation: Simulation, split: str, num_trajectories: int) -> Iterator[Trajectories]:
+    """Yields the first trajectories of a split, `num_trajectories` in all and at most `CHUNK_SIZE` at a time."""
+    for chunk in range(-(-num_trajectories // CHUNK_SIZE)):
+        wanted = num_trajectories - chunk * CHUNK_SIZE
+        yield Trajectories(*(x[:wanted] for x in simulate_chunk(simulation, split, chunk)))

@@ -1,0 +1,258 @@
+"""The configuration of a simulated data set, and the named ones that every system has."""
+
+import dataclasses
+import inspect
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tensorflow_datasets.core import BuilderConfig
+
+from data_builders.rendering import images as rendering
+from data_builders.simulation.draws import Simulation, constant_shape
+from data_builders.tfds_backend.base_builder import field_names
+from hgn_jax.physics import systems
+
+# System -> how its coordinates are drawn, and the number of discs. (Making the system would tell as much, but also
+# start JAX, which nothing should do on import.)
+_SCENES = {
+    "mass_spring": ("vertical", 1),
+    "pendulum": ("pendulum", 1),
+    "two_body": ("plane", 2),
+    "three_body": ("plane", 3),
+    "double_pendulum": ("double_pendulum", 2),
+}
+
+# Names of the constants that are the lengths of rods in the scene, from the pivot on.
+_RODS = {"pendulum": ("l",), "double_pendulum": ("l1", "l2")}
+
+# Name of a configuration -> what it changes in the paper's. Each also has a `small_` variant.
+_VARIANTS: dict[str, dict[str, Any]] = {
+    "noise_free": {"observation_noise": 0.0},
+    "64x64": {"image_size": 64},
+    "damped": {"damping": 0.05},
+    "long_test": {"num_test_steps": 256},
+    "dt_0.05": {"dt": 0.05},
+}
+_SMALL = {"num_train": 4_000, "num_test": 1_000}
+
+# How a value given for a field becomes what is stored, so that JSON's lists and integers do as well.
+_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
+    int: operator.index,
+    float: float,
+    str: str,
+    tuple[float, float]: lambda pair: _pair(pair),
+    rendering.Colour: lambda colour: _colour(colour),
+    tuple[rendering.Colour, ...]: lambda colours: tuple(map(_colour, colours)),
+    dict[str, float]: lambda constants: {name: float(value) for name, value in constants.items()},
+    dict[str, tuple[float, float]]: lambda ranges: {name: _pair(pair) for name, pair in ranges.items()},
+}
+
+
+def _pair(pair: Any) -> tuple[float, float]:
+    low, high = pair
+    return float(low), float(high)
+
+
+def _colour(colour: Any) -> rendering.Colour:
+    red, green, blue = map(operator.index, colour)
+    if not all(0 <= value <= 255 for value in (red, green, blue)):
+        raise ValueError("a colour is three numbers from 0 to 255")
+    return red, green, blue
+
+
+@dataclasses.dataclass(eq=False)
+class PhysicsConfig(BuilderConfig):
+    """Everything that determines a data set. Treat as frozen; `PhysicsBuilder.derive_config` makes changed copies.
+
+    Attributes:
+      system: a name in `hgn_jax.physics.systems.SYSTEMS`.
+      constants: physical constants of the system; those left out take the system's defaults.
+      radius_range: range of the initial radius (Sec. 4 of the paper).
+      observation_noise: standard deviation of the noise added to each coordinate before rendering; the paper's
+        "sigma^2".
+      velocity_perturbation: relative standard deviation of the bodies' initial speeds.
+      num_train: number of training trajectories.
+      num_test: number of test trajectories.
+      num_steps: frames after the first.
+      dt: time between frames.
+      image_size: pixels along a side.
+      half_width: half the side of the canvas, in units of the system.
+      disc_radius: radius of the discs, in units of the system.
+      edge_temperature: steepness of the discs' edge per canvas width.
+      background: RGB, 0 to 255.
+      colours: RGB of each body, 0 to 255.
+      seed: seed of all draws; the splits draw from disjoint streams of it.
+      damping: gamma of dp/dt = -dH/dq - gamma dH/dp.
+      num_test_steps: frames after the first in the test split, or 0 for `num_steps`.
+      constant_ranges: constants that each trajectory draws for itself, uniformly; of n bodies each draws its own mass.
+      num_colours: if not 0, each trajectory draws the colours of its bodies, all different, from the first so many of
+        `rendering.PALETTE`.
+      canvas_offset: if not 0, each trajectory moves its scene on the canvas by up to so much each way, uniformly.
+    """
+
+    system: str = "mass_spring"
+    constants: dict[str, float] = dataclasses.field(default_factory=dict)
+    radius_range: tuple[float, float] = (0.1, 1.0)
+    observation_noise: float = 0.0
+    velocity_perturbation: float = 0.0
+    num_train: int = 50_000
+    num_test: int = 10_000
+    num_steps: int = 30
+    dt: float = 0.125
+    image_size: int = 32
+    half_width: float = 1.0
+    disc_radius: float = 0.2
+    edge_temperature: float = 80.0
+    background: rendering.Colour = (81, 88, 93)
+    colours: tuple[rendering.Colour, ...] = (rendering.YELLOW,)
+    seed: int = 0
+    damping: float = 0.0
+    num_test_steps: int = 0
+    constant_ranges: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    num_colours: int = 0
+    canvas_offset: float = 0.0
+
+    def __post_init__(self):
+        for name, converter in _converters().items():
+            try:
+                setattr(self, name, converter(getattr(self, name)))
+            except (TypeError, ValueError, AttributeError) as error:
+                raise ValueError(f"{name}: cannot use {getattr(self, name)!r} ({error})") from None
+        self._complete_constants()
+        self._check_values()
+        if self.description is None:
+            self.description = _describe(self)
+
+    def _complete_constants(self) -> None:
+        if self.system not in _SCENES:
+            raise ValueError(f"unknown system {self.system!r}; choose one of {', '.join(_SCENES)}")
+        parameters = inspect.signature(systems.SYSTEMS[self.system]).parameters
+        defaults = {name: float(parameter.default) for name, parameter in parameters.items()}
+        unknown = sorted((set(self.constants) | set(self.constant_ranges)) - set(defaults))
+        if unknown:
+            raise ValueError(f"{self.system} has no constant {', '.join(unknown)}; it has {', '.join(defaults)}")
+        self.constants = {**defaults, **self.constants}
+
+    def _check_values(self) -> None:
+        positive = ("num_train", "num_test", "num_steps", "dt", "image_size", "half_width", "disc_radius")
+        non_negative = ("observation_noise", "velocity_perturbation", "edge_temperature", "seed")
+        non_negative += ("damping", "num_test_steps", "num_colours", "canvas_offset")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in non_negative:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if not 0 <= self.radius_range[0] <= self.radius_range[1]:
+            raise ValueError(f"radius_range must be 0 <= low <= high, got {self.radius_range}")
+        for name, (low, high) in self.constant_ranges.items():
+            if not 0 < low <= high:
+                raise ValueError(f"constant_ranges must be 0 < low <= high, got {low, high} for {name}")
+        num_discs = _SCENES[self.system][1]
+        if len(self.colours) != num_discs:
+            raise ValueError(f"{self.system} needs {num_discs} colours, got {len(self.colours)}")
+        if self.num_colours and not num_discs <= self.num_colours <= len(rendering.PALETTE):
+            raise ValueError(
+                f"num_colours must be 0 or from {num_discs} to {len(rendering.PALETTE)}, got {self.num_colours}"
+            )
+
+    @property
+    def num_coordinates(self) -> int:
+        """Length d of a stored `q`: 1, 2 for the double pendulum, or 2n for n bodies."""
+        layout, num_discs = _SCENES[self.system]
+        return 2 * num_discs if layout == "plane" else num_discs
+
+    @property
+    def simulation(self) -> Simulation:
+        """The part that determines the trajectories for training."""
+        names = [field.name for field in dataclasses.fields(Simulation)]
+        return Simulation(**{name: getattr(self, name) for name in names})
+
+    def split_simulation(self, split: str) -> Simulation:
+        """The part that determines the trajectories of a split, which may have its own length."""
+        return dataclasses.replace(self.simulation, num_steps=self.split_steps()[split])
+
+    def split_steps(self) -> dict[str, int]:
+        """Frames after the first in each split."""
+        return {"train": self.num_steps, "test": self.num_test_steps or self.num_steps}
+
+    @property
+    def canvas(self) -> rendering.Canvas:
+        """The part that determines how they look; lengths that are drawn have the largest value they can have."""
+        shared = ("image_size", "half_width", "disc_radius", "edge_temperature", "background", "colours")
+        rods = [max(self.constant_ranges.get(rod, (self.constants[rod],))) for rod in _RODS.get(self.system, ())]
+        return rendering.Canvas(
+            layout=_SCENES[self.system][0],
+            **dict(zip(("rod_length", "second_rod_length"), rods, strict=False)),
+            **{name: getattr(self, name) for name in shared},
+        )
+
+    @property
+    def varies_scene(self) -> bool:
+        """Whether trajectories differ in how they are drawn, by colours, place on the canvas or lengths of rods."""
+        return bool(
+            self.num_colours or self.canvas_offset or set(_RODS.get(self.system, ())) & set(self.constant_ranges)
+        )
+
+    def rods(self, constants: Mapping[str, Any]) -> list[Any]:
+        """The lengths of two rods among the constants of trajectories; those that a scene does not have are 1."""
+        found = [constants[name] for name in _RODS.get(self.system, ())]
+        return found + [1.0] * (2 - len(found))
+
+    def constant_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each constant in an example."""
+        return {
+            name: constant_shape(self.system, name) if name in self.constant_ranges else () for name in self.constants
+        }
+
+    def values(self) -> dict[str, Any]:
+        """The fields that determine the data, that is all but name and description."""
+        return {name: getattr(self, name) for name in _converters()}
+
+    def num_trajectories(self) -> dict[str, int]:
+        """Number of trajectories in each split."""
+        return {"train": self.num_train, "test": self.num_test}
+
+    def estimated_bytes(self) -> int:
+        """Size on disk, roughly: what zlib was seen to spend on the discs' edges, and the states in float32."""
+        edge_length = len(self.colours) * self.disc_radius / self.half_width
+        frame = 900 * edge_length * (self.image_size / 32) ** 1.8 + 4 * (4 * self.num_coordinates + 1)
+        steps = self.split_steps()
+        return int(frame * sum(number * (steps[split] + 1) for split, number in self.num_trajectories().items()))
+
+
+def _converters() -> dict[str, Callable[[Any], Any]]:
+    """Field of `PhysicsConfig` -> its converter; leaves out the fields every TFDS configuration has."""
+    types = {field.name: field.type for field in dataclasses.fields(PhysicsConfig)}
+    return {name: _CONVERTERS[types[name]] for name in field_names(PhysicsConfig)}
+
+
+def _describe(config: PhysicsConfig) -> str:
+    steps = config.split_steps()
+    frames = f"{steps['train'] + 1} frames"
+    if steps["test"] != steps["train"]:
+        frames += f" ({steps['test'] + 1} in the test split)"
+    drawn = [*config.constant_ranges, *["colours"] * bool(config.num_colours), *["place"] * bool(config.canvas_offset)]
+    parts = [
+        f"{config.num_train} training and {config.num_test} test trajectories of {frames}, {config.dt:g} apart",
+        f"{config.image_size}x{config.image_size}",
+        f"observation noise {config.observation_noise:g}",
+        *([f"damping {config.damping:g}"] if config.damping else []),
+        *([f"each with its own {', '.join(drawn)}"] if drawn else []),
+    ]
+    return ", ".join(parts) + "."
+
+
+def standard_configs(config_class: type[PhysicsConfig], **variants: dict[str, Any]) -> list[PhysicsConfig]:
+    """The named configurations of a system: `paper`, `small`, and each variant in both sizes.
+
+    Args:
+      config_class: its defaults are the paper's.
+      **variants: name of a configuration -> what it changes; these are of this system alone.
+    """
+    changes = {"paper": {}, "small": _SMALL}
+    for name, change in {**_VARIANTS, **variants}.items():
+        changes["paper_64x64" if name == "64x64" else name] = change
+        changes[f"small_{name}"] = {**_SMALL, **change}
+    return [config_class(name=name, **change) for name, change in changes.items()]

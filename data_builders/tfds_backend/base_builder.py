@@ -1,0 +1,126 @@
+"""What the builders of all data sets share: named and derived configurations, the file format, the metadata."""
+
+import dataclasses
+import hashlib
+import os
+import re
+from typing import Any
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import file_adapters
+
+from data_builders.tfds_backend import tf_dataset
+from hgn_jax.errors import DataError
+
+
+class DatasetError(DataError):
+    """A data set cannot be found, built or used. The message is one line, and says what to do about it."""
+
+
+def field_names(config: type[tfds.core.BuilderConfig] | tfds.core.BuilderConfig) -> tuple[str, ...]:
+    """The fields of a class of configurations beside those that every TFDS configuration has."""
+    common = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
+    return tuple(field.name for field in dataclasses.fields(config) if field.name not in common)
+
+
+def file_name(base: str, changes: dict[str, Any]) -> str:
+    """A name for `base` with `changes` made of letters, digits, `_`, `-` and `.` alone."""
+    parts = [base]
+    for name, value in sorted(changes.items()):
+        text = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+        parts.append(f"{name}_{re.sub(r'[^A-Za-z0-9.]+', '_', text).strip('_')}")
+    name = "-".join(parts)
+    if len(name) > 120:  # file systems allow 255 bytes, and TFDS puts more into file names
+        name = f"{name[:100]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return name
+
+
+class Metadata(tfds.core.Metadata):
+    """A data set's metadata: a dictionary kept as JSON, where TFDS keeps that of any data set.
+
+    `tfds.core.MetadataDict` would do, if TFDS did not load it lazily, which `get` and `in` do not notice and which
+    `--update_metadata_only` does not survive.
+    """
+
+    def save_metadata(self, data_dir) -> None:
+        tfds.core.MetadataDict(self).save_metadata(data_dir)
+
+    def load_metadata(self, data_dir) -> None:
+        loaded = tfds.core.MetadataDict()
+        loaded.load_metadata(data_dir)
+        self.clear()
+        self.update(loaded)
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns the metadata of the data set in the directory `path`; its builder says what is in it."""
+    metadata = Metadata()
+    metadata.load_metadata(path)
+    return dict(metadata)
+
+
+class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Base class of all builders. The `values()` of their configurations are what determines the data."""
+
+    def __init__(self, *, file_format: str | None = "array_record", **kwargs: Any):
+        """Array records by default: TFDS builds and reads them without TensorFlow."""
+        super().__init__(file_format=file_format, **kwargs)
+
+    def _create_builder_config(self, builder_config, version):
+        derived = (
+            isinstance(builder_config, self.builder_config_cls) and builder_config.name not in self.builder_configs
+        )
+        # TFDS would log a warning for a derived one.
+        return builder_config if derived else super()._create_builder_config(builder_config, version)
+
+    @classmethod
+    def derive_config(cls, base: str | tfds.core.BuilderConfig, **overrides: Any) -> tfds.core.BuilderConfig:
+        """Returns a configuration with some fields changed.
+
+        Args:
+          base: the name of one of this builder's configurations, or a configuration of it.
+          **overrides: new values of fields of the configuration.
+
+        Returns:
+          The named configuration that is equal to the result, if there is one; else a new one, whose name is that of
+          `base` and the changes, and may serve as a directory's.
+
+        Raises:
+          ValueError: for an unknown configuration, an unknown field or a value that will not do.
+        """
+        if isinstance(base, str):
+            base = cls.named_config(base)
+        fields = {name: getattr(base, name) for name in field_names(base)}
+        unknown = sorted(set(overrides) - set(fields))
+        if unknown:
+            raise ValueError(f"unknown field {', '.join(unknown)}; choose from {', '.join(fields)}")
+        derived = type(base)(name="", **{**fields, **overrides})
+        for config in (*cls.BUILDER_CONFIGS, base):
+            if config.values() == derived.values():
+                return config
+        changes = {name: value for name, value in derived.values().items() if value != getattr(base, name)}
+        derived.name = file_name(base.name, changes)
+        return derived
+
+    @classmethod
+    def named_config(cls, name: str) -> tfds.core.BuilderConfig:
+        """Returns the configuration called `name`; raises ValueError listing the names there are."""
+        if name not in cls.builder_configs:
+            raise ValueError(
+                f"unknown configuration {name!r} of {cls.name}; choose one of {', '.join(cls.builder_configs)}"
+            )
+        return cls.builder_configs[name]
+
+    def _writing(self, split: str, download_config) -> dict[str, Any]:
+        """Where and how the shards of a split are written."""
+        return {
+            "filename_template": self._get_filename_template(split_name=split),
+            "shard_config": download_config.get_shard_config(),
+            "example_writer": self._example_writer(),
+        }
+
+    def _as_dataset(self, split, decoders=None, read_config=None, shuffle_files=False):
+        """Replaces TFDS's for array records, which it does not read with TensorFlow."""
+        if self.info.file_format != file_adapters.FileFormat.ARRAY_RECORD:
+            return super()._as_dataset(split, decoders, read_config, shuffle_files)
+        return tf_dataset.read(self, split, decoders, read_config, shuffle_files)

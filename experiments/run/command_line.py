@@ -1,0 +1,130 @@
+"""What the programs' command lines share: flags, and errors in one line.
+
+Nothing is imported here that imports JAX: `--help` and mistakes come before that, which takes seconds.
+"""
+
+import contextlib
+import dataclasses
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from data_builders import interruption
+from experiments.run import compilation_cache
+from hgn_jax.errors import DataError, OtherProcessError, Stopped
+from hgn_jax.training import hosts
+
+_FAILURE = 2
+_STOPPED = 128 + signal.SIGTERM  # also after Ctrl-C: the training is saved, and a script must not take it for finished
+
+
+class UserError(Exception):
+    """Something the user can mend; the message is one line that says what and how."""
+
+
+@contextlib.contextmanager
+def user_errors() -> Iterator[None]:
+    """Turns a ValueError, as the checks of configurations raise it, into a UserError."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def define_config(
+    get: Callable[[str], Any], names: Iterable[str], default: str, flag_values: flags.FlagValues = flags.FLAGS
+) -> flags.FlagHolder:
+    """Defines `--config=NAME` and `--config.field=value` over the presets `names` that `get` returns."""
+    text = f"Preset ({', '.join(names)}), before overrides of its fields, --config.a.b=value."
+    try:  # before ml_collections, which reads the overrides from here at once, trips over them
+        _check_config_fields(sys.argv, get(default))
+    except ValueError as error:
+        _fail(str(error))
+    config = config_flags.DEFINE_config_dataclass("config", get(default), text, flag_values, parse_fn=get)
+    flag_values.register_key_flag_for_module(sys.argv[0], flag_values["config"])  # for --help of the program
+    return config
+
+
+def define_hosts() -> None:
+    """Defines the flags by which several processes, on one host or many, train together."""
+    flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where several processes train together.")
+    flags.DEFINE_integer("num_processes", None, "How many processes train together.")
+    flags.DEFINE_integer("process_id", None, "Which of them this is, from 0; 0 is the one that writes.")
+
+
+def run(
+    main: Callable[[Sequence[str]], None], takes_arguments: bool = False, check: Callable[[], None] = lambda: None
+) -> NoReturn:
+    """Runs a program. What a user can mend ends it in one line on stderr and exit status 2, without a traceback.
+
+    Args:
+      main: takes the command and its arguments.
+      takes_arguments: whether there may be arguments that are no flags.
+      check: called before JAX is imported; raises ValueError or UserError for flags that cannot be.
+    """
+
+    def guarded(argv: Sequence[str]) -> None:
+        logging.set_verbosity(logging.FATAL)  # what goes wrong is said once, by the lines below
+        threading.excepthook = lambda raised: print(f"warning: {raised.exc_value}", file=sys.stderr)
+        if len(argv) > 1 and not takes_arguments:
+            _fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
+        try:
+            with user_errors():
+                check()
+                compilation_cache.use()
+                if "coordinator" in flags.FLAGS:
+                    hosts.start(flags.FLAGS.coordinator, flags.FLAGS.num_processes, flags.FLAGS.process_id)
+            main(argv)
+        except (UserError, DataError, OtherProcessError) as error:
+            _fail(str(error))
+        except OSError as error:  # a disk that is full or was taken away
+            _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        except Stopped as stopped:
+            print(f"{stopped}; the same command goes on from there", file=sys.stderr)
+            sys.exit(_STOPPED)
+        except KeyboardInterrupt:
+            interruption.exit_interrupted()
+
+    app.run(guarded, flags_parser=parse_flags)
+
+
+def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
+    """Sets the flags and returns the other arguments; a mistake ends the program with one line."""
+    try:
+        return flag_values(argv)
+    except (flags.Error, ValueError, TypeError) as error:
+        _fail(" ".join(str(error).split()))
+
+
+def _check_config_fields(argv: Sequence[str], config: Any) -> None:
+    """Raises ValueError for an override of a field that the configuration does not have."""
+    names = [argument.lstrip("-").partition("=")[0] for argument in argv[1:] if argument.startswith("-")]
+    if any(name.startswith("config.") for name in names[: names.index("config") if "config" in names else 0]):
+        raise ValueError("give --config=NAME before the overrides --config.field=value")
+    for name in names:
+        if name.startswith("config."):
+            _check_field(config, name)
+
+
+def _check_field(config: Any, name: str) -> None:
+    parents, here = [], config
+    for part in name.split(".")[1:]:
+        fields = [field.name for field in dataclasses.fields(here)] if dataclasses.is_dataclass(here) else []
+        if part not in fields:
+            place = ".".join(["config", *parents])
+            raise ValueError(f"--{name}: {place} has no field {part!r}; it has {', '.join(fields) or 'none'}")
+        parents.append(part)
+        here = getattr(here, part)
+    if dataclasses.is_dataclass(here):
+        fields = ", ".join(field.name for field in dataclasses.fields(here))
+        raise ValueError(f"--{name} is a group of fields; set one of them: {fields}")
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(_FAILURE)

@@ -1,0 +1,66 @@
+"""Tests of building by Apache Beam, with its local runners."""
+
+import hashlib
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import chex
+import pytest
+import tensorflow_datasets as tfds
+from absl.testing import absltest, parameterized
+
+pytest.importorskip("apache_beam")
+
+from data_builders import build  # noqa: E402
+from tests.root import ROOT
+
+SIZE = {"num_train": 1_100, "num_test": 520, "num_steps": 2}  # three chunks and two
+
+
+def digests(path):
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in path.iterdir()}
+
+
+class BeamPipelineTest(chex.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.data_dir = self.enter_context(tempfile.TemporaryDirectory())
+
+    @pytest.mark.slow
+    @parameterized.parameters("BundleBasedDirectRunner", "FnApiRunner")
+    def test_makes_the_same_bytes(self, runner):
+        config = build.derive_config("two_body", "small", **SIZE)
+        expected = build.ensure_built("two_body", config, self.data_dir + "/here")
+        builder = build.get_builder("two_body")(config=config, data_dir=self.data_dir)
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(beam_runner=runner))
+        path = build.dataset_path("two_body", config, self.data_dir)
+        build.check_dataset(path, "two_body", config)
+        self.assertEqual(digests(path), digests(expected))
+
+    @pytest.mark.slow
+    def test_makes_the_same_records_in_more_shards(self):
+        config = build.derive_config("two_body", "small", **SIZE)
+        found = []
+        for runner in (None, "FnApiRunner"):
+            builder = build.get_builder("two_body")(config=config, data_dir=f"{self.data_dir}/{runner}")
+            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(beam_runner=runner, num_shards=3))
+            build.check_dataset(builder.data_path, "two_body", config)
+            self.assertLen(builder.info.splits["train"].shard_lengths, 3)
+            found.append([example["index"] for example in builder.as_data_source(split="train")])
+        self.assertEqual(found[0], found[1])
+
+    @pytest.mark.slow
+    def test_the_command_takes_a_runner(self):
+        flags = ("--beam_runner=FnApiRunner", f"--data_dir={self.data_dir}", "--max_examples_per_split=3")
+        command = ("-m", "data_builders.build", "pendulum", "--config=small", "--config.num_steps=2", *flags)
+        done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        [path] = pathlib.Path(self.data_dir).glob("pendulum/*/1.0.0")
+        self.assertEqual(path.parent.name, "small-num_steps_2")
+        self.assertLen(tfds.builder_from_directory(path).as_data_source(split="train"), 3)
+
+
+if __name__ == "__main__":
+    absltest.main()

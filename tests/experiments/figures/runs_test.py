@@ -1,0 +1,122 @@
+"""Tests of `experiments.figures.runs`."""
+
+import json
+import pathlib
+
+from absl.testing import absltest, parameterized
+
+from experiments.comparison.rows import ROWS, SYSTEMS
+from experiments.figures import runs as figure_runs
+from experiments.hgn import presets
+from experiments.hnn import presets as hnn_presets
+from experiments.nhf import presets as nhf_presets
+from experiments.run.command_line import UserError
+from experiments.run.run_directory import RunDirectory, write_config
+
+_MODULES = {"hgn": presets, "hnn": hnn_presets}
+
+
+def _results(**test):
+    reference = {name: {"mse": 1.0, "mse_per_step": [1.0] * 31} for name in ("mean_image", "noise_floor")}
+    split = {"num_examples": 500, "mse": 1.0, "mse_per_step": [1.0] * 31, "reference": reference}
+    energy = {name: {"mean": 1.0, "variance": 2.0, "drift": 3.0} for name in ("leapfrog", "rk4")}
+    return {"train": split, "test": split | test, "dynamics": {"energy": energy}}
+
+
+class ReadTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.directory = pathlib.Path(self.create_tempdir().full_path)
+
+    def _write(self, name, config, results=None, checkpoints=True):
+        run = RunDirectory(self.directory / name)
+        run.path.mkdir()
+        write_config(run, config)
+        run.metrics.write_text(json.dumps(results or _results()))
+        if checkpoints:
+            run.checkpoints.mkdir()
+        return str(run.path)
+
+    def _row(self, row, system, number=0, **how):
+        config = _MODULES[ROWS[row].program].get(f"{system}{ROWS[row].preset}_small")
+        for field, value in ROWS[row].changes.items():
+            setattr(config, field, value)
+        return self._write(f"{system}_{row}_{number}", config, **how)
+
+    def test_several_are_in_the_order_of_the_table(self):
+        every = [(system, row) for system in SYSTEMS for row in ROWS]
+        paths = [self._row(row, system) for system, row in reversed(every)]
+        groups, left_out = figure_runs.read_several(paths)
+        self.assertEqual([(system, model.label) for system, models in groups.items() for model in models],
+                         [(system, ROWS[row].label) for system, row in every])  # fmt: skip
+        self.assertEmpty(left_out)
+        for system, models in groups.items():
+            self.assertEqual(figure_runs.full_model(models).label, "HGN (leapfrog)")
+            for model in models:
+                self.assertEqual(model.config.data.name, system)
+                self.assertIn(f"{system}_", model.run.path.name)
+
+    def test_without_the_full_model_another_hgn_is_shown(self):
+        paths = [self._row(row, "pendulum") for row in ("hnn", "hgn_no_f_psi", "hgn_euler")]
+        groups, _ = figure_runs.read_several(paths)
+        self.assertEqual(figure_runs.full_model(groups["pendulum"]).label, "HGN (no f_ψ)")
+
+    def test_runs_of_other_models_are_left_out_finished_or_not(self):
+        joint = presets.get("pendulum_small")
+        joint.hamiltonian = "joint"
+        others = [
+            self._write("joint", joint),
+            self._write("state", hnn_presets.get("pendulum_state")),
+            self._write("flow", nhf_presets.get("four_modes")),
+        ]
+        (RunDirectory(pathlib.Path(others[1])).metrics).unlink()
+        groups, left_out = figure_runs.read_several([*others, self._row("hgn_leapfrog", "pendulum")])
+        self.assertEqual((list(groups), left_out), (["pendulum"], others))
+        with self.assertRaisesRegex(UserError, "none of the runs given is of the comparison: HNN, HNN"):
+            figure_runs.read_several(others)
+
+    def test_one_run_may_be_any_hgn(self):
+        joint = presets.get("two_body_small")
+        joint.hamiltonian = "joint"
+        groups = figure_runs.read_one(self._write("joint", joint))
+        ((system, (model,)),) = groups.items()
+        self.assertEqual((system, model.label, model.config), ("two_body", "HGN", joint))
+        ((_, (model,)),) = figure_runs.read_one(self._row("hgn_euler", "two_body")).items()
+        self.assertEqual(model.label, "HGN (Euler)")
+
+    def test_what_cannot_be_drawn_from_is_one_line(self):
+        unfinished = self._row("hgn_euler", "pendulum")
+        RunDirectory(pathlib.Path(unfinished)).metrics.unlink()
+        damaged = self._row("hgn_no_f_psi", "pendulum")
+        RunDirectory(pathlib.Path(damaged)).metrics.write_text("{")
+        full = self._row("hgn_leapfrog", "pendulum")
+        old = self._row("hnn", "pendulum", 1, results={"test": {}, "train": {}})
+        again = self._row("hgn_leapfrog", "pendulum", 1)
+        other_size = self._row("hgn_deterministic", "pendulum", results=_results(num_examples=3))
+        untrained = self._row("hgn_5_frames", "pendulum", checkpoints=False)
+        alone = self._row("hnn", "two_body")
+        mistakes = {
+            "no run in --workdir=.*nowhere": "nowhere",
+            f"{unfinished} is not finished: there is no metrics.json": unfinished,
+            "metrics.json is damaged or not of this version .Expecting": damaged,
+            "metrics.json is damaged or not of this version .'mse_per_step'.; measure again: python -m": old,
+            "are both HGN .leapfrog. of pendulum": again,
+            "num_examples is 500 in the first and 3 in the second": other_size,
+            f"no checkpoint in {untrained}": untrained,
+            "the runs of two_body are HNN: .* need a run of experiments.hgn too": alone,
+        }
+        for message, path in mistakes.items():
+            with self.subTest(message), self.assertRaisesRegex(UserError, message) as raised:
+                figure_runs.read_several([full, path])
+            self.assertNotIn("\n", str(raised.exception))
+        for message, path in {
+            "no run in --workdir=nowhere": "nowhere",
+            "is not finished: there is no metrics.json": unfinished,
+            "holds a run of experiments.hnn, not of experiments.hgn": self._row("hnn", "pendulum", 2),
+        }.items():
+            with self.subTest(message), self.assertRaisesRegex(UserError, message):
+                figure_runs.read_one(path)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,114 @@
+"""Tests of `hgn_jax.data.datasets`; `experiments/hgn_test.py` reads a real data set."""
+
+import chex
+import numpy as np
+from absl.testing import absltest
+
+from data_builders import build
+from hgn_jax.data.batching import BatchOrder
+from hgn_jax.data.datasets import Batches, Cached, DataError, Split, open_dataset, stack
+
+
+class _Source(list):
+    """Random access as `tfds.data_source` gives it."""
+
+    def __getitems__(self, indices):
+        return [self[i] for i in indices]
+
+
+_SOURCE = _Source({"image": np.full((2, 2), i), "index": i} for i in range(23))
+
+
+class DataTest(absltest.TestCase):
+    def test_stack(self):
+        batch = stack(_SOURCE, np.array([3, 5]), ("image", "index"))
+        np.testing.assert_array_equal(batch["index"], [3, 5])
+        self.assertEqual(batch["image"].shape, (2, 2, 2))
+
+    def test_batches_hold_the_examples_of_the_order(self):
+        batches = Batches(_SOURCE, 4, seed=1, features=("index",))
+        for step in (0, 7, 3):
+            np.testing.assert_array_equal(batches(step)["index"], BatchOrder(23, 4, seed=1)(step))
+
+    def test_the_parts_of_a_batch_are_the_batch(self):
+        parts = [Batches(_SOURCE, 4, 1, ("index",), part)(3)["index"] for part in (slice(0, 2), slice(2, 4))]
+        np.testing.assert_array_equal(np.concatenate(parts), Batches(_SOURCE, 4, 1, ("index",))(3)["index"])
+
+
+class CachedTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.read = read = []
+
+        class Recorded(_Source):
+            def __getitems__(self, indices):
+                read.extend(indices)
+                return super().__getitems__(indices)
+
+        self.source = Recorded(_SOURCE)
+
+    def _epochs(self, most_bytes, num_steps=60):
+        cached = Cached(self.source, ("image",), most_bytes)
+        batches, expected = Batches(cached, 4, seed=1), Batches(_SOURCE, 4, seed=1)
+        for step in range(num_steps):
+            chex.assert_trees_all_equal(batches(step), expected(step))
+
+    def test_each_example_is_read_once(self):
+        self._epochs(1e6)
+        self.assertLen(self.read, len(set(self.read)))
+        self.assertLen(self.read, len(_SOURCE))
+
+    def test_no_more_is_kept_than_there_is_room_for(self):
+        self._epochs(3 * _SOURCE[0]["image"].nbytes)
+        again = [index for index in set(self.read) if self.read.count(index) > 1]
+        self.assertLen(set(self.read) - set(again), 3)
+
+    def test_an_example_twice_at_once_and_only_what_is_asked_for(self):
+        cached = Cached(self.source, ("index",), 1e6)
+        for _ in range(2):
+            self.assertEqual(
+                [dict(example) for example in cached.__getitems__([2, 5, 2])], [{"index": i} for i in (2, 5, 2)]
+            )
+        self.assertLen(cached, len(_SOURCE))
+
+
+class BrokenDataTest(absltest.TestCase):
+    def _split(self, *values):
+        return Split("train split of x", _Source({"q": np.asarray(value)} for value in values))
+
+    def test_what_is_whole_is_returned(self):
+        split = self._split([0.0], [1.0], [2.0])
+        self.assertLen(split, 3)
+        self.assertEqual(split[1]["q"], 1.0)
+        self.assertEqual([example["q"] for example in split.__getitems__([2, 0])], [2.0, 0.0])
+
+    def test_a_state_that_is_not_finite(self):
+        for value in (np.nan, np.inf):
+            with self.assertRaisesRegex(DataError, "train split of x: q of example 2 is not finite"):
+                self._split([0.0], [1.0], [value]).__getitems__([1, 2])
+
+    def test_another_shape(self):
+        with self.assertRaisesRegex(DataError, r"q of example 1 is \(2,\), of the first \(1,\)"):
+            self._split([0.0], [1.0, 2.0])[1]
+
+    def test_a_flipped_byte_is_an_error_that_names_the_example(self):
+        config = build.derive_config("mass_spring", "small", num_train=6, num_test=2, num_steps=4)
+        path = build.ensure_built("mass_spring", config, self.create_tempdir().full_path)
+        whole = [example["image"] for example in open_dataset(path)[0]["train"].__getitems__(range(6))]
+        shard = next(path.glob("*train*array_record*"))
+        content, errors = shard.read_bytes(), 0
+        record_bytes = 64 * 1024  # what is behind is padding, but for the index at the end
+        for position in range(100, record_bytes, record_bytes // 20):
+            shard.write_bytes(content[:position] + bytes([content[position] ^ 0x10]) + content[position + 1 :])
+            try:
+                images = [example["image"] for example in open_dataset(path)[0]["train"].__getitems__(range(6))]
+            except DataError as error:
+                self.assertRegex(str(error), r"^train split of .*small-.*: example \d cannot be read \([^\n]+\)$")
+                errors += 1
+            else:  # a byte that is not used
+                np.testing.assert_array_equal(images, whole)
+        self.assertGreater(errors, 1)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,171 @@
+"""Tests of `hgn_jax.metrics.symetric` on maps of which it is known whether they are canonical."""
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from hgn_jax.metrics import symetric as latent_metrics
+from hgn_jax.metrics.symetric import symetric
+
+
+def _states(d, points=600, seed=0):
+    return np.random.default_rng(seed).standard_normal((points, 2 * d))
+
+
+def _rotated_and_kicked(q, p):
+    """A rotation of positions with momenta, and a kick linear in the new positions by a symmetric matrix."""
+    d = q.shape[1]
+    rotation = np.linalg.qr(np.random.default_rng(5).standard_normal((d, d)))[0]
+    return q @ rotation, p @ rotation + q @ rotation @ (0.7 * np.eye(d) + 0.2)
+
+
+_CANONICAL = {
+    "identity": lambda q, p: (q, p),
+    "rotated_and_kicked": _rotated_and_kicked,
+    "squeezed": lambda q, p: (3.0 * q, p / 3.0),
+    "cubic_kick": lambda q, p: (q, p + q**3),
+    "exchanged": lambda q, p: (-p, q),
+    "scaled_as_a_whole": lambda q, p: (10.0 * q - 4.0, 10.0 * p + 7.0),  # units, which the normalisation takes out
+}
+_NOT_CANONICAL = {
+    "one_axis_scaled": lambda q, p: (np.stack([3.0 * q[:, 0], q[:, 1]], axis=1), p),
+    "momenta_sheared_alone": lambda q, p: (q, p @ np.array([[1.0, 1.5], [0.0, 1.0]])),
+    "one_degree_bent": lambda q, p: (q, np.stack([p[:, 0], np.sinh(1.5 * p[:, 1])], axis=1)),
+    "unrelated": lambda q, p: tuple(np.random.default_rng(1).standard_normal((2, *q.shape))),
+    "constant": lambda q, p: (np.ones_like(q), np.ones_like(p)),
+    "half_is_missing": lambda q, p: (q, 0.0 * p),
+    "not_finite": lambda q, p: (q, p / 0.0),
+}  # fmt: skip
+
+
+class SyMetricTest(parameterized.TestCase):
+    @parameterized.product(name=list(_CANONICAL), d=(1, 2))
+    def test_canonical_transformations_score_1(self, name, d):
+        states = _states(d)
+        latents = np.concatenate(_CANONICAL[name](states[:, :d], states[:, d:]), axis=1)
+        found = symetric(latents, states)
+        self.assertEqual(found.score, 1.0, found)
+        self.assertLess(found.distance, 0.01)
+        self.assertEqual(found.order, 3 if name == "cubic_kick" else 1)
+        self.assertEqual(found.num_latents, 2 * d)
+
+    @parameterized.parameters(*_NOT_CANONICAL)
+    def test_other_maps_score_0(self, name):
+        states = _states(2)
+        with np.errstate(divide="ignore"):
+            latents = np.concatenate(_NOT_CANONICAL[name](states[:, :2], states[:, 2:]), axis=1)
+        self.assertEqual(symetric(latents, states, max_order=3).score, 0.0)
+
+    def test_what_the_metric_cannot_see(self):
+        """A A* = I asks of J E J^T to be orthogonal, not to be E."""
+        states = _states(2)
+        (q1, q2), (p1, p2) = states[:, :2].T, states[:, 2:].T
+        mispaired = np.stack([q1, p1, q2, p2], axis=1)  # q1 taken for the position that p2 is the momentum of
+        self.assertEqual(symetric(mispaired, states).score, 1.0)
+
+    def test_with_one_degree_of_freedom_the_area_must_be_constant(self):
+        rng = np.random.default_rng(0)
+        radius, angle = rng.uniform(0.2, 1.5, 1500), rng.uniform(-2.0, 2.0, 1500)
+        states = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+        found = symetric(np.stack([radius, angle], axis=1), states)  # det J = r
+        self.assertGreater(found.r_squared, 0.9)
+        self.assertGreater(found.distance, 0.05)
+        self.assertEqual(found.score, 0.0)
+        stretched = states * [4.0, 1.0]  # det J = 1/4 everywhere
+        self.assertEqual(symetric(stretched, states).score, 1.0)
+
+    def test_more_latents_than_coordinates(self):
+        """Coordinates of no meaning beside a perfect latent do no harm, and are dropped where they are the prior's."""
+        states, noise = _states(2), _states(1, seed=3)
+        latents = np.concatenate([states[:, :2], noise[:, :1], states[:, 2:], noise[:, 1:]], axis=1)
+        self.assertEqual(symetric(latents, states)[::4], (1.0, 6))
+        variance = np.tile(
+            [0.1, 0.9, 0.95, 0.8, 0.2, 0.9], (len(states), 1)
+        )  # of the second pair only p is informative
+        found = symetric(latents, states, variance)
+        self.assertEqual(found.num_latents, 4)
+        self.assertEqual(found.score, 1.0)
+
+    def test_informative(self):
+        variance = np.array([[0.1, 0.9, 0.6, 0.9, 0.9, 0.3], [0.1, 0.9, 0.6, 0.9, 0.9, 0.5]])
+        np.testing.assert_array_equal(latent_metrics.informative(variance), [True, False, True] * 2)
+        self.assertTrue(latent_metrics.informative(np.ones((5, 4))).all())
+
+    def test_jacobians_against_automatic_differentiation(self):
+        rng = np.random.default_rng(2)
+        powers, weights = rng.integers(0, 4, (9, 3)), rng.standard_normal((2, 9))
+        points = rng.standard_normal((5, 3))
+        points[0, 1] = 0.0
+        with jax.enable_x64(True):
+            polynomial = lambda x: weights @ jax.numpy.prod(x[None, :] ** powers, axis=1)
+            expected = jax.vmap(jax.jacfwd(polynomial))(points)
+        np.testing.assert_allclose(latent_metrics.jacobians(powers, weights, points), expected, atol=1e-12)
+
+    def test_distance_by_hand(self):
+        """J = diag(2, 1, 1, 1): A A* = diag(4, 1, 4, 1), over 4 that is diag(1, 1/4, 1, 1/4)."""
+        jacobian = np.diag([2.0, 1.0, 1.0, 1.0])[None]
+        self.assertAlmostEqual(latent_metrics.symplectic_distance(jacobian), 2 * 0.75**2 / 16)
+        self.assertEqual(latent_metrics.symplectic_distance(np.eye(4)[None]), 0.0)
+        self.assertEqual(latent_metrics.symplectic_distance(np.zeros((3, 4, 4))), 0.25)
+
+    def _embedded(self, q, p, num_pairs, scale=1.0, noise=1e-3):
+        """States in a space of many more pairs: turned in it, with a little noise in all of its directions."""
+        rng = np.random.default_rng(7)
+        directions = np.linalg.qr(rng.standard_normal((num_pairs, num_pairs)))[0][: q.shape[1]]
+        halves = [q @ directions, scale * p @ directions]
+        return np.concatenate([half + noise * rng.standard_normal(half.shape) for half in halves], axis=1)
+
+    def test_principal_pairs_find_the_states_among_many_latents(self):
+        states = _states(2)
+        found, kept = latent_metrics.principal_pairs(
+            self._embedded(states[:, :2], states[:, 2:], 100, scale=1e-2, noise=0.0)
+        )
+        self.assertEqual(found.shape, (600, 4))
+        self.assertAlmostEqual(kept, 1.0)
+        # The same rotation of q and p, which leaves lengths and products as they are, however small p is.
+        q, p = found[:, :2], found[:, 2:] / 1e-2
+        centred = states - states.mean(axis=0)
+        np.testing.assert_allclose(q @ q.T, centred[:, :2] @ centred[:, :2].T, atol=1e-9)
+        np.testing.assert_allclose(q @ p.T, centred[:, :2] @ centred[:, 2:].T, atol=1e-9)
+
+    def test_principal_pairs_of_what_does_not_move_and_of_what_moves_everywhere(self):
+        self.assertEqual(latent_metrics.principal_pairs(np.ones((20, 80)))[1], 0.0)
+        latents = _states(100)
+        found, kept = latent_metrics.principal_pairs(latents)
+        self.assertEqual(found.shape, (600, 32))
+        self.assertBetween(kept, 16 / 100, 0.5)
+        halves = zip(np.split(found, 2, axis=1), np.split(latents - latents.mean(axis=0), 2, axis=1), strict=True)
+        self.assertAlmostEqual(kept, np.mean([np.sum(part**2) / np.sum(whole**2) for part, whole in halves]))
+
+    @parameterized.parameters(*_CANONICAL)
+    def test_canonical_transformations_among_many_latents_score_1(self, name):
+        states = _states(2)
+        found = symetric(self._embedded(*_CANONICAL[name](states[:, :2], states[:, 2:]), 100), states)
+        self.assertEqual((found.score, found.num_latents), (1.0, 4))
+        self.assertBetween(found.variance_kept, 0.999, 1.0)
+
+    @parameterized.parameters(*sorted(set(_NOT_CANONICAL) - {"not_finite"}))
+    def test_others_among_many_latents_score_0(self, name):
+        states = _states(2)
+        with np.errstate(divide="ignore"):
+            latents = self._embedded(*_NOT_CANONICAL[name](states[:, :2], states[:, 2:]), 100)
+        self.assertEqual(symetric(latents, states, max_order=3).score, 0.0)
+
+    @parameterized.parameters(
+        ((20, 4), (19, 4), "need latents"),
+        ((20, 3), (20, 4), "even in number"),
+        ((10, 4), (10, 4), "16 points or more"),
+    )
+    def test_shapes_that_do_not_fit(self, latents, states, message):
+        with self.assertRaisesRegex(ValueError, message):
+            symetric(np.zeros(latents), np.zeros(states))
+
+    def test_states_that_do_not_move(self):
+        states = _states(1)
+        states[:, 1] = 2.0
+        with self.assertRaisesRegex(ValueError, "the same at all points"):
+            symetric(_states(1), states)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,5 @@
+"""Where the project is, for tests that start its programs."""
+
+import pathlib
+
+ROOT = pathlib.Path(__file__).parents[1]
