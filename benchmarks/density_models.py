@@ -13,7 +13,7 @@ import numpy as np
 from experiments.run import command_line
 from hgn_jax.models.nhf import make_nhf
 from hgn_jax.models.nhf_config import NHFConfig
-from hgn_jax.networks import architectures as networks
+from hgn_jax.networks.mlp import mlp
 from hgn_jax.physics.phase_space import PhaseState
 
 MAX_MOMENTA = 1024  # K of the reference density of an NHF
@@ -80,7 +80,7 @@ def real_nvp(dim: int, scale: float, layers: int = 8, hidden: int = 128, bound: 
     order = np.random.default_rng(0).permuted(np.tile(np.arange(dim), (layers // 2, 1)), axis=1)
     first_half = order < dim // 2 if dim > 2 else np.tile([True, False], (layers // 2, 1))  # two can only alternate
     masks = jnp.asarray(np.stack([first_half, ~first_half], axis=1).reshape(layers, dim))
-    conditioner = networks.mlp((hidden, hidden, 2 * dim), "leaky_relu", output_gain=0.01)
+    conditioner = mlp((hidden, hidden, 2 * dim), "leaky_relu", output_gain=0.01)
 
     def affine(raw):
         shift, raw_slope = jnp.split(raw, 2, axis=-1)
@@ -138,7 +138,7 @@ def continuous_flow(dim: int, scale: float, hidden: int | None = None, steps: in
     """
     diffrax = library("diffrax")
     hidden = hidden or (64 if dim == 2 else 128)
-    network = networks.mlp((hidden, hidden, dim), "tanh", gain=1.0, output_gain=0.1)
+    network = mlp((hidden, hidden, dim), "tanh", gain=1.0, output_gain=0.1)
 
     def solve(rate, start, stop, state):
         solution = diffrax.diffeqsolve(

@@ -16,8 +16,12 @@ import jax
 import jax.numpy as jnp
 
 from hgn_jax.models.hgn_config import HGNConfig, inferred_frame, latent_shape, validate, validate_frames
-from hgn_jax.networks import architectures as networks
+from hgn_jax.networks.blocks import ConvLayer
 from hgn_jax.networks.chunked_error import squared_error
+from hgn_jax.networks.decoder import conv_decoder
+from hgn_jax.networks.encoder import conv_encoder, state_transform
+from hgn_jax.networks.energies import AUTHORS_HAMILTONIAN, conv_energy, mlp_energy
+from hgn_jax.networks.mlp import mlp
 from hgn_jax.networks.precision import in_precision
 from hgn_jax.physics.hamiltonian import Hamiltonian, separable
 from hgn_jax.physics.integrators import rollout
@@ -193,15 +197,15 @@ def _make_parts(config: HGNConfig):
     """The networks by name; the keys are those of the parameters."""
     size, vector = 2 * config.state_channels, config.latent == "vector"
     parts = {
-        "encoder": networks.encoder(config.image_size, config.encoder_filters, config.encoder_activation, size, vector),
-        "decoder": networks.decoder(
+        "encoder": conv_encoder(config.image_size, config.encoder_filters, config.encoder_activation, size, vector),
+        "decoder": conv_decoder(
             config.image_size, config.decoder_filters, 3, config.block_activation, config.output_activation
         ),
     }
     if config.use_transform and vector:
-        parts["transform"] = networks.mlp((*config.transform_filters, size), config.encoder_activation)
+        parts["transform"] = mlp((*config.transform_filters, size), config.encoder_activation)
     elif config.use_transform:
-        parts["transform"] = networks.state_transform(config.transform_filters, config.encoder_activation, size)
+        parts["transform"] = state_transform(config.transform_filters, config.encoder_activation, size)
     energies = ("hamiltonian",) if config.hamiltonian == "joint" else ("kinetic", "potential")
     parts |= dict.fromkeys(energies, _energy_network(config))
     return {
@@ -212,10 +216,10 @@ def _make_parts(config: HGNConfig):
 def _energy_network(config: HGNConfig):
     how = (config.hamiltonian_activation, config.hamiltonian_gain, config.hamiltonian_output_gain)
     if config.hamiltonian_network == "mlp":
-        return networks.mlp_energy(config.hamiltonian_filters, *how)
+        return mlp_energy(config.hamiltonian_filters, *how)
     if config.hamiltonian_network == "authors":
-        return networks.energy(networks.AUTHORS_HAMILTONIAN, *how)
-    return networks.energy([networks.ConvLayer(n) for n in (*config.hamiltonian_filters, 1)], *how)
+        return conv_energy(AUTHORS_HAMILTONIAN, *how)
+    return conv_energy([ConvLayer(n) for n in (*config.hamiltonian_filters, 1)], *how)
 
 
 def _stack_frames(frames: jax.Array, num_frames: int | None) -> jax.Array:

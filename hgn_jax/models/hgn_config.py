@@ -28,7 +28,7 @@ class HGNConfig:
       hamiltonian_network: `convolutional`, as printed, `authors`, as described in correspondence, or `mlp`.
       hamiltonian_filters: filters of the layers before the energy, widths in an `mlp`; of no use for `authors`.
       hamiltonian_activation: smooth; the gradient of the energy is itself differentiated.
-      hamiltonian_gain: scale of the initial weights of the energy; see `networks.energy`.
+      hamiltonian_gain: scale of the initial weights of the energy; see `hgn_jax.networks.energies.conv_energy`.
       hamiltonian_output_gain: the same for the layer that yields the energy.
       decoder_filters: filters of the decoder's residual blocks; one block per doubling of the resolution.
       block_activation: closes each residual block, `sigmoid` as printed or `none`.

@@ -13,7 +13,10 @@ import jax.numpy as jnp
 
 from hgn_jax.models.hgn import unit_interval
 from hgn_jax.models.hnn_config import HNNConfig, validate
-from hgn_jax.networks import architectures as networks
+from hgn_jax.networks.decoder import conv_decoder
+from hgn_jax.networks.encoder import conv_encoder
+from hgn_jax.networks.latent_grid import LATENT_SIZE
+from hgn_jax.networks.mlp import mlp
 from hgn_jax.physics.hamiltonian import Hamiltonian, vector_field
 from hgn_jax.physics.integrators import rollout
 from hgn_jax.physics.phase_space import PhaseState
@@ -83,7 +86,7 @@ def field_error(hamiltonian: Hamiltonian, state: PhaseState, derivative: PhaseSt
 
 def _energy(config: HNNConfig):
     """The network of the energy: its `init` of a key, and the Hamiltonian of its parameters."""
-    network = networks.mlp((*config.hidden_sizes, 1), config.activation)
+    network = mlp((*config.hidden_sizes, 1), config.activation)
 
     def hamiltonian(params: Params) -> Hamiltonian:
         return lambda s: network.apply(params["hamiltonian"], jnp.concatenate(s, axis=-1))[..., 0]
@@ -169,8 +172,8 @@ def _make_pixel_hnn(config: HNNConfig) -> HNN:
 def _perceptrons(config: HNNConfig):
     """PixelHNN's networks with an input of each; pairs `[n, size, size, 6]` to z `[n, 2 d]`; z to pairs, flat."""
     pair_size, z_size = config.image_size**2 * 6, 2 * config.state_size
-    encoder = networks.mlp((*config.encoder_sizes, z_size), "relu")
-    decoder = networks.mlp((*config.decoder_sizes, pair_size), "relu")
+    encoder = mlp((*config.encoder_sizes, z_size), "relu")
+    decoder = mlp((*config.decoder_sizes, pair_size), "relu")
     parts = {"encoder": (encoder, jnp.zeros(pair_size)), "decoder": (decoder, jnp.zeros(z_size))}
 
     def embed(params, pairs):
@@ -182,14 +185,14 @@ def _perceptrons(config: HNNConfig):
 def _convolutions(config: HNNConfig):
     """The same with HGN's convolutional networks and one linear layer each way."""
     z_size, channels = 2 * config.state_size, config.latent_channels
-    grid = (networks.LATENT_SIZE, networks.LATENT_SIZE, channels)
-    encoder = networks.encoder(config.image_size, config.encoder_filters, "relu", channels)
-    decoder = networks.decoder(config.image_size, config.decoder_filters, 6, config.block_activation, "none")
-    to_state = networks.mlp((z_size,), "none")
-    from_state = networks.mlp((networks.LATENT_SIZE**2 * channels,), "none")
+    grid = (LATENT_SIZE, LATENT_SIZE, channels)
+    encoder = conv_encoder(config.image_size, config.encoder_filters, "relu", channels)
+    decoder = conv_decoder(config.image_size, config.decoder_filters, 6, config.block_activation, "none")
+    to_state = mlp((z_size,), "none")
+    from_state = mlp((LATENT_SIZE**2 * channels,), "none")
     parts = {
         "encoder": (encoder, jnp.zeros((1, config.image_size, config.image_size, 6))),
-        "to_state": (to_state, jnp.zeros(networks.LATENT_SIZE**2 * channels)),
+        "to_state": (to_state, jnp.zeros(LATENT_SIZE**2 * channels)),
         "from_state": (from_state, jnp.zeros(z_size)),
         "decoder": (decoder, jnp.zeros((1, *grid))),
     }

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from hgn_jax.networks import architectures as networks
+from hgn_jax.networks.mlp import mlp
 
 
 class MomentumPosterior(NamedTuple):
@@ -39,8 +39,8 @@ def make_momentum_posterior(
     """
     transformed = jnp.arange(dim)
     masks = [(transformed % 2 == i % 2) | (dim == 1) for i in range(layers)]  # a single dimension bends every time
-    mean, scale = (networks.mlp((*hidden_sizes, dim), "relu", output_gain=gain) for gain in (1.0, 0.1))
-    bend = networks.mlp((*hidden_sizes, 3 * bends * dim), "relu", output_gain=0.1)
+    mean, scale = (mlp((*hidden_sizes, dim), "relu", output_gain=gain) for gain in (1.0, 0.1))
+    bend = mlp((*hidden_sizes, 3 * bends * dim), "relu", output_gain=0.1)
 
     def init(key: jax.Array, q: jax.Array):
         keys = jax.random.split(key, layers + 2)

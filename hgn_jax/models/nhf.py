@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from hgn_jax.models.densities import Density, normal, soft_uniform
 from hgn_jax.models.momentum_posterior import make_momentum_posterior
 from hgn_jax.models.nhf_config import NHFConfig, validate
-from hgn_jax.networks import architectures as networks
+from hgn_jax.networks.mlp import mlp
 from hgn_jax.physics.integrators import INTEGRATORS
 from hgn_jax.physics.phase_space import PhaseState
 
@@ -124,7 +124,7 @@ def make_nhf(config: NHFConfig) -> NHF:
     validate(config)
     moves = flow_moves(config)
     # Biases as wide as the data are inside the flow put the bends of the energies where the data are.
-    energy = networks.mlp(
+    energy = mlp(
         (*config.hidden_sizes, 1), config.activation, config.energy_gain, config.energy_output_gain, config.input_scale
     )
     posterior_layers = config.posterior_layers if config.posterior == "flow" else 0
