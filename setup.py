@@ -17,7 +17,10 @@ setup(
     # The explicit root makes an editable install put this directory itself on the path: new modules need no reinstall.
     package_dir={"": "."},
     packages=find_packages(include=["hgn_jax*", "data_builders*", "experiments*"]),
-    package_data={"": ["README.md", "CITATIONS.bib", "TAGS.txt"]},  # read by TFDS beside each builder
+    package_data={
+        "": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # read by TFDS beside each builder
+        "hgn_jax": ["__init__.pyi", "data/__init__.pyi"],  # the public names, read by lazy_loader
+    },
     # From what these packages themselves ask for, at least, to before the next version that may break; the tests ran
     # with the versions in requirements.lock.
     install_requires=[
@@ -32,6 +35,7 @@ setup(
         "jax>=0.10,<0.11",
         "jaxlib>=0.10,<0.11",
         "jmp>=0.0.4,<0.1",
+        "lazy_loader>=0.4,<0.7",
         "matplotlib>=3.10,<4",
         "ml_collections>=1.1,<2",
         "numpy>=2.0,<3",
