@@ -1,32 +1,130 @@
-"""What the checks of configurations share. Each raises ValueError that names the field and what it may be."""
+"""Fields of a configuration that declare their type, default and allowed values together, and one check for them all.
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+    @dataclasses.dataclass
+    class Config:
+        latent: str = choice("spatial", ("spatial", "vector"))
+        dt: float = positive(0.125)
+        loss_frames: int | None = at_least(None, 1)
 
+The annotation gives the type of a field and whether it may be None, the function on the right gives the allowed values,
+and `check_fields` checks both. Rules that tie several fields together stay ordinary code beside the configuration.
+The check reads annotations, so a module with configurations cannot use `from __future__ import annotations`.
+"""
 
-def require_choice(config: Any, choices: Mapping[str, tuple[str, ...]]) -> None:
-    """Each field is one of its choices."""
-    for field, allowed in choices.items():
-        if getattr(config, field) not in allowed:
-            raise ValueError(f"{field} must be one of {', '.join(allowed)}; got {getattr(config, field)!r}")
-
-
-def require_at_least(config: Any, least: Mapping[str, float]) -> None:
-    """Each field is finite and not below its least value."""
-    for field, value in least.items():
-        if not value <= getattr(config, field) < float("inf"):
-            raise ValueError(f"{field} must be {value} or more, got {getattr(config, field)}")
-
-
-def require_positive(config: Any, fields: Iterable[str]) -> None:
-    """Each field is positive and finite."""
-    for field in fields:
-        if not 0 < getattr(config, field) < float("inf"):
-            raise ValueError(f"{field} must be positive and finite, got {getattr(config, field)}")
+import dataclasses
+import math
+import numbers
+import operator
+import types
+import typing
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 
-def require_sizes(config: Any, fields: Iterable[str]) -> None:
-    """Each field is a tuple of whole numbers, none below 1."""
-    for field in fields:
-        if not all(isinstance(n, int) and n >= 1 for n in getattr(config, field)):
-            raise ValueError(f"{field} must be positive whole numbers, got {getattr(config, field)}")
+class Rule(NamedTuple):
+    """The allowed values of a field.
+
+    Attributes:
+      description: Completes the sentence "the field must be ...".
+      allows: Whether a value other than None is allowed.
+    """
+
+    description: str
+    allows: Callable[[Any], bool]
+
+
+def checked(default: Any, description: str, allows: Callable[[Any], bool]) -> Any:
+    """A field whose values must satisfy `allows`; `description` completes "the field must be ..."."""
+    return dataclasses.field(default=default, metadata={"rule": Rule(description, allows)})
+
+
+def choice(default: str | None, options: Iterable[str]) -> Any:
+    """A field that takes one of several names."""
+    options = tuple(options)
+    return checked(default, f"one of {', '.join(options)}", lambda value: value in options)
+
+
+def positive(default: float | None) -> Any:
+    """A field that takes positive, finite numbers."""
+    return checked(default, "positive and finite", lambda value: 0 < value < math.inf)
+
+
+def finite(default: float | None) -> Any:
+    """A field that takes finite numbers of either sign."""
+    return checked(default, "finite", math.isfinite)
+
+
+def at_least(default: float | None, minimum: float) -> Any:
+    """A field that takes finite numbers from `minimum` upwards."""
+    return checked(default, f"{minimum} or more", lambda value: minimum <= value < math.inf)
+
+
+def within(default: float | None, interval: str) -> Any:
+    """A field that takes the numbers of an interval such as `"[0, 1)"`, where a round bracket excludes the end."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = operator.lt if interval[0] == "(" else operator.le
+    below = operator.lt if interval[-1] == ")" else operator.le
+    return checked(default, f"in {interval}", lambda value: above(low, value) and below(value, high))
+
+
+def sizes(*default: int) -> Any:
+    """A field that takes a tuple of positive whole numbers, such as the widths of the layers of a network."""
+    return checked(default, "positive whole numbers", lambda value: all(size >= 1 for size in value))
+
+
+def check_fields(config: Any, prefix: str = "") -> None:
+    """Checks every field of a configuration against its type and its rule, including nested configurations.
+
+    Args:
+      config: Dataclass whose fields are annotated with types and may be declared by the functions above.
+      prefix: Text before the name of a field in a message. Nested configurations get dotted names,
+        `training.batch_size`.
+
+    Raises:
+      ValueError: If a value is not allowed, in one line with the name of the field, what it may be, and the value.
+    """
+    for field in dataclasses.fields(config):
+        name, value = prefix + field.name, getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            check_fields(value, f"{name}.")
+            continue
+        annotation, optional = _split_optional(field.type)
+        if value is None and optional:
+            continue
+        rule = field.metadata.get("rule")
+        if not _has_type(value, annotation):
+            expected = _TYPE_DESCRIPTIONS[annotation]
+        elif rule and not rule.allows(value):
+            expected = rule.description
+        else:
+            continue
+        raise ValueError(f"{name} must be {expected}{', or None' if optional else ''}; got {value!r}")
+
+
+_TYPE_DESCRIPTIONS = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    tuple[int, ...]: "a tuple of whole numbers",
+}
+_ACCEPTED_CLASSES = {bool: bool, int: numbers.Integral, float: numbers.Real, str: str}
+
+
+def _split_optional(annotation: Any) -> tuple[Any, bool]:
+    """`(X, True)` for `X | None`, and `(X, False)` for any other annotation X."""
+    if not isinstance(annotation, types.UnionType):
+        return annotation, False
+    (wanted,) = (option for option in typing.get_args(annotation) if option is not types.NoneType)
+    return wanted, True
+
+
+def _has_type(value: Any, annotation: Any) -> bool:
+    """Whether a value fits an annotation; annotations that are not listed above are not checked."""
+    if annotation not in _TYPE_DESCRIPTIONS:
+        return True
+    if typing.get_origin(annotation) is tuple:
+        return isinstance(value, tuple | list) and all(_has_type(x, typing.get_args(annotation)[0]) for x in value)
+    if isinstance(value, bool):
+        return annotation is bool
+    return isinstance(value, _ACCEPTED_CLASSES[annotation])

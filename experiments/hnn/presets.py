@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from experiments.hgn import presets
 from experiments.hgn.presets import SYSTEMS, DataConfig, EvaluationConfig
 from experiments.run import preset_checks
-from hgn_jax.config_checks import require_at_least
+from hgn_jax.config_checks import at_least
 from hgn_jax.models import hnn_config
 from hgn_jax.models.hnn_config import HNNConfig
 from hgn_jax.training import training_config
@@ -40,7 +40,7 @@ class Config(HNNConfig):
     geco = GECOConfig(initial=1.0)  # which has no constraint to enforce, no field either
 
     preset: str = ""
-    state_noise: float = 0.0
+    state_noise: float = at_least(0.0, 0)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=lambda: OptimizerConfig(learning_rate=1e-3))
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
@@ -180,7 +180,6 @@ def validate_fields(config: Config, num_devices: int = 1) -> None:
     """
     hnn_config.validate(config)
     training_config.validate(config.optimizer, config.training, num_devices)
-    require_at_least(config, {"state_noise": 0.0})
     if config.model != "state" and config.state_noise:
         raise ValueError(f"state_noise is for model=state only, got {config.state_noise} with model={config.model}")
     if config.model == "state" and config.data.name == "video_folder":

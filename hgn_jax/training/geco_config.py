@@ -1,39 +1,38 @@
-"""The settings of GECO, and what makes them valid. No JAX here: configurations are checked before it is imported."""
+"""The settings of GECO and the rules for valid ones. No JAX here: configurations are checked before it is imported."""
 
 import dataclasses
+
+from hgn_jax.config_checks import at_least, check_fields, positive, within
 
 
 @dataclasses.dataclass
 class GECOConfig:
-    """Settings of `geco`.
+    """Settings of `hgn_jax.training.geco.geco`.
 
     Attributes:
-      initial: first value of the multiplier. High, so that reconstruction comes first: a multiplier that has to climb
-        from below lets the KL close the posterior before the decoder has learned to use it.
-      rate: growth of log(multiplier) per step and unit of constraint.
-      max_change: largest change of log(multiplier) in one step; without it the poor reconstructions of the first
-        steps would drive the multiplier to its maximum at once.
-      decay: of the moving average of the constraint.
-      minimum: the multiplier saturates here ...
-      maximum: ... and here.
+      initial: First value of the multiplier. It is high, so that reconstruction comes first: with a multiplier that
+        has to climb from below, the KL closes the posterior before the decoder has learned to use it.
+      rate: Growth of log(multiplier) per step and unit of constraint.
+      max_change: Largest change of log(multiplier) in one step. Without this limit the poor reconstructions of the
+        first steps would drive the multiplier to its maximum at once.
+      decay: Decay rate of the moving average of the constraint.
+      minimum: Smallest value of the multiplier, at which it saturates.
+      maximum: Largest value of the multiplier, at which it saturates.
     """
 
-    initial: float = 1e5
-    rate: float = 1.0
-    max_change: float = 0.01
-    decay: float = 0.99
-    minimum: float = 1e-6
-    maximum: float = 1e6
+    initial: float = positive(1e5)
+    rate: float = at_least(1.0, 0)
+    max_change: float = within(0.01, "[0, inf]")
+    decay: float = within(0.99, "[0, 1)")
+    minimum: float = positive(1e-6)
+    maximum: float = positive(1e6)
 
 
 def validate(config: GECOConfig) -> None:
-    """Raises ValueError unless 0 < minimum <= initial <= maximum, 0 <= decay < 1, rate >= 0 and max_change >= 0."""
-    if not 0 < config.minimum <= config.initial <= config.maximum:
+    """Raises ValueError unless every field has an allowed value and minimum <= initial <= maximum."""
+    check_fields(config, "geco.")
+    if not config.minimum <= config.initial <= config.maximum:
         raise ValueError(
-            "GECO needs 0 < minimum <= initial <= maximum, got "
+            "geco needs minimum <= initial <= maximum; got "
             f"minimum={config.minimum}, initial={config.initial}, maximum={config.maximum}"
         )
-    if not 0 <= config.decay < 1:
-        raise ValueError(f"GECO needs 0 <= decay < 1, got decay={config.decay}")
-    if not (config.rate >= 0 and config.max_change >= 0):
-        raise ValueError(f"GECO needs rate and max_change >= 0, got {config.rate} and {config.max_change}")

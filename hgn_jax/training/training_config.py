@@ -1,68 +1,68 @@
-"""The settings of an optimiser and of a training, and what makes them valid.
+"""The settings of an optimiser and of a training, and the rules for valid ones.
 
 No JAX here: configurations are checked before it is imported.
 """
 
 import dataclasses
 
-from hgn_jax.config_checks import require_at_least, require_choice, require_positive
+from hgn_jax.config_checks import at_least, check_fields, choice, positive, within
 
 
 @dataclasses.dataclass
 class OptimizerConfig:
-    """Adam and its schedule; the defaults are the paper's.
+    """Adam and its learning rate schedule. The defaults are the paper's.
 
     Attributes:
-      learning_rate: the peak rate.
-      schedule: `constant`, or `cosine` to fall to zero at the last step.
-      warmup_fraction: part of all steps over which the rate first rises linearly from zero.
-      gradient_clip: largest global norm of a gradient; None for no limit.
+      learning_rate: Peak learning rate.
+      schedule: `constant`, or `cosine`, which falls to zero at the last step.
+      warmup_fraction: Fraction of all steps during which the learning rate first rises linearly from zero.
+      gradient_clip: Largest global norm of a gradient; None for no limit.
     """
 
-    learning_rate: float = 1.5e-4
-    schedule: str = "constant"
-    warmup_fraction: float = 0.0
-    gradient_clip: float | None = None
+    learning_rate: float = positive(1.5e-4)
+    schedule: str = choice("constant", ("constant", "cosine"))
+    warmup_fraction: float = within(0.0, "[0, 1)")
+    gradient_clip: float | None = positive(None)
 
 
 @dataclasses.dataclass
 class TrainingConfig:
-    """Length and rhythm of a run.
+    """Length and intervals of a training.
 
     Attributes:
-      num_steps: optimiser steps.
-      batch_size: examples per step over all devices of all processes.
-      seed: of the initial parameters, the posterior samples and the order of the data.
-      log_every: steps averaged in a row of the metrics.
-      checkpoint_every: steps between checkpoints, a multiple of `log_every`.
+      num_steps: Number of optimiser steps.
+      batch_size: Number of examples per step, over all devices of all processes.
+      seed: Seed of the initial parameters, the posterior samples and the order of the data.
+      log_every: Number of steps averaged in one row of the metrics.
+      checkpoint_every: Number of steps between checkpoints, a multiple of `log_every`.
     """
 
-    num_steps: int = 500_000
-    batch_size: int = 16
-    seed: int = 0
-    log_every: int = 100
-    checkpoint_every: int = 1000
+    num_steps: int = at_least(500_000, 1)
+    batch_size: int = at_least(16, 1)
+    seed: int = at_least(0, 0)
+    log_every: int = at_least(100, 1)
+    checkpoint_every: int = at_least(1000, 1)
 
 
 def validate(optimizer: OptimizerConfig, training: TrainingConfig, num_devices: int = 1) -> None:
-    """Raises ValueError, naming the field and what it may be, for settings that cannot be run.
+    """Checks the settings of a training.
 
     Args:
-      optimizer: of the optimiser.
-      training: of the training.
-      num_devices: of all processes; 1 where it is not known yet.
+      optimizer: Settings of the optimiser.
+      training: Settings of the training.
+      num_devices: Number of devices of all processes; 1 where it is not known yet.
+
+    Raises:
+      ValueError: If they cannot be run, naming the field and its allowed values.
     """
-    require_choice(optimizer, {"schedule": ("constant", "cosine")})
-    require_positive(optimizer, ("learning_rate",))
-    if optimizer.gradient_clip is not None and not optimizer.gradient_clip > 0:
-        raise ValueError(f"gradient_clip must be positive, or None for no limit; got {optimizer.gradient_clip}")
-    if not 0 <= optimizer.warmup_fraction < 1:
-        raise ValueError(f"warmup_fraction must lie in [0, 1), got {optimizer.warmup_fraction}")
-    at_least = {"num_steps": 1, "batch_size": 1, "log_every": 1, "checkpoint_every": 1, "seed": 0}
-    require_at_least(training, at_least)
+    check_fields(optimizer, "optimizer.")
+    check_fields(training, "training.")
     if training.checkpoint_every % training.log_every:
         raise ValueError(
-            f"checkpoint_every must be a multiple of log_every={training.log_every}, got {training.checkpoint_every}"
+            f"training.checkpoint_every must be a multiple of training.log_every={training.log_every}; "
+            f"got {training.checkpoint_every}"
         )
     if training.batch_size % num_devices:
-        raise ValueError(f"batch_size {training.batch_size} cannot be divided evenly among {num_devices} devices")
+        raise ValueError(
+            f"training.batch_size={training.batch_size} cannot be divided evenly among {num_devices} devices"
+        )

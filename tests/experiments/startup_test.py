@@ -53,7 +53,7 @@ class StartupTest(parameterized.TestCase):
         ("hgn", "--config.dt=fast", "--config.dt=fast"),
         ("hgn", "--config.integrator=foo", "integrator must be one of euler, "),
         ("hgn", "--config.image_size=33", "image size must be 4 times a power of two"),
-        ("hgn", "--config.geco.decay=2", "decay=2.0"),
+        ("hgn", "--config.geco.decay=2", "geco.decay must be in [0, 1); got 2.0"),
         ("hgn", "--config.optimizer.schedule=foo", "schedule must be one of"),
         ("hgn", "--config=video", "name the directory of your videos"),
         ("hgn", "--coordinator=here", "give all three or none"),

@@ -53,7 +53,7 @@ class HNNPresetsTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ("pendulum", {"state_noise": 0.1}, "state_noise is for model=state only"),
-        ("pendulum_state", {"state_noise": -0.1}, "state_noise must be 0.0 or more"),
+        ("pendulum_state", {"state_noise": -0.1}, "state_noise must be 0 or more"),
         ("pendulum_state", {"state_size": 2}, "state_size must be 1, that of pendulum; got 2"),
         ("pendulum_state", {"dt": 0.1}, "dt must be that of the data set, 0.125; got 0.1"),
         ("pendulum", {"model": "moon"}, "model must be one of"),

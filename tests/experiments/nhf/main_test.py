@@ -207,7 +207,7 @@ class DrawnPointsTest(absltest.TestCase):
 class CommandTest(parameterized.TestCase):
     @parameterized.parameters(
         (["--config=moon"], "unknown preset 'moon'"),
-        (["--config=four_modes", "--config.objective_samples=0"], "objective_samples must be 1 or more, got 0"),
+        (["--config=four_modes", "--config.objective_samples=0"], "objective_samples must be 1 or more; got 0"),
         (["--config=four_modes", "--config.colour=red"], "config has no field 'colour'"),
         (["--config=four_modes", "--config.evaluation.num_samples=3"], "power of two"),
     )

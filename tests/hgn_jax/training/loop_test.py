@@ -224,11 +224,11 @@ class PartsTest(parameterized.TestCase):
         ({"schedule": "linear"}, {}, "schedule must be one of"),
         ({"learning_rate": 0.0}, {}, "learning_rate must be positive"),
         ({"gradient_clip": -1.0}, {}, "gradient_clip must be positive"),
-        ({"warmup_fraction": 1.0}, {}, "warmup_fraction must lie"),
+        ({"warmup_fraction": 1.0}, {}, r"warmup_fraction must be in \[0, 1\)"),
         ({}, {"num_steps": 0}, "num_steps must be 1"),
         ({}, {"seed": -1}, "seed must be 0"),
-        ({}, {"checkpoint_every": 5}, "multiple of log_every=2"),
-        ({}, {"batch_size": 6}, "batch_size 6 cannot be divided evenly among 4 devices"),
+        ({}, {"checkpoint_every": 5}, "multiple of training.log_every=2"),
+        ({}, {"batch_size": 6}, "batch_size=6 cannot be divided evenly among 4 devices"),
     )
     def test_refuses(self, optimizer, config, message):
         with self.assertRaisesRegex(ValueError, message):
