@@ -45,13 +45,13 @@ def measure(config: presets.Config, num_steps: int, turns: int = 3) -> Pipeline:
         for step in range(steps_per_epoch):  # so that what can be kept in memory is
             batches(step)
 
-        def sharded(step: int) -> training.Batch:
-            return training.shard(batches(steps_per_epoch + step), jax.local_device_count())
+        def split(step: int) -> training.Batch:
+            return training.split_among_devices(batches(steps_per_epoch + step), jax.local_device_count())
 
-        ready = sharded(0)
+        ready = split(0)
         step = prepare(make_hgn(config), config, batches(0), jax.local_devices()).step
         jax.block_until_ready(step(ready))
-        feeds = {"reading": lambda: training.prefetch(sharded, range(num_steps)), "ready": lambda: [ready] * num_steps}
+        feeds = {"reading": lambda: training.prefetch(split, range(num_steps)), "ready": lambda: [ready] * num_steps}
         seconds: dict[str, list[float]] = {name: [] for name in feeds}
         for _ in range(turns):
             for name, feed in feeds.items():

@@ -22,7 +22,8 @@ class Prepared(NamedTuple):
     """A training step, compiled.
 
     Attributes:
-      step: does one and returns its scalars; takes another batch of the same shapes, sharded, if it is given one.
+      step: Does one step and returns its scalars. Optionally takes another batch of the same shapes, split among the
+        devices.
       compile_seconds: it took.
     """
 
@@ -42,13 +43,16 @@ def prepare(model: Any, config: Any, batch: training.Batch, devices: Sequence[ja
     optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
     multiplier = geco(config.geco)
     state = training.init_state(model.init, optimizer, multiplier, config.training.seed, batch)
-    sharded = training.shard(batch, len(devices))
+    split = training.split_among_devices(batch, len(devices))
+    update = training.make_update(
+        model.loss, optimizer, multiplier, num_steps=config.training.num_steps, devices=devices
+    )
     start = time.perf_counter()
-    update = training.compile_update(training.make_update(model.loss, optimizer, multiplier, devices), state, sharded)
+    update = training.compile_update(update, state, split)
     compile_seconds = time.perf_counter() - start
     holder = [jax.device_get(state)]  # the step consumes the state it is given
 
-    def step(batch: training.Batch = sharded):
+    def step(batch: training.Batch = split):
         holder[0], scalars = update(holder[0], batch)
         return scalars
 

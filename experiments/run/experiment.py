@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import optax
 from jax.experimental import multihost_utils
 
@@ -132,12 +131,17 @@ def train(
     if start_step >= config.num_steps:
         return experiment
     wall_start, cpu_start = time.monotonic(), time.process_time()
-    batch_at = _sharded(batch_at, config)
-    update = training.make_update(experiment.model.loss, experiment.optimizer, experiment.geco)
+
+    def split_batch_at(step: int) -> training.Batch:
+        return training.split_among_devices(batch_at(step), jax.local_device_count())
+
+    update = training.make_update(
+        experiment.model.loss, experiment.optimizer, experiment.geco, num_steps=config.num_steps
+    )
     if hosts.is_main():
         print(f"compiling the training step for {_devices()}")
     state = jax.device_get(experiment.state)
-    update = training.compile_update(update, state, batch_at(start_step))
+    update = training.compile_update(update, state, split_batch_at(start_step))
     log = TrainingLog(experiment.run, experiment.config, start_step, unit, units_per_step)
 
     def seconds() -> dict[str, float]:
@@ -153,7 +157,7 @@ def train(
     try:
         with _terminated() as stop:
             state = training.train(
-                update, state, batch_at, config,
+                update, state, split_batch_at, config,
                 log=log, save=save, unlogged=experiment.unlogged, stop=stop,
             )  # fmt: skip
     except training.DivergenceError as error:
@@ -215,19 +219,6 @@ def describe(experiment: Experiment, evaluation_seconds: float) -> dict[str, Any
 def _devices() -> str:
     processes = f" in {jax.process_count()} processes" if jax.process_count() > 1 else ""
     return f"{jax.device_count()} x {jax.devices()[0].device_kind}{processes}"
-
-
-def _sharded(
-    batch_at: Callable[[int], training.Batch], config: training.TrainingConfig
-) -> Callable[[int], training.Batch]:
-    """This process's part of the batch of a step for its devices, with the part of the training that is done."""
-    num_devices, part = jax.local_device_count(), hosts.own_part(config.batch_size)
-
-    def sharded_batch_at(step: int) -> training.Batch:
-        progress = np.full(part.stop - part.start, step / config.num_steps, np.float32)
-        return training.shard({**batch_at(step), "progress": progress}, num_devices, part.start)
-
-    return sharded_batch_at
 
 
 def _divergence_message(experiment: Experiment, error: training.DivergenceError) -> str:

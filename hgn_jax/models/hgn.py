@@ -61,7 +61,7 @@ class HGN(NamedTuple):
       decode: `(params, q) -> images [..., size, size, 3]` of `[..., 4, 4, channels]` or `[..., channels]` (Eq. 11).
       reconstruct: `(params, frames, num_steps) -> images [batch, num_steps + 1, size, size, 3]`, the rollout from the
         posterior mean.
-      loss: `(params, multiplier, key, batch) -> (loss, aux)`; see `make_hgn`.
+      loss: `(params, multiplier, key, batch, *, progress=1.0, slots=None) -> (loss, aux)`; see `make_hgn`.
       sample: `(params, key, num_samples, num_steps, dt=config.dt) -> images`, from the prior.
     """
 
@@ -86,10 +86,10 @@ def unit_interval(images: jax.Array) -> jax.Array:
 def make_hgn(config: HGNConfig) -> HGN:
     """Builds a Hamiltonian Generative Network.
 
-    `loss(params, multiplier, key, batch)` takes `batch["image"]`, frames `[batch, time, size, size, 3]`, and optionally
-    `batch["slot"]`, `[batch]` integers that number the examples of a step across devices, so that each draws the
-    same noise however many devices share the step, and `batch["progress"]`, `[batch]`, the part of the training that is
-    done (1 if absent), which sets the horizon where `initial_horizon` is given. With
+    `loss(params, multiplier, key, batch, *, progress=1.0, slots=None)` takes `batch["image"]`, frames
+    `[batch, time, size, size, 3]`. `slots`, `[batch]` integers, numbers the examples within the global batch, so that
+    an example draws the same noise regardless of the number of devices. `progress` is the fraction of the training that
+    is done; it sets the horizon where `initial_horizon` is given. With
       mse = mean over frames, pixels, colours and examples of (x - x_hat)^2,
       kl  = KL(q(z) || N(0, I)) in nats, summed over the latent, averaged over examples,
     and D = size * size * 3 numbers per frame, the loss is
@@ -161,10 +161,10 @@ def make_hgn(config: HGNConfig) -> HGN:
         state = initial_state(params, jax.random.normal(key, (num_samples, *shape)))
         return decode_path(params, unrolled(params, state, num_steps, dt))
 
-    def loss(params: Params, multiplier: jax.Array, key: jax.Array, batch: Batch):
+    def loss(params: Params, multiplier: jax.Array, key: jax.Array, batch: Batch, *, progress=1.0, slots=None):
         frames = unit_interval(batch["image"])
         batch_size, num_frames = frames.shape[:2]
-        slots = batch.get("slot", jnp.arange(batch_size))
+        slots = jnp.arange(batch_size) if slots is None else slots
         seen, frames, dt = _directed(config, frames, slots)
         noise_key, frame_key = jax.random.split(key)
         posterior = infer(params, seen)
@@ -172,7 +172,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.variational:
             z += posterior.scale * _noise(noise_key, slots, z.shape[1:])
         path = unrolled(params, initial_state(params, z, dt), num_frames - 1, dt, unroll=config.unroll or True)
-        times, weights = _choose_frames(config, frame_key, num_frames, batch.get("progress", jnp.ones(1))[0])
+        times, weights = _choose_frames(config, frame_key, num_frames, progress)
         if times is not None:
             path, frames = jax.tree.map(lambda x: x[times], path), frames[:, times]
         mse = _weighted_mse(decode, params, path.q, frames, weights)
@@ -263,7 +263,7 @@ def _directed(config: HGNConfig, frames: jax.Array, slots: jax.Array):
     )
 
 
-def _choose_frames(config: HGNConfig, key: jax.Array, num_frames: int, progress: jax.Array):
+def _choose_frames(config: HGNConfig, key: jax.Array, num_frames: int, progress: float | jax.Array):
     """The frames the loss looks at, None for all, and their weights, which sum to one."""
     if config.loss_frames is None and config.initial_horizon is None:
         return None, jnp.full(num_frames, 1.0 / num_frames)

@@ -58,8 +58,9 @@ class HNN(NamedTuple):
 def make_hnn(config: HNNConfig) -> HNN:
     """Builds a Hamiltonian Neural Network.
 
-    `loss(params, multiplier, key, batch)` ignores `multiplier` and `key`. Every term is a mean of squares over all of
-    its numbers, and weight decay is half the sum of the squares of all parameters, as in the code of Greydanus et al.
+    `loss(params, multiplier, key, batch)` ignores `multiplier`, `key`, `progress` and `slots`. Every term is a mean of
+    squares over all of its numbers, and weight decay is half the sum of the squares of all parameters, as in the code
+    of Greydanus et al.
     For the model `state`, whose batch holds `q`, `p`, `dq_dt` and `dp_dt`, each `[..., d]`, it is
       field + weight_decay * decay,
       field = 1/2 mean((dH/dp - dq/dt)^2) + 1/2 mean((dH/dq + dp/dt)^2),            Eq. 1 divided by d.
@@ -108,8 +109,8 @@ def _decay(params: Params) -> jax.Array:
 def _make_state_hnn(config: HNNConfig) -> HNN:
     init_energy, hamiltonian = _energy(config)
 
-    def loss(params: Params, multiplier, key, batch: Batch):
-        del multiplier, key
+    def loss(params: Params, multiplier, key, batch: Batch, *, progress=1.0, slots=None):
+        del multiplier, key, progress, slots
         chex.assert_shape(batch["q"], (..., config.state_size))
         state, derivative = PhaseState(batch["q"], batch["p"]), PhaseState(batch["dq_dt"], batch["dp_dt"])
         field = field_error(hamiltonian(params), state, derivative)
@@ -150,8 +151,8 @@ def _make_pixel_hnn(config: HNNConfig) -> HNN:
         start = jax.tree.map(lambda x: x[:, 0], encode(params, frames[:, :2]))
         return jnp.swapaxes(decode(params, unrolled(params, start, num_steps))[..., 0, :, :, :], 0, 1)
 
-    def loss(params: Params, multiplier, key, batch: Batch):
-        del multiplier, key
+    def loss(params: Params, multiplier, key, batch: Batch, *, progress=1.0, slots=None):
+        del multiplier, key, progress, slots
         frames = unit_interval(batch["image"])
         chex.assert_axis_dimension_gteq(frames, 1, 3)
         z = encode(params, frames)

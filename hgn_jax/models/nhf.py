@@ -63,7 +63,7 @@ class NHF(NamedTuple):
       log_prob: `(params, key, x, num_samples=64) -> [batch]`, the importance-weighted lower bound of ln p(x); its mean
         rises with `num_samples` and tends to ln p(x).
       sample: `(params, key, num_samples) -> x [num_samples, d]`.
-      loss: `(params, multiplier, key, batch) -> (loss, aux)`; see `make_nhf`.
+      loss: `(params, multiplier, key, batch, *, progress=1.0, slots=None) -> (loss, aux)`; see `make_nhf`.
     """
 
     config: NHFConfig
@@ -111,8 +111,8 @@ def flow_moves(config: NHFConfig) -> tuple[Move, ...]:
 def make_nhf(config: NHFConfig) -> NHF:
     """Builds a Neural Hamiltonian Flow.
 
-    `loss(params, multiplier, key, batch)` takes `batch["x"]`, `[batch, d]`, and optionally `batch["slot"]` and
-    `batch["progress"]` as HGN's loss does. It is, in nats and averaged over the examples,
+    `loss(params, multiplier, key, batch, *, progress=1.0, slots=None)` takes `batch["x"]`, `[batch, d]`; `progress` and
+    `slots` are those of HGN's loss. It is, in nats and averaged over the examples,
       elbo:   -ELBO, or minus the importance-weighted bound for `objective_samples` > 1,
       geco:   -H(f) + multiplier * (tolerance - E[ln pi(s_0)]) until `geco_fraction` of the training is done, where
               H(f) = E[-ln f(p|q)]; then -ELBO = -H(f) - E[ln pi(s_0)].
@@ -247,9 +247,9 @@ def make_nhf(config: NHFConfig) -> NHF:
     def sample(params: Params, key: jax.Array, num_samples: int) -> jax.Array:
         return push_forward(params, sample_prior(params, key, num_samples)).q
 
-    def loss(params: Params, multiplier: jax.Array, key: jax.Array, batch: Batch):
+    def loss(params: Params, multiplier: jax.Array, key: jax.Array, batch: Batch, *, progress=1.0, slots=None):
         x = batch["x"]
-        slots = batch.get("slot", jnp.arange(len(x)))
+        slots = jnp.arange(len(x)) if slots is None else slots
         keys = jax.vmap(lambda slot: jax.random.fold_in(key, slot))(slots)
         log_pi, log_f = weigh(params, keys, x, config.objective_samples)
         bound = jnp.mean(jax.nn.logsumexp(log_pi - log_f, axis=0)) - math.log(config.objective_samples)
@@ -257,7 +257,7 @@ def make_nhf(config: NHFConfig) -> NHF:
         if config.objective == "elbo":
             return -bound, aux
         constraint = config.tolerance - aux["log_prior"]
-        warming_up = batch.get("progress", jnp.ones(1))[0] < config.geco_fraction
+        warming_up = progress < config.geco_fraction
         lagrangian = multiplier * constraint - aux["entropy"]
         return jnp.where(warming_up, lagrangian, -bound), {**aux, "constraint": constraint}
 

@@ -1,11 +1,12 @@
 """One training loop for every model.
 
 A model is known here by two functions, `init(key, batch) -> params` and
-`loss(params, multiplier, key, batch) -> (loss, aux)`. If `aux` holds a `constraint`, GECO turns it into the next
-multiplier. `TrainState` is one pytree; together with the step it counts, which is also the position in the data, it
-is all that a run needs to continue exactly where it stopped.
+`loss(params, multiplier, key, batch, *, progress, slots) -> (loss, aux)`. If `aux` holds a `constraint`, GECO turns
+it into the next multiplier. `TrainState` is one pytree; together with the step it counts, which is also the position in
+the data, it is all that a run needs to continue exactly where it stopped.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -71,17 +72,37 @@ def init_state(
 
 
 def make_update(
-    loss: Loss, optimizer: optax.GradientTransformation, geco: GECO, devices: Sequence[jax.Device] | None = None
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    geco: GECO,
+    *,
+    num_steps: int,
+    devices: Sequence[jax.Device] | None = None,
 ):
-    """Returns `(state, batch) -> (state, scalars)`, one step on `devices`, by default on all of every process.
+    """Returns `(state, batch) -> (state, scalars)`, one data-parallel training step.
 
-    The arrays of the batch are `[local devices, examples per device, ...]`; the state is whole and kept on each device.
+    The arrays of the batch are `[local devices, examples per device, ...]`; every device holds the whole state.
     Gradients, the constraint and the scalars are averaged over the devices.
+
+    Args:
+      loss: Loss of a model, `(params, multiplier, key, batch, *, progress, slots) -> (loss, aux)`. `progress` is
+        `step / num_steps`; `slots` numbers the examples of the global batch in the order of processes and devices.
+      optimizer: Optimiser of the parameters.
+      geco: Update rule of the multiplier, used if `aux` holds a `constraint`.
+      num_steps: Number of steps of the whole training.
+      devices: Devices that share a step. Default: all devices of all processes.
     """
+    if devices is None:
+        # In the order of `hosts.own_part`, so that the examples of a process have consecutive numbers.
+        devices = sorted(jax.devices(), key=lambda device: device.process_index)
 
     def step(state: TrainState, batch: Batch):
         key = jax.random.fold_in(state.key, state.step)
-        objective = jax.value_and_grad(loss, has_aux=True)
+        # XLA divides by a constant by multiplying with its reciprocal, which can miss the last bit; a maximum is none.
+        progress = state.step.astype(jnp.float32) / jnp.maximum(state.step, num_steps)
+        examples_per_device = len(jax.tree.leaves(batch)[0])
+        slots = jax.lax.axis_index(_AXIS) * examples_per_device + jnp.arange(examples_per_device, dtype=jnp.int32)
+        objective = jax.value_and_grad(functools.partial(loss, progress=progress, slots=slots), has_aux=True)
         (value, aux), gradient = objective(state.params, state.geco.multiplier, key, batch)
         value, aux, gradient = jax.lax.pmean((value, aux, gradient), _AXIS)
         change, opt_state = optimizer.update(gradient, state.opt_state, state.params)
@@ -127,17 +148,9 @@ def compile_update(update, state: TrainState, batch: Batch):
     return lambda state, batch: compiled(place(state), place(batch, _AXIS))
 
 
-def shard(batch: Batch, num_devices: int, first: int = 0) -> Batch:
-    """Splits `[batch, ...]` arrays into `[devices, batch / devices, ...]` and numbers the examples in `slot`.
-
-    Args:
-      batch: arrays of this process's examples.
-      num_devices: of this process.
-      first: number of its first example among those of all processes.
-    """
-    size = len(next(iter(batch.values())))
-    numbered = {**batch, "slot": np.arange(first, first + size, dtype=np.int32)}
-    return {name: x.reshape(num_devices, size // num_devices, *x.shape[1:]) for name, x in numbered.items()}
+def split_among_devices(batch: Batch, num_devices: int) -> Batch:
+    """Splits `[batch, ...]` arrays of this process into `[num_devices, batch / num_devices, ...]`."""
+    return {name: x.reshape(num_devices, len(x) // num_devices, *x.shape[1:]) for name, x in batch.items()}
 
 
 def prefetch(batch_at: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]:
@@ -168,7 +181,8 @@ def train(
     Args:
       update: from `make_update`.
       state: where to start or go on; it is consumed.
-      batch_at: the sharded batch of a step; a function of the step alone, so a resumed run sees what it would have.
+      batch_at: the batch of a step, split among the devices; a function of the step alone, so a resumed run sees what
+        it would have.
       config: length and rhythm.
       log: called every `log_every` steps and after the last with the steps done and the mean scalars since.
       save: called every `checkpoint_every` steps, after the last and when told to stop, with a state known to be

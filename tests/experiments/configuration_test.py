@@ -128,12 +128,13 @@ def _step(program, config):
     init, loss, batch = _model(program, config)
     optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
     multiplier = geco(config.geco)
-    batch = {**batch, "slot": np.arange(len(next(iter(batch.values())))), "progress": np.zeros(1, np.float32)}
 
     def step(key, batch):
         params = init(key, batch)
         state = multiplier.init()
-        gradient, aux = jax.grad(loss, has_aux=True)(params, state.multiplier, key, batch)
+        slots = jnp.arange(config.training.batch_size)
+        objective = functools.partial(loss, progress=0.0, slots=slots)
+        gradient, aux = jax.grad(objective, has_aux=True)(params, state.multiplier, key, batch)
         optimizer.update(gradient, optimizer.init(params), params)
         if "constraint" in aux:
             multiplier.update(state, aux["constraint"])

@@ -164,8 +164,8 @@ class HGNTest(parameterized.TestCase):
             keys = jax.random.split(_KEY, 40)
 
             def total(images):
-                clip = {"image": images, "progress": jnp.full(4, progress)}
-                return jnp.sum(jax.vmap(lambda key: model.loss(params, 1.0, key, clip)[1]["mse"])(keys))
+                loss = lambda key: model.loss(params, 1.0, key, {"image": images}, progress=progress)
+                return jnp.sum(jax.vmap(lambda key: loss(key)[1]["mse"])(keys))
 
             slope = jax.grad(total)(batch["image"] / np.float32(255.0))
             return np.flatnonzero(np.abs(slope).sum((0, 2, 3, 4))).tolist()
@@ -180,7 +180,7 @@ class HGNTest(parameterized.TestCase):
         params = model.init(_KEY, batch)
         whole = model.loss(params, 3.0, _KEY, batch)[0]
         halves = [
-            model.loss(params, 3.0, _KEY, {"image": batch["image"][i : i + 2], "slot": np.arange(i, i + 2)})[0]
+            model.loss(params, 3.0, _KEY, {"image": batch["image"][i : i + 2]}, slots=np.arange(i, i + 2))[0]
             for i in (0, 2)
         ]
         np.testing.assert_allclose(np.mean(halves), whole, rtol=1e-5)

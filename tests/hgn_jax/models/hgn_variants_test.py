@@ -286,8 +286,7 @@ class PlusPlusTest(parameterized.TestCase):
     def test_the_horizon_grows_away_from_the_frames_seen(self):
         changes = {"inference_frames": 1, "loss_frames": 3, "initial_horizon": 3, "variational": False}
         model, params, frames = _made(**_PLUS_PLUS | changes)
-        batch = {"progress": np.zeros(4, np.float32)}
-        mse = jax.jit(lambda x: model.loss(params, 1.0, _KEY, {**batch, "image": x})[1]["mse"])
+        mse = jax.jit(lambda x: model.loss(params, 1.0, _KEY, {"image": x}, progress=0.0)[1]["mse"])
         slope = jax.grad(mse)(jnp.asarray(frames))
         targets = [np.flatnonzero(np.abs(clip).sum((1, 2, 3))).tolist() for clip in np.asarray(slope)]
         self.assertEqual(targets, [[0, 1, 2], [5, 6, 7]] * 2)
@@ -295,8 +294,8 @@ class PlusPlusTest(parameterized.TestCase):
     def test_the_direction_is_that_of_the_slot(self):
         model, params, frames = _made(**_PLUS_PLUS)
         whole = _loss(model, params, frames)[0]
-        loss = jax.jit(lambda batch: model.loss(params, 7.0, _KEY, batch)[0])
-        first, others = (loss({"image": frames[i:j], "slot": np.arange(i, j)}) for i, j in ((0, 1), (1, 4)))
+        loss = jax.jit(lambda batch, slots: model.loss(params, 7.0, _KEY, batch, slots=slots)[0])
+        first, others = (loss({"image": frames[i:j]}, np.arange(i, j)) for i, j in ((0, 1), (1, 4)))
         np.testing.assert_allclose((first + 3 * others) / 4, whole, rtol=1e-5)
 
     def test_gradients_reach_all_parts(self):
@@ -319,12 +318,11 @@ class PlusPlusTest(parameterized.TestCase):
         model, optimizer = make_hgn(config), training.make_optimizer(OptimizerConfig(5e-3, "cosine", 0.05, 1.0), 600)
         multiplier = geco(GECOConfig())
         state = training.init_state(model.init, optimizer, multiplier, 0, {"image": train[:1]})
-        update = training.make_update(model.loss, optimizer, multiplier, jax.devices()[:1])
+        update = training.make_update(model.loss, optimizer, multiplier, num_steps=600, devices=jax.devices()[:1])
         errors = []
         for step in range(600):
             rows = np.random.default_rng(step).choice(len(train), 16)
-            batch = {"image": train[rows], "progress": np.full(16, step / 600, np.float32)}
-            state, scalars = update(state, training.shard(batch, 1))
+            state, scalars = update(state, {"image": train[None, rows]})
             errors.append(float(scalars["mse"]))
         predicted = model.reconstruct(state.params, test, test.shape[1] - 1)
         error, of_mean = np.mean((predicted - test) ** 2), np.mean((test - test.mean((0, 1))) ** 2)

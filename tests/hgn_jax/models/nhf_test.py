@@ -506,7 +506,7 @@ def _loss_and_weights(model):
     """The loss, its aux, and ln pi(s_0) and ln f(p|q) by the public functions with the same noise."""
 
     @_compiled
-    def evaluate(params, multiplier, batch):
+    def evaluate(params, multiplier, batch, **kwargs):
         x, config, dim = batch["x"], model.config, batch["x"].shape[-1]
         posterior = make_momentum_posterior(dim, config.posterior_sizes)
         draw = lambda slot: jax.random.normal(jax.random.fold_in(_KEY, slot), (config.objective_samples, dim), x.dtype)
@@ -515,7 +515,7 @@ def _loss_and_weights(model):
         p = config.input_scale * p  # in the space of the data
         start = model.pull_back(params, PhaseState(jnp.broadcast_to(x, p.shape), p))
         log_f = log_f - dim * math.log(config.input_scale)
-        return *model.loss(params, multiplier, _KEY, batch), model.log_prior(params, start), log_f
+        return *model.loss(params, multiplier, _KEY, batch, **kwargs), model.log_prior(params, start), log_f
 
     return evaluate
 
@@ -551,8 +551,8 @@ class LossTest(Float64TestCase):
         params, x = _random(model, 2), _states(2, 6).q
         evaluate = _loss_and_weights(model)
         for progress, warming_up in ((0.0, True), (0.19, True), (0.2, False), (1.0, False), (None, False)):
-            batch = {"x": x} if progress is None else {"x": x, "progress": jnp.full(6, progress)}
-            loss, aux, log_pi, log_f = evaluate(params, 7.0, batch)
+            kwargs = {} if progress is None else {"progress": jnp.float32(progress)}
+            loss, aux, log_pi, log_f = evaluate(params, 7.0, {"x": x}, **kwargs)
             self.assertCountEqual(aux, ["bound", "log_prior", "entropy", "constraint"])
             np.testing.assert_allclose(aux["constraint"], -5.0 - log_pi.mean(), rtol=1e-10)
             np.testing.assert_allclose(aux["bound"], (log_pi - log_f).mean(), rtol=1e-10)
@@ -562,7 +562,7 @@ class LossTest(Float64TestCase):
     def test_the_slot_decides_the_noise_of_an_example(self):
         model = _make()
         params, x = _random(model, 2), _states(2, 6).q
-        loss = _compiled(lambda x, slots: model.loss(params, 1.0, _KEY, {"x": x, "slot": slots})[0])
+        loss = _compiled(lambda x, slots: model.loss(params, 1.0, _KEY, {"x": x}, slots=slots)[0])
         slots = jnp.array([4, 9, 2, 7, 0, 5])
         order = jnp.array([3, 1, 5, 0, 2, 4])
         np.testing.assert_allclose(loss(x[order], slots[order]), loss(x, slots), rtol=1e-12)

@@ -27,15 +27,15 @@ def _init(key, batch):
     return {"w": jax.random.normal(key, batch["x"].shape[1:])}
 
 
-def _loss(params, multiplier, key, batch):
+def _loss(params, multiplier, key, batch, *, progress, slots):
     """A regression with noise, so that a step depends on the batch, the key and the multiplier."""
-    noise = jax.vmap(lambda slot: jax.random.normal(jax.random.fold_in(key, slot), ()))(batch["slot"])
+    noise = jax.vmap(lambda slot: jax.random.normal(jax.random.fold_in(key, slot), ()))(slots)
     error = jnp.mean((batch["x"] @ params["w"] + 0.1 * noise - 1.0) ** 2)
     return multiplier * (error - 0.1) + jnp.sum(params["w"] ** 2), {"error": error, "constraint": error - 0.1}
 
 
 def _batch_at(step):
-    return training.shard({"x": np.random.default_rng(step).normal(size=(4, 3)).astype(np.float32)}, 1)
+    return training.split_among_devices({"x": np.random.default_rng(step).normal(size=(4, 3)).astype(np.float32)}, 1)
 
 
 def _start(optimizer):
@@ -45,7 +45,7 @@ def _start(optimizer):
 def _run(state, optimizer, config=_CONFIG, batch_at=_batch_at, loss=_loss, saved=None):
     """Trains; returns the last state, the rows that were logged and copies of the states that were saved."""
     saved = [] if saved is None else saved
-    update = training.make_update(loss, optimizer, geco(GECOConfig(initial=2.0)))
+    update = training.make_update(loss, optimizer, geco(GECOConfig(initial=2.0)), num_steps=config.num_steps)
     rows = []
     state = training.train(
         update, state, batch_at, config, log=lambda step, row: rows.append((step, row)),
@@ -94,7 +94,7 @@ class TrainTest(parameterized.TestCase):
             asked.append(done)
             return len(asked) == step
 
-        update = training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0)))
+        update = training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0)), num_steps=12)
         how = {
             "log": lambda step, row: rows.append((step, row)),
             "save": lambda state, unlogged: saved.append((jax.tree.map(np.array, state), json.dumps(unlogged))),
@@ -111,7 +111,7 @@ class TrainTest(parameterized.TestCase):
 
     def test_told_to_stop_after_the_last_step_it_is_done(self):
         optimizer = optax.adam(0.01)
-        update = training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0)))
+        update = training.make_update(_loss, optimizer, geco(GECOConfig(initial=2.0)), num_steps=12)
         config = dataclasses.replace(_CONFIG, num_steps=1)
         state = training.train(
             update,
@@ -140,13 +140,24 @@ class TrainTest(parameterized.TestCase):
         self.assertEqual([int(state.step) for state in saved], [4])
 
     def test_a_loss_without_constraint_leaves_the_multiplier(self):
-        def plain(params, multiplier, key, batch):
+        def plain(params, multiplier, key, batch, *, progress, slots):
             return jnp.sum(params["w"] ** 2), {}
 
         optimizer = optax.sgd(0.1)
         state, rows, _ = _run(_start(optimizer), optimizer, loss=plain)
         self.assertEqual(int(state.geco.count), 0)
         self.assertNotIn("multiplier", rows[0][1])
+
+    def test_the_loss_is_told_the_progress_and_the_number_of_each_example(self):
+        def loss(params, multiplier, key, batch, *, progress, slots):
+            return jnp.sum(params["w"]), {"progress": progress, "slots": jnp.sum(10.0**-slots)}
+
+        optimizer = optax.sgd(0.1)
+        config = dataclasses.replace(_CONFIG, num_steps=50, log_every=1, checkpoint_every=50)
+        _, rows, _ = _run(_start(optimizer), optimizer, config, loss=loss)
+        progress = [row["progress"] for _, row in rows]
+        np.testing.assert_array_equal(progress, (np.arange(50) / 50).astype(np.float32))  # to the last bit
+        self.assertAlmostEqual(rows[0][1]["slots"], 1.111, places=6)
 
     def test_devices_share_a_step_without_changing_it(self):
         outputs = [
@@ -165,10 +176,9 @@ class TrainTest(parameterized.TestCase):
 
 
 class PartsTest(parameterized.TestCase):
-    def test_shard_splits_and_numbers(self):
-        batch = training.shard({"x": np.arange(12).reshape(6, 2)}, 3)
+    def test_a_batch_is_split_in_order(self):
+        batch = training.split_among_devices({"x": np.arange(12).reshape(6, 2)}, 3)
         chex.assert_shape(batch["x"], (3, 2, 2))
-        np.testing.assert_array_equal(batch["slot"], [[0, 1], [2, 3], [4, 5]])
         np.testing.assert_array_equal(batch["x"].reshape(6, 2), np.arange(12).reshape(6, 2))
 
     def test_prefetch_keeps_order_and_reads_ahead_by_one(self):
@@ -242,7 +252,7 @@ def _print_parameters_after_training():
     num_devices = jax.local_device_count()
 
     def batch_at(step):
-        return training.shard({"x": _batch_at(step)["x"][0]}, num_devices)
+        return training.split_among_devices({"x": _batch_at(step)["x"][0]}, num_devices)
 
     optimizer = optax.sgd(0.02)
     state, _, _ = _run(_start(optimizer), optimizer, batch_at=batch_at)

@@ -54,12 +54,12 @@ def _train(case):
 
     def batch_at(step):
         whole = np.random.default_rng(step).uniform(size=(_BATCH_SIZE, *shape)).astype(dtype)
-        progress = np.full(_BATCH_SIZE, step / _NUM_STEPS, dtype)
-        return training.shard({feature: whole[part], "progress": progress[part]}, num_devices, part.start)
+        return training.split_among_devices({feature: whole[part]}, num_devices)
 
     optimizer, multiplier = make_optimizer(), geco(GECOConfig(initial=10.0))
     state = training.init_state(init, optimizer, multiplier, 0, {feature: np.zeros((_BATCH_SIZE, *shape), dtype)})
-    update = training.compile_update(training.make_update(loss, optimizer, multiplier), state, batch_at(0))
+    update = training.make_update(loss, optimizer, multiplier, num_steps=_NUM_STEPS)
+    update = training.compile_update(update, state, batch_at(0))
     config = training.TrainingConfig(num_steps=_NUM_STEPS, batch_size=_BATCH_SIZE, log_every=5, checkpoint_every=10)
     start = jax.device_get(state)
     state = training.train(update, start, batch_at, config, log=lambda *_: None, save=lambda *_: None)
