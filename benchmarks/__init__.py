@@ -2,9 +2,5 @@
 
 import os
 
-from data_builders import interruption
-
 # What is compiled is to be compiled here and now, and timed; the cache of the programs would have it already.
 os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")
-
-interruption.catch_early()

@@ -19,7 +19,7 @@ import numpy as np
 from absl import flags
 from scipy import integrate
 
-from data_builders import build
+from data_builders import datasets
 from data_builders.rendering import images as rendering
 from data_builders.simulation import draws, workers
 from data_builders.simulation import ground_truth as simulation
@@ -196,7 +196,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     workers.use_one_core()
     name, number = _SYSTEM.value, _NUM_TRAJECTORIES.value
-    config = build.derive_config(name, "paper", num_train=number, num_test=max(1, number // 5))
+    config = datasets.derive_config(name, "paper", num_train=number, num_test=max(1, number // 5))
     total, num_frames = config.num_train + config.num_test, config.num_steps + 1
     print(f"{name}: {total} trajectories of {num_frames} frames, {config.image_size}x{config.image_size}")
 
@@ -217,7 +217,7 @@ def main(argv: Sequence[str]) -> None:
 
     with tempfile.TemporaryDirectory() as data_dir:
         wall, memory = timed_build(name, config, data_dir, _NUM_WORKERS.value)
-        path = build.ensure_built(name, config, data_dir)
+        path = datasets.ensure_built(name, config, data_dir)
         size = sum(file.stat().st_size for file in path.iterdir())
         count = _NUM_WORKERS.value or workers.default_num_workers()
         print(

@@ -38,18 +38,18 @@ def pipeline(quick: bool) -> list[Row]:
 def data(quick: bool) -> list[Row]:
     """Simulating on one core beside scipy one trajectory at a time; reading beside what training takes."""
     from benchmarks import data
-    from data_builders import build
+    from data_builders import datasets
     from data_builders.simulation import draws, workers
     from data_builders.simulation import ground_truth as simulation
 
     workers.use_one_core()
-    config = build.derive_config("pendulum", "paper", num_train=16 if quick else 5000, num_test=4 if quick else 1000)
+    config = datasets.derive_config("pendulum", "paper", num_train=16 if quick else 5000, num_test=4 if quick else 1000)
     ours = draws.CHUNK_SIZE / data.best_seconds(lambda: simulation.simulate_chunk(config.simulation, "train", 0))
     trajectories = range(2 if quick else 100)
     singly = len(trajectories) / data.best_seconds(lambda: data.one_at_a_time(config.simulation, trajectories, 1e-12))
     with tempfile.TemporaryDirectory() as directory:
         data.timed_build("pendulum", config, directory, num_workers=None)
-        path = build.ensure_built("pendulum", config, directory)
+        path = datasets.ensure_built("pendulum", config, directory)
         reading = data.reading(path, 16, 0.1 if quick else 3.0)
     needed = data.TRAINING_FRAMES_PER_SECOND
     return [

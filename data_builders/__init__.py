@@ -1,5 +1,5 @@
-"""TFDS builders of simulated systems and of your own videos, and what they are made of."""
+"""Data sets for TFDS: simulated systems and your own videos.
 
-from data_builders import interruption
-
-interruption.catch_early()
+A file imports only from floors below its own: errors, configs, overrides < rendering < simulation < tfds_backend <
+the builders < datasets (the library's entry) < build (the command).
+"""

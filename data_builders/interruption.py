@@ -1,62 +1,42 @@
-"""Ctrl-C ends a program in one line at any time, also while its modules are still being imported."""
+"""Ctrl-C ends a program in one line. Programs install this when they start; importing a library never does."""
 
-import _thread
-import multiprocessing
 import os
 import signal
 import sys
-import threading
 import traceback
-from importlib import machinery
 from types import FrameType
 from typing import NoReturn
 
-_AGAIN = 0.05  # seconds until an interrupt that was ignored is tried again
-_MESSAGE = "interrupted; the same command goes on from what is whole"
 
+def install(message: str = "interrupted; the same command goes on from what is whole") -> None:
+    """Makes Ctrl-C end the program with `message` on stderr and the exit status 130, without a traceback.
 
-def exit_interrupted() -> NoReturn:
-    """Ends the program at once, with one line and the exit status that a shell expects."""
-    print(_MESSAGE, file=sys.stderr)
-    for child in multiprocessing.active_children():
-        child.kill()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(128 + signal.SIGINT)  # an orderly end crashes where XLA's threads are still at work
-
-
-def catch_early() -> None:
-    """Prints the line instead of a traceback where no `except` is in force yet, if `python -m` runs a program.
-
-    And where Python would only say that an exception is ignored, in callbacks, sees to it that Ctrl-C is not; what else
-    goes wrong there follows from an error that is reported where it arose. An extension module that is being imported
-    is not to see an exception at all.
+    Ctrl-C raises KeyboardInterrupt, so that `with` and `finally` blocks are left in order. It ends the program at once
+    where the exception would not get through: during an import, since C++ aborts if the initialisation of an extension
+    module raises, and in a callback, where Python prints exceptions and ignores them.
     """
-    if sys.argv[0] != "-m":  # a library is imported
-        return
-    before = sys.excepthook
 
-    def excepthook(kind, *rest):
+    def end() -> NoReturn:
+        print(message, file=sys.stderr)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(128 + signal.SIGINT)  # an orderly end crashes where XLA's threads are still at work
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if any(part.f_code.co_filename.startswith("<frozen importlib") for part, _ in traceback.walk_stack(frame)):
+            end()
+        raise KeyboardInterrupt
+
+    def print_exception(kind, *error) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            exit_interrupted()
-        else:
-            before(kind, *rest)
+            end()
+        sys.__excepthook__(kind, *error)
 
-    def unraisablehook(raised):
-        if issubclass(raised.exc_type, KeyboardInterrupt):
-            threading.Timer(_AGAIN, _thread.interrupt_main).start()  # from here it would be ignored once more
+    def print_unraisable(error) -> None:
+        if issubclass(error.exc_type, KeyboardInterrupt):
+            end()
+        sys.__unraisablehook__(error)
 
-    sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Raises KeyboardInterrupt, but ends the program at once where C++ stands in the way, which would abort at it."""
-    if any(_initialises_an_extension(each) for each, _ in traceback.walk_stack(frame)):
-        exit_interrupted()
-    signal.default_int_handler(number, frame)
-
-
-def _initialises_an_extension(frame: FrameType) -> bool:
-    return isinstance(frame.f_locals.get("self"), machinery.ExtensionFileLoader)
+    sys.excepthook, sys.unraisablehook = print_exception, print_unraisable
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores Ctrl-C
+        signal.signal(signal.SIGINT, interrupt)

@@ -14,11 +14,12 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from data_builders.errors import DatasetError
 from data_builders.simulation import workers
 from data_builders.simulation.physics_config import PhysicsConfig, standard_configs
 from data_builders.simulation.split_statistics import SplitStatistics
 from data_builders.tfds_backend import records, shards
-from data_builders.tfds_backend.base_builder import BaseBuilder, DatasetError, Metadata, read_metadata
+from data_builders.tfds_backend.base_builder import BaseBuilder, Metadata, read_metadata
 from hgn_jax.training.progress import progress_bar
 
 __all__ = ["PhysicsBuilder", "PhysicsConfig", "read_metadata", "standard_configs"]

@@ -11,10 +11,10 @@ from experiments.run.command_line import UserError, run, user_errors
 
 def main(argv: Sequence[str]) -> None:
     # Imported here, as the builders and JAX take seconds, which `--help` should not cost.
-    from data_builders import build
+    from data_builders import datasets
 
     if len(argv) < 2:
-        raise UserError(f"name a data set: {', '.join(build.NAMES)}")
+        raise UserError(f"name a data set: {', '.join(datasets.NAMES)}")
     output = pathlib.Path(_OUTPUT.value)
     configs = {}
     for name in argv[1:]:  # all are checked before anything slow starts
@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> None:
             raise UserError("video_folder needs --source, the directory of your videos")
         with user_errors():
             base = _CONFIG.value or ("default" if source else "small")
-            configs[name] = build.derive_config(name, base, **source, **preset_checks.parse_fields(_FIELDS.value))
+            configs[name] = datasets.derive_config(name, base, **source, **preset_checks.parse_fields(_FIELDS.value))
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

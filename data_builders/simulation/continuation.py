@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from data_builders.configs import field_names
 from data_builders.rendering import images as rendering
 from data_builders.simulation import draws
 from data_builders.simulation import ground_truth as simulation
 from data_builders.simulation.physics_config import PhysicsConfig
 from data_builders.simulation.precision import on_cpu
-from data_builders.tfds_backend.base_builder import field_names
 from hgn_jax.physics import systems
 from hgn_jax.physics.phase_space import PhaseState
 

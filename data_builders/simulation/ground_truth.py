@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import integrate
 
-from data_builders.simulation.draws import CHUNK_SIZE, Constants, Simulation, draw_constants, generators, initial_states
+from data_builders.errors import DatasetError
+from data_builders.simulation import draws
+from data_builders.simulation.draws import Constants, Simulation, draw_constants, generators, initial_states
 from data_builders.simulation.precision import double_precision
-from data_builders.tfds_backend.base_builder import DatasetError
 from hgn_jax.physics import systems
 from hgn_jax.physics.hamiltonian import vector_field
 from hgn_jax.physics.phase_space import PhaseState
@@ -229,9 +230,10 @@ def _solve_chunk(simulation: Simulation, split: str, chunk: int, drawn: Constant
             if error_again <= MAX_ENERGY_ERROR:
                 break
         else:
+            index = chunk * draws.CHUNK_SIZE + bad
             raise SimulationError(
                 f"{simulation.system}: relative energy error {error_again:.1e} exceeds {MAX_ENERGY_ERROR:.0e} even at"
-                f" tolerance {_TOLERANCES[-1]:.0e}, in {attempt + 1} draws of trajectory {chunk * CHUNK_SIZE + bad}"
+                f" tolerance {_TOLERANCES[-1]:.0e}, in {attempt + 1} draws of trajectory {index}"
             )
         num_redrawn[bad] = attempt
         _put(solution, bad, alone)
@@ -266,6 +268,6 @@ def simulate_chunk(simulation: Simulation, split: str, chunk: int) -> Trajectori
 
 def simulate(simulation: Simulation, split: str, num_trajectories: int) -> Iterator[Trajectories]:
     """Yields the first trajectories of a split, `num_trajectories` in all and at most `CHUNK_SIZE` at a time."""
-    for chunk in range(-(-num_trajectories // CHUNK_SIZE)):
-        wanted = num_trajectories - chunk * CHUNK_SIZE
+    for chunk in range(-(-num_trajectories // draws.CHUNK_SIZE)):
+        wanted = num_trajectories - chunk * draws.CHUNK_SIZE
         yield Trajectories(*(x[:wanted] for x in simulate_chunk(simulation, split, chunk)))

@@ -6,11 +6,11 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tensorflow_datasets.core import BuilderConfig
+import tensorflow_datasets as tfds
 
+from data_builders.configs import field_names
 from data_builders.rendering import images as rendering
 from data_builders.simulation.draws import Simulation, constant_shape
-from data_builders.tfds_backend.base_builder import field_names
 from hgn_jax.physics import systems
 
 # System -> how its coordinates are drawn, and the number of discs. (Making the system would tell as much, but also
@@ -62,7 +62,7 @@ def _colour(colour: Any) -> rendering.Colour:
 
 
 @dataclasses.dataclass(eq=False)
-class PhysicsConfig(BuilderConfig):
+class PhysicsConfig(tfds.core.BuilderConfig):
     """Everything that determines a data set. Treat as frozen; `PhysicsBuilder.derive_config` makes changed copies.
 
     Attributes:

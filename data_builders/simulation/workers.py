@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection, resource_tracker
 from typing import Any
 
-from data_builders.tfds_backend.base_builder import DatasetError
+from data_builders.errors import DatasetError
 
 NUM_WORKERS_VARIABLE = "DATA_BUILDERS_NUM_WORKERS"
 
@@ -33,7 +33,7 @@ def default_num_workers() -> int:
 
 
 @contextlib.contextmanager
-def number_set_to(num_workers: int | None) -> Iterator[None]:
+def default_number(num_workers: int | None) -> Iterator[None]:
     """Makes `num_workers`, unless it is None, the default in the block; raises DatasetError if it is not positive."""
     if num_workers is not None and num_workers < 1:
         raise DatasetError(f"the number of workers must be 1 or more, got {num_workers}")

@@ -1,4 +1,4 @@
-"""Everything that leans on the internals of TFDS, or replaces its need for TensorFlow.
+"""Everything that relies on the internals of TFDS, or replaces its need for TensorFlow.
 
-Nothing outside this folder may import TFDS's private modules.
+Nothing outside this folder imports TFDS's private modules.
 """

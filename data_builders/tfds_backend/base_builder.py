@@ -1,38 +1,13 @@
 """What the builders of all data sets share: named and derived configurations, the file format, the metadata."""
 
-import dataclasses
-import hashlib
 import os
-import re
 from typing import Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
+from data_builders.configs import derived_name, field_names
 from data_builders.tfds_backend import tf_dataset
-from hgn_jax.errors import DataError
-
-
-class DatasetError(DataError):
-    """A data set cannot be found, built or used. The message is one line, and says what to do about it."""
-
-
-def field_names(config: type[tfds.core.BuilderConfig] | tfds.core.BuilderConfig) -> tuple[str, ...]:
-    """The fields of a class of configurations beside those that every TFDS configuration has."""
-    common = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
-    return tuple(field.name for field in dataclasses.fields(config) if field.name not in common)
-
-
-def file_name(base: str, changes: dict[str, Any]) -> str:
-    """A name for `base` with `changes` made of letters, digits, `_`, `-` and `.` alone."""
-    parts = [base]
-    for name, value in sorted(changes.items()):
-        text = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
-        parts.append(f"{name}_{re.sub(r'[^A-Za-z0-9.]+', '_', text).strip('_')}")
-    name = "-".join(parts)
-    if len(name) > 120:  # file systems allow 255 bytes, and TFDS puts more into file names
-        name = f"{name[:100]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    return name
 
 
 class Metadata(tfds.core.Metadata):
@@ -99,7 +74,7 @@ class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if config.values() == derived.values():
                 return config
         changes = {name: value for name, value in derived.values().items() if value != getattr(base, name)}
-        derived.name = file_name(base.name, changes)
+        derived.name = derived_name(base.name, changes)
         return derived
 
     @classmethod

@@ -7,7 +7,6 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 from array_record.python import array_record_module
-from tensorflow_datasets.core import BuilderConfig
 
 from data_builders.tfds_backend.base_builder import read_metadata
 from hgn_jax.errors import first_line
@@ -15,7 +14,7 @@ from hgn_jax.errors import first_line
 _RECORDS_AT_A_TIME = 500
 
 
-def find_problem(path: pathlib.Path, config: BuilderConfig) -> str | None:
+def find_problem(path: pathlib.Path, config: tfds.core.BuilderConfig) -> str | None:
     """What is wrong with the data set in a directory that should hold `config`, in words; None if it is whole."""
     try:
         info = tfds.builder_from_directory(path).info
@@ -54,7 +53,7 @@ def _find_shard_problem(shard: pathlib.Path, num_records: int) -> str | None:
     return None if found == num_records else f"{shard.name} holds {found} of {num_records} trajectories"
 
 
-def _default(config_class: type[BuilderConfig], field: str) -> Any:
+def _default(config_class: type[tfds.core.BuilderConfig], field: str) -> Any:
     """The value of a field in data sets that were built before there was that field."""
     found = {each.name: each for each in dataclasses.fields(config_class)}[field]
     return found.default if found.default_factory is dataclasses.MISSING else found.default_factory()

@@ -6,16 +6,16 @@ import os
 import pathlib
 from typing import Any
 
-from tensorflow_datasets.core import BuilderConfig
+import tensorflow_datasets as tfds
 
-from data_builders.tfds_backend.base_builder import field_names
+from data_builders.configs import field_names
 from data_builders.video_folder import video_files
 
 SPLITS_BY = ("file", "clip", "time")
 
 
 @dataclasses.dataclass(eq=False)
-class VideoFolderConfig(BuilderConfig):
+class VideoFolderConfig(tfds.core.BuilderConfig):
     """What determines a data set of videos. Treat as frozen; `Builder.derive_config` makes changed copies.
 
     Attributes:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from data_builders.errors import DatasetError
 from data_builders.tfds_backend import shards
-from data_builders.tfds_backend.base_builder import BaseBuilder, DatasetError, Metadata
+from data_builders.tfds_backend.base_builder import BaseBuilder, Metadata
 from data_builders.video_folder import video_files, video_splits
 from data_builders.video_folder.video_folder_config import VideoFolderConfig, current_fingerprint
 from data_builders.video_folder.video_splits import Video, count, too_short

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_builders.tfds_backend.base_builder import DatasetError
+from data_builders.errors import DatasetError
 from data_builders.video_folder.video_folder_config import VideoFolderConfig
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import matplotlib
 import numpy as np
 
-from data_builders import build
+from data_builders import datasets
 from experiments.reporting import pictures
 from hgn_jax.data import datasets as data
 from hgn_jax.physics import systems
@@ -223,7 +223,7 @@ def show(name: str, config: Any, data_dir: str | None, output: pathlib.Path) -> 
     """Builds a data set if it is missing, prints its numbers and draws its picture.
 
     Args:
-      name: a name in `data_builders.build.NAMES`.
+      name: a name in `data_builders.datasets.NAMES`.
       config: a configuration of it, or the name of one.
       data_dir: root of the data sets; None for TFDS's.
       output: directory of the picture.
@@ -231,7 +231,7 @@ def show(name: str, config: Any, data_dir: str | None, output: pathlib.Path) -> 
     Returns:
       The path of the picture, `<name>_<configuration>.png`.
     """
-    path = build.ensure_built(name, config, data_dir)
+    path = datasets.ensure_built(name, config, data_dir)
     splits, metadata = data.open_dataset(path)
     summaries = {split: summarise(splits[split], f"{name} {split}") for split in ("train", "test")}
     full_name = f"{name}/{path.parent.name}"

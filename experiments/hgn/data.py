@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from data_builders import build
+from data_builders import datasets
 from experiments.hgn import presets
 from experiments.run import experiment
 from experiments.run.command_line import user_errors
@@ -51,8 +51,8 @@ def build_dataset(config: presets.Config) -> pathlib.Path:
     Raises:
       ValueError: if it is not whole (then a DatasetError), or too small.
     """
-    path = build.ensure_built(config.data.name, presets.dataset_config(config), config.data.data_dir)
-    splits = build.read_metadata(path)["splits"]
+    path = datasets.ensure_built(config.data.name, presets.dataset_config(config), config.data.data_dir)
+    splits = datasets.read_metadata(path)["splits"]
     presets.validate_size(config, {split: found["num_trajectories"] for split, found in splits.items()})
     return path
 

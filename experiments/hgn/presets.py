@@ -176,13 +176,13 @@ def get(name: str) -> Config:
 
 def dataset_config(config: Config) -> "BuilderConfig":
     """The builder configuration that `config.data` and the image size ask for; raises ValueError if there is none."""
-    from data_builders import build  # imports JAX
+    from data_builders import datasets  # imports JAX
 
     changes = {field: value for field, value in vars(config.data).items() if value is not None}
     name, base = changes.pop("name"), changes.pop("config")
     changes.pop("data_dir", None)
     changes |= preset_checks.parse_fields(changes.pop("fields", "{}"))
-    return build.derive_config(name, base, image_size=config.image_size, **changes)
+    return datasets.derive_config(name, base, image_size=config.image_size, **changes)
 
 
 def settle(config: Config) -> Config:

@@ -68,6 +68,8 @@ def run(
       check: called before JAX is imported; raises ValueError or UserError for flags that cannot be.
     """
 
+    interruption.install()
+
     def guarded(argv: Sequence[str]) -> None:
         logging.set_verbosity(logging.FATAL)  # what goes wrong is said once, by the lines below
         threading.excepthook = lambda raised: print(f"warning: {raised.exc_value}", file=sys.stderr)
@@ -87,8 +89,6 @@ def run(
         except Stopped as stopped:
             print(f"{stopped}; the same command goes on from there", file=sys.stderr)
             sys.exit(_STOPPED)
-        except KeyboardInterrupt:
-            interruption.exit_interrupted()
 
     app.run(guarded, flags_parser=parse_flags)
 

@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from benchmarks import data
-from data_builders import build
+from data_builders import datasets
 from data_builders.simulation import ground_truth as simulation
 from hgn_jax.physics.systems import SYSTEMS
 
@@ -15,14 +15,14 @@ class DataTest(parameterized.TestCase):
     @parameterized.parameters(*SYSTEMS)
     def test_rival_integrates_the_same_trajectories(self, name):
         """Its hand-written forces are another check of the simulator."""
-        setting = build.get_builder(name).named_config("paper").simulation
+        setting = datasets.get_builder(name).named_config("paper").simulation
         found = data.one_at_a_time(setting, [0, 7], 1e-10)
         np.testing.assert_allclose(found, simulation.simulate_chunk(setting, "train", 0).q[[0, 7]], atol=1e-5)
 
     def test_reading_counts_every_frame(self):
         data_dir = self.enter_context(tempfile.TemporaryDirectory())
-        config = build.derive_config("mass_spring", "small", num_train=16, num_test=1, num_steps=3)
-        path = build.ensure_built("mass_spring", config, data_dir)
+        config = datasets.derive_config("mass_spring", "small", num_train=16, num_test=1, num_steps=3)
+        path = datasets.ensure_built("mass_spring", config, data_dir)
         from_disk = [0.0, 0.0, 0.5, 1.0, 1.0]  # start; two batches; the end, twice
         kept = [0.0, 0.0, 0.2, 0.4, 0.7, 2.0, 2.0]
         clock = iter(from_disk + kept)
@@ -31,11 +31,11 @@ class DataTest(parameterized.TestCase):
 
     def test_build_is_timed_and_weighed(self):
         data_dir = self.enter_context(tempfile.TemporaryDirectory())
-        config = build.derive_config("mass_spring", "paper", num_train=16, num_test=3)
+        config = datasets.derive_config("mass_spring", "paper", num_train=16, num_test=3)
         seconds, memory = data.timed_build("mass_spring", config, data_dir, 1)
         self.assertBetween(seconds, 0.5, 100.0)
         self.assertBetween(memory / 1e6, 50, 2000)
-        build.check_dataset(build.dataset_path("mass_spring", config, data_dir), "mass_spring", config)
+        datasets.check_dataset(datasets.dataset_path("mass_spring", config, data_dir), "mass_spring", config)
 
 
 if __name__ == "__main__":

@@ -1,54 +1,55 @@
-"""Tests of `data_builders.interruption`; `tests/experiments/interruption_test.py` interrupts programs."""
+"""Tests of Ctrl-C; `tests/experiments/interruption_test.py` interrupts whole programs."""
 
 import signal
 import subprocess
 import sys
 
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from tests.root import ROOT
 
-# As a program that `python -m` runs: Ctrl-C comes while an extension module initialises itself, or afterwards.
 _PROGRAM = """
-import _imp, os, signal, sys, time
-sys.argv = ["-m"]
-import data_builders
-initialise, during = _imp.exec_dynamic, {during}
+import importlib.machinery, os, signal, sys, time, weakref
+from data_builders import interruption
+interruption.install("interrupted")
 
-def interrupted(module):
-    try:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(10)
-    except KeyboardInterrupt:
-        os.abort()  # as C++ does with an exception that it does not expect
-
-if during:
-    _imp.exec_dynamic = interrupted
-import numpy
-try:
+def press_ctrl_c(*_):
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(10)
+
+class Callback:
+    __del__ = press_ctrl_c
+
+class Loader:
+    create_module = lambda self, spec: None
+    exec_module = press_ctrl_c
+
+try:
+    {statement}
 finally:
     print("unwound")
 """
 
 
-def _end(during):
-    command = [sys.executable, "-c", _PROGRAM.format(during=during)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    return ended.returncode, ended.stdout, ended.stderr.splitlines()
+class InterruptionTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("press_ctrl_c()", "unwound\n"),
+        ("importlib._bootstrap._load(importlib.machinery.ModuleSpec('x', Loader()))", ""),
+        ("callback = Callback(); del callback; time.sleep(10)", ""),
+    )
+    def test_ends_the_program_in_one_line(self, statement, printed):
+        command = [sys.executable, "-c", _PROGRAM.format(statement=statement)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (128 + signal.SIGINT, printed))
+        self.assertEqual(done.stderr, "interrupted\n")
 
-
-class InterruptionTest(absltest.TestCase):
-    def test_an_extension_that_initialises_itself_sees_no_exception(self):
-        code, out, errors = _end(during=True)
-        self.assertEqual((code, out), (128 + signal.SIGINT, ""), errors)
-        self.assertRegex(errors[-1], "^interrupted; ")
-
-    def test_elsewhere_blocks_are_left_in_order(self):
-        code, out, errors = _end(during=False)
-        self.assertEqual((code, out), (128 + signal.SIGINT, "unwound\n"), errors)
-        self.assertRegex(errors[-1], "^interrupted; ")
+    def test_importing_the_packages_installs_nothing(self):
+        code = (
+            "import signal, sys, data_builders.datasets, experiments.run.command_line\n"
+            "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+            "assert sys.excepthook is sys.__excepthook__ and sys.unraisablehook is sys.__unraisablehook__"
+        )
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from tensorflow_datasets.core import hashing
 
-from data_builders import build, physics_builder
+from data_builders import datasets, physics_builder
+from data_builders.errors import DatasetError
 from data_builders.rendering import images as rendering
 from data_builders.simulation import ground_truth as simulation
 from data_builders.simulation.split_statistics import SplitStatistics
 from data_builders.tfds_backend import records
-from data_builders.tfds_backend.base_builder import DatasetError
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.physics.systems import SYSTEMS, get_system
 from tests.root import ROOT
@@ -31,8 +31,8 @@ TINY = {"num_train": 12, "num_test": 5, "num_steps": 4}
 
 
 def built(name, data_dir, **overrides):
-    config = build.derive_config(name, "small", **{**TINY, **overrides})
-    builder = build.get_builder(name)(config=config, data_dir=data_dir)
+    config = datasets.derive_config(name, "small", **{**TINY, **overrides})
+    builder = datasets.get_builder(name)(config=config, data_dir=data_dir)
     builder.download_and_prepare()
     return builder
 
@@ -40,7 +40,7 @@ def built(name, data_dir, **overrides):
 class ConfigTest(chex.TestCase):
     @parameterized.parameters(*SYSTEMS)
     def test_named_configs(self, name):
-        builder = build.get_builder(name)
+        builder = datasets.get_builder(name)
         own = ["mgl", "small_mgl"] if name == "pendulum" else []
         self.assertEqual(list(builder.builder_configs), CONFIGS + own)
         paper, small, noise_free, small_noise_free, _, small_64 = builder.BUILDER_CONFIGS[:6]
@@ -61,13 +61,13 @@ class ConfigTest(chex.TestCase):
         ("double_pendulum", {"m1": 0.5, "m2": 0.5, "g": 3.0, "l1": 1.0, "l2": 1.0}, (1.3, 2.3), 0.05),
     )
     def test_paper_settings(self, name, constants, radius_range, noise):
-        paper = build.get_builder(name).named_config("paper")
+        paper = datasets.get_builder(name).named_config("paper")
         self.assertEqual(paper.constants, constants)
         self.assertEqual((paper.radius_range, paper.observation_noise), (radius_range, noise))
 
     @parameterized.parameters(*SYSTEMS)
     def test_discs_fit_and_are_visible(self, name):
-        config = build.get_builder(name).named_config("small")
+        config = datasets.get_builder(name).named_config("small")
         found = simulation.simulate_chunk(config.simulation, "test", 0)
         self.assertLess(rendering.is_clipped(config.canvas, found.observed_q).mean(), 0.01)
         radius_in_pixels = config.disc_radius / (2 * config.half_width) * config.image_size
@@ -75,7 +75,7 @@ class ConfigTest(chex.TestCase):
 
     @parameterized.parameters(*SYSTEMS)
     def test_variants(self, name):
-        builder = build.get_builder(name)
+        builder = datasets.get_builder(name)
         self.assertEqual(builder.named_config("damped").damping, 0.05)
         self.assertEqual(builder.named_config("dt_0.05").dt, 0.05)
         self.assertEqual(builder.named_config("long_test").split_steps(), {"train": 30, "test": 256})
@@ -89,18 +89,18 @@ class ConfigTest(chex.TestCase):
 
     @parameterized.parameters(*SYSTEMS)
     def test_a_moved_scene_stays_on_the_canvas(self, name):
-        config = build.get_builder(name).named_config("small_randomised")
+        config = datasets.get_builder(name).named_config("small_randomised")
         statistics = SplitStatistics(config)
         statistics.merge(records.make_records(config, records.Task("test", 1, 200)).sums)
         self.assertLess(statistics.summary()["clipped_fraction"], 0.01)
 
     def test_derived_configs_have_names_that_tell(self):
-        derived = build.derive_config("three_body", "small", image_size=64, num_train=100)
+        derived = datasets.derive_config("three_body", "small", image_size=64, num_train=100)
         self.assertEqual(derived.name, "small-image_size_64-num_train_100")
         self.assertEqual((derived.image_size, derived.num_train, derived.num_test), (64, 100, 1_000))
-        again = build.derive_config("three_body", derived, num_test=7)
+        again = datasets.derive_config("three_body", derived, num_test=7)
         self.assertEqual(again.name, "small-image_size_64-num_train_100-num_test_7")
-        self.assertNotIn("num_train_100", build.derive_config("three_body", "small", dt=1).name)
+        self.assertNotIn("num_train_100", datasets.derive_config("three_body", "small", dt=1).name)
 
     def test_derived_names_are_distinct_and_safe(self):
         changes = [
@@ -115,13 +115,13 @@ class ConfigTest(chex.TestCase):
             {name: 3 for name in ("num_train", "num_test", "num_steps", "image_size", "seed", "edge_temperature")},
             {name: 4 for name in ("num_train", "num_test", "num_steps", "image_size", "seed", "edge_temperature")},
         ]
-        names = [build.derive_config("three_body", "small", **change).name for change in changes]
+        names = [datasets.derive_config("three_body", "small", **change).name for change in changes]
         self.assertLen(set(names), len(changes))
         for name in names:
             self.assertRegex(name, re.compile(r"^[A-Za-z0-9_.-]{1,120}$"))
 
     def test_derived_config_that_exists_is_the_existing_one(self):
-        builder = build.get_builder("pendulum")
+        builder = datasets.get_builder("pendulum")
         self.assertIs(builder.derive_config("small", image_size=64), builder.named_config("small_64x64"))
         self.assertIs(builder.derive_config("small", num_train=50_000, num_test=10_000), builder.named_config("paper"))
         self.assertIs(builder.derive_config("small"), builder.named_config("small"))
@@ -146,12 +146,12 @@ class ConfigTest(chex.TestCase):
     )
     def test_wrong_values_are_errors(self, overrides, message):
         with self.assertRaisesRegex(ValueError, message):
-            build.derive_config("two_body", "small", **overrides)
+            datasets.derive_config("two_body", "small", **overrides)
 
     def test_a_builder_builds_its_own_system_only(self):
-        config = build.derive_config("two_body", "small", **TINY)
+        config = datasets.derive_config("two_body", "small", **TINY)
         with self.assertRaisesRegex(ValueError, "pendulum cannot build a configuration of two_body"):
-            build.get_builder("pendulum")(config=config, data_dir=self.enter_context(tempfile.TemporaryDirectory()))
+            datasets.get_builder("pendulum")(config=config, data_dir=self.enter_context(tempfile.TemporaryDirectory()))
 
     def test_importing_a_builder_does_not_start_jax(self):
         code = (
@@ -213,8 +213,8 @@ class BuilderTest(chex.TestCase):
 
     @parameterized.parameters(*SYSTEMS)
     def test_randomised_examples_carry_what_they_were_made_with(self, name):
-        config = build.get_builder(name).derive_config("small_randomised", **TINY)
-        builder = build.get_builder(name)(config=config, data_dir=self.data_dir)
+        config = datasets.get_builder(name).derive_config("small_randomised", **TINY)
+        builder = datasets.get_builder(name)(config=config, data_dir=self.data_dir)
         builder.download_and_prepare()
         metadata = physics_builder.read_metadata(builder.data_dir)
         examples = list(tfds.builder_from_directory(builder.data_dir).as_data_source(split="train"))
@@ -252,7 +252,7 @@ class BuilderTest(chex.TestCase):
         expected = sorted(range(40), key=lambda index: hasher.hash_key(index))
         source = builder.as_data_source(split="train")
         self.assertEqual([int(source[i]["index"]) for i in range(40)], expected)
-        sharded = build.get_builder("mass_spring")(config=builder.builder_config, data_dir=self.data_dir + "/sharded")
+        sharded = type(builder)(config=builder.builder_config, data_dir=self.data_dir + "/sharded")
         sharded.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=3))
         self.assertEqual(sharded.info.splits["train"].shard_lengths, [13, 14, 13])
         again = sharded.as_data_source(split="train")
@@ -270,7 +270,7 @@ class BuilderTest(chex.TestCase):
     def test_capped_data_set_is_not_taken_for_the_whole(self):
         builder = built("mass_spring", self.data_dir)
         shutil.rmtree(builder.data_dir)
-        make = lambda: build.get_builder("mass_spring")(config=builder.builder_config, data_dir=self.data_dir)
+        make = lambda: datasets.get_builder("mass_spring")(config=builder.builder_config, data_dir=self.data_dir)
         make().download_and_prepare(download_config=tfds.download.DownloadConfig(max_examples_per_split=5))
         metadata = physics_builder.read_metadata(builder.data_dir)
         self.assertEqual(metadata["splits"]["train"]["num_trajectories"], 5)
@@ -287,7 +287,7 @@ class BuilderTest(chex.TestCase):
         metadata_file = os.path.join(first.data_dir, "metadata.json")
         with open(metadata_file, "w") as file:
             json.dump({"stale": 1}, file)
-        again = build.get_builder("mass_spring")(config=first.builder_config, data_dir=self.data_dir)
+        again = datasets.get_builder("mass_spring")(config=first.builder_config, data_dir=self.data_dir)
         self.assertEqual(again.info.metadata, {"stale": 1})
         again.download_and_prepare(download_config=mode("REUSE_CACHE_IF_EXISTS"))
         metadata = physics_builder.read_metadata(again.data_dir)
@@ -297,7 +297,7 @@ class BuilderTest(chex.TestCase):
     def test_updating_the_description_keeps_the_metadata(self):
         first = built("mass_spring", self.data_dir)
         before = physics_builder.read_metadata(first.data_dir)
-        again = build.get_builder("mass_spring")(config=first.builder_config, data_dir=self.data_dir)
+        again = datasets.get_builder("mass_spring")(config=first.builder_config, data_dir=self.data_dir)
         again.download_and_prepare(download_config=mode("UPDATE_DATASET_INFO"))
         self.assertEqual(physics_builder.read_metadata(first.data_dir), before)
 
@@ -309,13 +309,13 @@ class BuilderTest(chex.TestCase):
         self.assertEqual(physics_builder.read_metadata(builder.data_dir)["canvas"]["rod_length"], 0.5)
 
     def test_builders_pickle(self):
-        builder = build.get_builder("two_body")(config="small", data_dir=self.data_dir)
+        builder = datasets.get_builder("two_body")(config="small", data_dir=self.data_dir)
         copy = pickle.loads(pickle.dumps(builder))
         self.assertEqual(copy.data_dir, builder.data_dir)
         self.assertEqual(copy.info.file_format.value, "array_record")
 
     def test_description_and_citation(self):
-        info = build.get_builder("two_body")(config="small", data_dir=self.data_dir).info
+        info = datasets.get_builder("two_body")(config="small", data_dir=self.data_dir).info
         self.assertIn("Two gravitating bodies", info.description)
         self.assertIn("Hamiltonian Generative Networks", info.citation)
 

@@ -17,9 +17,9 @@ for _module in ("tensorflow", "apache_beam", "mlcroissant"):
 READ = """
 import sys
 import tensorflow_datasets as tfds
-from data_builders import build
+from data_builders import datasets
 
-build.get_builder("three_body")  # registers it
+datasets.get_builder("three_body")  # registers it
 builder = tfds.builder("three_body/small", data_dir=sys.argv[1])
 assert "Three gravitating bodies" in builder.info.description and "Hamiltonian" in builder.info.citation
 source = builder.as_data_source(split="train")

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
-from data_builders import build
+from data_builders import datasets
 from data_builders.video_folder import video_files
 from data_builders.video_folder.video_folder_dataset_builder import Builder
 from hgn_jax.data import datasets as data
@@ -50,11 +50,11 @@ class VideoFolderTest(parameterized.TestCase):
             np.save(self.source / f"{number}.npy", video(number, num_frames))
 
     def config(self, **overrides):
-        return build.derive_config("video_folder", "default", **{"source": str(self.source), **WINDOW, **overrides})
+        return datasets.derive_config("video_folder", "default", **{"source": str(self.source), **WINDOW, **overrides})
 
     def built(self, **overrides):
         """The path of the data set, its examples by split, and its metadata."""
-        path = build.ensure_built("video_folder", self.config(**overrides), self.data_dir)
+        path = datasets.ensure_built("video_folder", self.config(**overrides), self.data_dir)
         splits, metadata = data.open_dataset(path)
         return path, {split: [source[i] for i in range(len(source))] for split, source in splits.items()}, metadata
 
@@ -110,7 +110,7 @@ class VideoFolderTest(parameterized.TestCase):
 
     def test_clips_of_one_file(self):
         np.savez(self.source / "many.npz", clips=np.stack([video(i) for i in range(10)]))
-        with self.assertRaisesRegex(build.DatasetError, "only one usable file in .*many.npz.* split_by=clip.*=time"):
+        with self.assertRaisesRegex(datasets.DatasetError, "only one usable file in .*many.npz.* split_by=clip.*=time"):
             self.built()
         _, splits, _ = self.built(split_by="clip")
         numbers = {split: {int(e["image"][0, 0, 0, 0]) for e in examples} for split, examples in splits.items()}
@@ -120,7 +120,7 @@ class VideoFolderTest(parameterized.TestCase):
     def test_the_end_of_one_clip(self):
         self.save(1, num_frames=40)
         np.save(self.source / "short.npy", video(2, 9))
-        with self.assertRaisesRegex(build.DatasetError, "only one usable clip in .* split_by=time"):
+        with self.assertRaisesRegex(datasets.DatasetError, "only one usable clip in .* split_by=time"):
             self.built(split_by="clip", num_steps=9)
         _, splits, metadata = self.built(split_by="time", test_fraction=0.25)
         frames = {
@@ -135,12 +135,12 @@ class VideoFolderTest(parameterized.TestCase):
         )
 
     def test_no_usable_video(self):
-        with self.assertRaisesRegex(build.DatasetError, "^no usable video among 0 files in .*my films$"):
+        with self.assertRaisesRegex(datasets.DatasetError, "^no usable video among 0 files in .*my films$"):
             self.built()
         (self.source / "notes.txt").write_text("x")
         self.save(1, num_frames=3)
         with self.assertRaisesRegex(
-            build.DatasetError, "^no usable video among 2 files in .*1.npy: too short: 3 frames"
+            datasets.DatasetError, "^no usable video among 2 files in .*1.npy: too short: 3 frames"
         ):
             self.built()
         self.assert_nothing_is_left()
@@ -154,7 +154,7 @@ class VideoFolderTest(parameterized.TestCase):
         for module, name in ((video_files, "resize"), (Builder, "_generate_examples"), (np, "memmap")):
             with (
                 absltest.mock.patch.object(module, name, side_effect=error),
-                self.assertRaises((error, build.DatasetError)),
+                self.assertRaises((error, datasets.DatasetError)),
             ):
                 self.built()
             self.assert_nothing_is_left()
@@ -166,7 +166,7 @@ class VideoFolderTest(parameterized.TestCase):
         self.save(1, 2, 3)
         full = OSError(28, "No space left on device")
         with absltest.mock.patch.object(pathlib.Path, "open", return_value=absltest.mock.Mock(write=_raising(full))):
-            with self.assertRaisesRegex(build.DatasetError, "^cannot write to .*: No space left on device"):
+            with self.assertRaisesRegex(datasets.DatasetError, "^cannot write to .*: No space left on device"):
                 self.built()
         self.assert_nothing_is_left()
 
@@ -174,7 +174,7 @@ class VideoFolderTest(parameterized.TestCase):
         self.save(1, 2, 3)
         builder = Builder(config=self.config(), data_dir=self.data_dir)
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(max_examples_per_split=2))
-        with self.assertRaisesRegex(build.DatasetError, "is incomplete: 2 of 12 train trajectories"):
+        with self.assertRaisesRegex(datasets.DatasetError, "is incomplete: 2 of 12 train trajectories"):
             self.built()
 
     def test_it_is_built_once_and_again_when_the_videos_change(self):
@@ -212,12 +212,12 @@ class VideoFolderTest(parameterized.TestCase):
         path, _, _ = self.built()
         self.save(3)
         self.assertEqual(self.built(**again)[0], path)
-        with self.assertRaisesRegex(build.DatasetError, "have changed .fingerprint .*, not .* no data set .* in .*"):
+        with self.assertRaisesRegex(datasets.DatasetError, "have changed .fingerprint .*, not .* no data set .* in .*"):
             self.built(**again, stride=1)
         shutil.rmtree(self.source)
         self.assertEqual(self.built(**again)[0], path)
         with self.assertRaisesRegex(
-            build.DatasetError, "my films is not there, nor a data set built from it in .*data"
+            datasets.DatasetError, "my films is not there, nor a data set built from it in .*data"
         ):
             self.built(**again, stride=1)
         with self.assertRaisesRegex(ValueError, "my films is not there"):
@@ -237,8 +237,8 @@ class VideoFolderTest(parameterized.TestCase):
             self.config(**overrides)
 
     def test_a_configuration_without_source(self):
-        with self.assertRaisesRegex(build.DatasetError, "needs source, the directory of your videos"):
-            build.ensure_built("video_folder", "default", self.data_dir)
+        with self.assertRaisesRegex(datasets.DatasetError, "needs source, the directory of your videos"):
+            datasets.ensure_built("video_folder", "default", self.data_dir)
 
     def test_command_line(self):
         self.save(1, 2, 3)

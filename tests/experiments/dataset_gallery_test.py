@@ -11,7 +11,7 @@ import imageio.v3 as imageio
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from data_builders import build
+from data_builders import datasets
 from data_builders.rendering import images as rendering
 from experiments.figures import dataset as dataset_report
 from hgn_jax.data import datasets as data
@@ -34,13 +34,13 @@ class GalleryTest(parameterized.TestCase):
 
     @parameterized.parameters(*systems.SYSTEMS)
     def test_every_system(self, name):
-        config = build.derive_config(name, "small", **TINY)
+        config = datasets.derive_config(name, "small", **TINY)
         picture, printed = self.show(name, config)
         self.assertGreater(np.std(picture), 10.0)
         for colour in config.colours:  # each disc is to be seen
             self.assertGreater(np.mean(np.abs(picture[..., :3].astype(int) - colour).max(axis=-1) < 12), 1e-3)
 
-        splits, metadata = data.open_dataset(build.dataset_path(name, config, self.root / "data"))
+        splits, metadata = data.open_dataset(datasets.dataset_path(name, config, self.root / "data"))
         rows = {line[:32].strip(): line[32:].split() for line in printed.splitlines()}
         for column, split in enumerate(("train", "test")):
             every = data.stack(splits[split], range(len(splits[split])), ("image", "q", "p", "energy"))
@@ -60,7 +60,7 @@ class GalleryTest(parameterized.TestCase):
         source.mkdir()
         for number in range(3):
             np.save(source / f"{number}.npy", np.full((9, 16, 16, 3), (40 * number, 0, 255), np.uint8))
-        config = build.derive_config("video_folder", "default", source=str(source), num_steps=4, image_size=16)
+        config = datasets.derive_config("video_folder", "default", source=str(source), num_steps=4, image_size=16)
         picture, printed = self.show("video_folder", config)
         self.assertGreater(np.std(picture), 10.0)
         self.assertRegex(printed, r"noise floor, MSE x 1e4 +unknown +unknown\n")

@@ -115,7 +115,7 @@ class InterruptionTest(absltest.TestCase):
         for i in range(_NUM_INTERRUPTS):
             process = _start(workdir)
             try:
-                process.wait(0.5 * 1.4**i)  # from the first imports to the evaluation
+                process.wait(1.0 * 1.35**i)  # from the first imports to the evaluation
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGINT)
             _, errors = process.communicate()

@@ -7,7 +7,7 @@ import tempfile
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from data_builders import build
+from data_builders import datasets
 from data_builders.rendering import images as rendering
 from data_builders.simulation import continuation
 from hgn_jax.data import datasets as data
@@ -38,8 +38,8 @@ class ContinuationTest(parameterized.TestCase):
         """Some test trajectories of a data set without noise, unless it says otherwise, and its metadata."""
         system, changes = _CONFIGS[name]
         sizes = {"num_train": 1, "num_test": _NUM_EXAMPLES, "num_steps": _NUM_FRAMES - 1, "image_size": 16}
-        config = build.derive_config(system, "noise_free", **sizes, **changes)
-        splits, metadata = data.open_dataset(build.ensure_built(system, config, self.root, num_workers=1))
+        config = datasets.derive_config(system, "noise_free", **sizes, **changes)
+        splits, metadata = data.open_dataset(datasets.ensure_built(system, config, self.root, num_workers=1))
         return splits["test"].__getitems__(list(range(_NUM_EXAMPLES))), metadata
 
     @parameterized.parameters("three_body", "damped", "randomised")

@@ -4,7 +4,7 @@ import chex
 import numpy as np
 from absl.testing import absltest
 
-from data_builders import build
+from data_builders import datasets
 from data_builders.rendering import images as rendering
 from data_builders.simulation import ground_truth as simulation
 from data_builders.simulation.split_statistics import SplitStatistics
@@ -12,7 +12,7 @@ from data_builders.simulation.split_statistics import SplitStatistics
 
 class SplitStatisticsTest(chex.TestCase):
     def test_parts_add_up_to_what_their_definitions_give(self):
-        config = build.derive_config("three_body", "small", num_steps=3)
+        config = datasets.derive_config("three_body", "small", num_steps=3)
         whole = simulation.simulate_chunk(config.simulation, "train", 0)
         whole = whole._replace(num_redrawn=np.arange(len(whole.q)) % 2)
         images = rendering.render(config.canvas, whole.observed_q)

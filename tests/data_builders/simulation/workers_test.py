@@ -12,16 +12,16 @@ import time
 import pytest
 from absl.testing import absltest, parameterized
 
+from data_builders.errors import DatasetError
 from data_builders.simulation import workers
-from data_builders.tfds_backend.base_builder import DatasetError
 from tests.root import ROOT
 
 # A program as a user might write it: without `if __name__ == "__main__"`.
 PROGRAM = """
 import hashlib, os, sys
-from data_builders import build
-config = build.derive_config("pendulum", "small", num_train=1600, num_test=600, num_steps=2)
-path = build.ensure_built("pendulum", config, sys.argv[1], num_workers=int(sys.argv[2]))
+from data_builders import datasets
+config = datasets.derive_config("pendulum", "small", num_train=1600, num_test=600, num_steps=2)
+path = datasets.ensure_built("pendulum", config, sys.argv[1], num_workers=int(sys.argv[2]))
 print("\\n".join(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sorted(path.iterdir())))
 """
 
@@ -47,14 +47,14 @@ class OrderedMapTest(parameterized.TestCase):
 
     def test_number_of_workers(self):
         self.assertGreaterEqual(workers.default_num_workers(), 1)
-        with workers.number_set_to(3):
+        with workers.default_number(3):
             self.assertEqual(workers.default_num_workers(), 3)
-            with workers.number_set_to(None):
+            with workers.default_number(None):
                 self.assertEqual(workers.default_num_workers(), 3)
         with absltest.mock.patch.dict(os.environ, {workers.NUM_WORKERS_VARIABLE: "many"}):
             with self.assertRaisesRegex(DatasetError, "must be 1 or more, got DATA_BUILDERS_NUM_WORKERS=many"):
                 workers.default_num_workers()
-        with self.assertRaisesRegex(DatasetError, "must be 1 or more, got 0"), workers.number_set_to(0):
+        with self.assertRaisesRegex(DatasetError, "must be 1 or more, got 0"), workers.default_number(0):
             pass
 
 

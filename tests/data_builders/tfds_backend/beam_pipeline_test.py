@@ -13,7 +13,7 @@ from absl.testing import absltest, parameterized
 
 pytest.importorskip("apache_beam")
 
-from data_builders import build  # noqa: E402
+from data_builders import datasets  # noqa: E402
 from tests.root import ROOT
 
 SIZE = {"num_train": 1_100, "num_test": 520, "num_steps": 2}  # three chunks and two
@@ -31,22 +31,22 @@ class BeamPipelineTest(chex.TestCase):
     @pytest.mark.slow
     @parameterized.parameters("BundleBasedDirectRunner", "FnApiRunner")
     def test_makes_the_same_bytes(self, runner):
-        config = build.derive_config("two_body", "small", **SIZE)
-        expected = build.ensure_built("two_body", config, self.data_dir + "/here")
-        builder = build.get_builder("two_body")(config=config, data_dir=self.data_dir)
+        config = datasets.derive_config("two_body", "small", **SIZE)
+        expected = datasets.ensure_built("two_body", config, self.data_dir + "/here")
+        builder = datasets.get_builder("two_body")(config=config, data_dir=self.data_dir)
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(beam_runner=runner))
-        path = build.dataset_path("two_body", config, self.data_dir)
-        build.check_dataset(path, "two_body", config)
+        path = datasets.dataset_path("two_body", config, self.data_dir)
+        datasets.check_dataset(path, "two_body", config)
         self.assertEqual(digests(path), digests(expected))
 
     @pytest.mark.slow
     def test_makes_the_same_records_in_more_shards(self):
-        config = build.derive_config("two_body", "small", **SIZE)
+        config = datasets.derive_config("two_body", "small", **SIZE)
         found = []
         for runner in (None, "FnApiRunner"):
-            builder = build.get_builder("two_body")(config=config, data_dir=f"{self.data_dir}/{runner}")
+            builder = datasets.get_builder("two_body")(config=config, data_dir=f"{self.data_dir}/{runner}")
             builder.download_and_prepare(download_config=tfds.download.DownloadConfig(beam_runner=runner, num_shards=3))
-            build.check_dataset(builder.data_path, "two_body", config)
+            datasets.check_dataset(builder.data_path, "two_body", config)
             self.assertLen(builder.info.splits["train"].shard_lengths, 3)
             found.append([example["index"] for example in builder.as_data_source(split="train")])
         self.assertEqual(found[0], found[1])

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from data_builders import build
+from data_builders import datasets
 from data_builders.rendering import images as rendering
 from data_builders.rendering import scenes
 from data_builders.simulation import ground_truth as simulation
@@ -58,8 +58,8 @@ class LatentEvaluationTest(parameterized.TestCase):
     @functools.cache  # noqa: B019
     def _experiment(self, **changes):
         sizes = {"num_train": 1, "num_test": 9, "num_steps": 8, "image_size": 16, "radius_range": (0.5, 0.8)}
-        config = build.derive_config("mass_spring", "paper", **sizes, **changes)
-        path = build.ensure_built("mass_spring", config, self.root, num_workers=1)
+        config = datasets.derive_config("mass_spring", "paper", **sizes, **changes)
+        path = datasets.ensure_built("mass_spring", config, self.root, num_workers=1)
         return types.SimpleNamespace(data=Clips(*data.open_dataset(path)))
 
     @parameterized.parameters(0.0, 0.1)

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from absl.testing import absltest
 
-from data_builders import build
+from data_builders import datasets
 from experiments.hgn import __main__ as hgn
 from experiments.hgn import evaluation as hgn_evaluation
 from experiments.hgn import presets
@@ -106,7 +106,7 @@ class ExperimentTest(chex.TestCase):
         self.assertNotIn("not_measured", self.results)
 
     def test_reference_rows_against_the_data_themselves(self):
-        path = build.ensure_built("mass_spring", presets.dataset_config(self.config), self.config.data.data_dir)
+        path = datasets.ensure_built("mass_spring", presets.dataset_config(self.config), self.config.data.data_dir)
         images = data.stack(data.open_dataset(path)[0]["test"], range(10), ("image",))["image"] / 255.0
         reference = self.results["test"]["reference"]
         self.assertAlmostEqual(reference["mean_image"]["mse"], images.var(axis=(0, 1)).mean(), places=6)
@@ -186,7 +186,7 @@ class ExperimentTest(chex.TestCase):
 
     def test_a_truncated_data_set_is_refused_before_training(self):
         config = dataclasses.replace(self.config, data=dataclasses.replace(self.config.data, num_test=11))
-        path = build.ensure_built("mass_spring", presets.dataset_config(config), config.data.data_dir)
+        path = datasets.ensure_built("mass_spring", presets.dataset_config(config), config.data.data_dir)
         shard = next(path.glob("*train*array_record*"))
         shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
         workdir = self.root / "truncated"

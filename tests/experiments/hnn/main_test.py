@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest
 
-from data_builders import build
+from data_builders import datasets
 from experiments.hgn import presets
 from experiments.hnn import __main__ as hnn
 from experiments.hnn import data as hnn_data
@@ -245,7 +245,7 @@ class PublishedTest(absltest.TestCase):
         self.assertEqual(results["published"]["test"], 3.5928e-2)
         # The true energy, at states with noise of 0.1: dq/dt = 2 p is missed by 2 * 0.1, and so is dp/dt.
         self.assertAlmostEqual(results["test"]["field_error_of_true_energy"], 0.04, delta=0.006)
-        self.assertTrue(build.read_metadata(next(root.glob("data/mass_spring/*/*"))))
+        self.assertTrue(datasets.read_metadata(next(root.glob("data/mass_spring/*/*"))))
 
 
 if __name__ == "__main__":

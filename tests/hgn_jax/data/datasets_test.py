@@ -4,7 +4,7 @@ import chex
 import numpy as np
 from absl.testing import absltest
 
-from data_builders import build
+from data_builders import datasets
 from hgn_jax.data.batching import BatchOrder
 from hgn_jax.data.datasets import Batches, Cached, DataError, Split, open_dataset, stack
 
@@ -92,8 +92,8 @@ class BrokenDataTest(absltest.TestCase):
             self._split([0.0], [1.0, 2.0])[1]
 
     def test_a_flipped_byte_is_an_error_that_names_the_example(self):
-        config = build.derive_config("mass_spring", "small", num_train=6, num_test=2, num_steps=4)
-        path = build.ensure_built("mass_spring", config, self.create_tempdir().full_path)
+        config = datasets.derive_config("mass_spring", "small", num_train=6, num_test=2, num_steps=4)
+        path = datasets.ensure_built("mass_spring", config, self.create_tempdir().full_path)
         whole = [example["image"] for example in open_dataset(path)[0]["train"].__getitems__(range(6))]
         shard = next(path.glob("*train*array_record*"))
         content, errors = shard.read_bytes(), 0
