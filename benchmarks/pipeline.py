@@ -14,11 +14,11 @@ import jax
 from absl import flags
 
 from benchmarks.table import Row, table, version
+from experiments.clips.data import open_clips
 from experiments.comparison.step_timing import prepare
-from experiments.hgn import data as hgn_experiment
 from experiments.hgn import presets
 from experiments.run import command_line
-from hgn_jax.data import datasets as data
+from experiments.tasks import TASKS
 from hgn_jax.models.hgn import make_hgn
 from hgn_jax.training import loop as training
 
@@ -39,9 +39,9 @@ def measure(config: presets.Config, num_steps: int, turns: int = 3) -> Pipeline:
         config = dataclasses.replace(
             config, data=dataclasses.replace(config.data, data_dir=directory, num_train=2000, num_test=100)
         )
-        splits, _ = data.open_dataset(hgn_experiment.build_dataset(config))
-        batches = hgn_experiment.batches(config, splits["train"])
-        steps_per_epoch = len(splits["train"]) // config.training.batch_size
+        clips = open_clips(config)
+        batches = TASKS["hgn"].batches(config, clips).batch_at
+        steps_per_epoch = len(clips.splits["train"]) // config.training.batch_size
         for step in range(steps_per_epoch):  # so that what can be kept in memory is
             batches(step)
 

@@ -5,26 +5,28 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments.run import command_line, program
-from experiments.run.run_directory import RunDirectory, lock, read_program, require_checkpoint
+from experiments.run import command_line
+from experiments.run.run_directory import RunDirectory, lock, read_task, require_checkpoint
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    run = _run()
-    module = program.evaluation(read_program(run))
-    with lock(run):
-        module.print_summary(module.evaluate(module.load_run(run)))
+    from experiments.run import trainer
 
-
-def _run() -> RunDirectory:
-    return RunDirectory(pathlib.Path(_WORKDIR.value))
+    directory = _directory()
+    with lock(directory):
+        task, run = trainer.restore(directory)
+        task.print_summary(trainer.evaluate(task, run))
 
 
 def check() -> None:
     """Raises UserError if there is no run, or no checkpoint of it."""
-    read_program(_run())
-    require_checkpoint(_run())
+    read_task(_directory())
+    require_checkpoint(_directory())
+
+
+def _directory() -> RunDirectory:
+    return RunDirectory(pathlib.Path(_WORKDIR.value))
 
 
 if __name__ == "__main__":

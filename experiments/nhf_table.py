@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.run import command_line
 from experiments.run.command_line import UserError
-from experiments.run.run_directory import RunDirectory, read_program
+from experiments.run.run_directory import RunDirectory, read_task
 
 _COLUMNS = ("preset", "seeds", "KL or NLL", "each seed", "ELBO's", "Gaussian's", "inverse error", "minima", "CPU s")
 
@@ -22,7 +22,7 @@ def read_runs(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     runs = defaultdict(list)
     for path in paths:
         run = RunDirectory(pathlib.Path(path))
-        if read_program(run) == "nhf" and run.metrics.exists():
+        if read_task(run).name == "nhf" and run.metrics.exists():
             results = json.loads(run.metrics.read_text())
             runs[results["run"]["preset"]].append(results)
     if not runs:

@@ -27,13 +27,13 @@ def check() -> None:
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    from experiments.hgn import evaluation as hgn_evaluation
     from experiments.hgn import sampling
+    from experiments.run import trainer
 
     run = _run()
     directory = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else run.path / "samples"
     with lock(run):
-        experiment = hgn_evaluation.load_run(run)
+        _, experiment = trainer.restore(run)
     options = sampling.Options(_NUM_SAMPLES.value, _NUM_STEPS.value, _DT_SCALE.value, _SEED.value)
     for kind in sampling.write(experiment, options, directory):
         print(f"{kind}: {directory / kind}.gif, .mp4 and .png")

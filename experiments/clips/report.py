@@ -172,7 +172,7 @@ def _unmeasured(results: Mapping[str, Any]) -> list[Table]:
         tables.append(Table("Not measured", rows))
     if "videos" in results:
         videos = {name.replace("_", " "): (str(v),) for name, v in results["videos"].items() if name != "left_out"}
-        left_out = {name: (reason,) for name, reason in results["videos"]["left_out"].items()}
+        left_out = {name: (reason,) for name, reason in results["videos"].get("left_out", {}).items()}
         tables += [Table("The videos", videos), Table("Files left out", left_out or {"none": ("",)})]
     return tables
 
@@ -186,6 +186,6 @@ def print_unmeasured(results: Mapping[str, Any]) -> None:
     if "videos" in results:
         videos = results["videos"]
         counts = " and ".join(f"{videos[f'{split}_windows']} {split} windows" for split in ("train", "test"))
-        print(f"{counts} of the videos in {videos['source']}; {len(videos['left_out']) or 'none'} left out")
-        for name, reason in videos["left_out"].items():
+        print(f"{counts} of the videos in {videos['source']}; {len(videos.get('left_out', {})) or 'none'} left out")
+        for name, reason in videos.get("left_out", {}).items():
             print(f"  {name}: {reason}")

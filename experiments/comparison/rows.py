@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from experiments.hgn import presets
 from experiments.hnn import presets as hnn_presets
 from experiments.run.command_line import UserError
-from experiments.run.run_directory import RunDirectory, read_config, read_program
+from experiments.run.run_directory import RunDirectory, read_config, read_task
 
 SYSTEMS = ("mass_spring", "pendulum", "two_body", "three_body")
 
@@ -124,7 +124,7 @@ def read_runs(paths: Sequence[str]) -> dict[tuple[str, str], Run]:
 def read_run(path: pathlib.Path) -> Run | None:
     """A finished run; None if it is not finished or has no place in the table."""
     run = RunDirectory(path)
-    program = read_program(run)
+    program = read_task(run).name
     if program not in _MODULES or not run.metrics.exists():
         return None
     config = read_config(run, _MODULES[program].Config)

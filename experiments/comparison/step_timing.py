@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments.hgn import presets
+from experiments.clips.config import dataset_config
 from experiments.hnn.data import WINDOW
 from hgn_jax.models.hgn import make_hgn
 from hgn_jax.models.hnn import make_hnn
@@ -33,7 +33,7 @@ class Prepared(NamedTuple):
 
 def random_batch(config: Any, batch_size: int) -> training.Batch:
     """Frames as a step of a model of frames takes them, `[batch_size, frames, size, size, 3]` uint8."""
-    num_frames = WINDOW if config.program == "hnn" else presets.dataset_config(config).num_steps + 1
+    num_frames = WINDOW if config.program == "hnn" else dataset_config(config).num_steps + 1
     shape = (batch_size, num_frames, config.image_size, config.image_size, 3)
     return {"image": np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)}
 

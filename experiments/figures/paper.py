@@ -11,10 +11,8 @@ from experiments.figures import phase_portrait
 from experiments.figures import rollouts as rollout_figures
 from experiments.figures.files import Drawn, pretty
 from experiments.figures.runs import SPLITS, Groups, Model, full_model
-from experiments.hgn import evaluation as hgn_evaluation
-from experiments.hnn import evaluation as hnn_evaluation
-from experiments.run.experiment import Experiment
 from experiments.run.run_directory import lock
+from experiments.run.trainer import Run, restore
 
 _NUM_CLIPS = 4
 
@@ -33,13 +31,12 @@ def draw_all(groups: Groups, directory: pathlib.Path) -> Iterator[Drawn]:
         yield phase_portrait.draw(experiment, shown.label, directory, system)
 
 
-def _load(model: Model) -> Experiment:
-    evaluation = {"hgn": hgn_evaluation, "hnn": hnn_evaluation}[model.config.program]
+def _load(model: Model) -> Run:
     with lock(model.run):
-        return evaluation.load_run(model.run)
+        return restore(model.run)[1]
 
 
-def draw_data(experiment: Experiment, directory: pathlib.Path, system: str) -> Drawn:
+def draw_data(experiment: Run, directory: pathlib.Path, system: str) -> Drawn:
     """Fig. 5: the true Hamiltonian, or the energies, beside clips."""
     splits, metadata = experiment.data
     summaries = {split: dataset_report.summarise(splits[split], f"{system} {split}") for split in SPLITS}
@@ -54,4 +51,4 @@ def draw_data(experiment: Experiment, directory: pathlib.Path, system: str) -> D
     else:
         left = "the energies that trajectories start with, those of the clips by letter"
     caption = f"The data set of the run. Left: {left}. Right: clips of the test split, as the model sees them."
-    return Drawn(name, f"Figure 5: the data, {pretty(system)}", caption, (experiment.run.path,))
+    return Drawn(name, f"Figure 5: the data, {pretty(system)}", caption, (experiment.directory.path,))

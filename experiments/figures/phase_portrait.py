@@ -10,8 +10,7 @@ from matplotlib import pyplot as plt
 
 from experiments.figures import files as figure_files
 from experiments.figures.files import Drawn, pretty
-from experiments.hgn.evaluation import frames_of_training
-from experiments.run.experiment import Experiment
+from experiments.run.trainer import Run
 from hgn_jax.data import datasets as data
 from hgn_jax.metrics import rollouts as metrics
 from hgn_jax.models.hgn import HGN
@@ -60,9 +59,9 @@ def follow(hgn: HGN, params: Any, clips: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.concatenate(states, axis=-1), np.asarray(energies)
 
 
-def draw(experiment: Experiment, label: str, directory: pathlib.Path, system: str) -> Drawn:
+def draw(experiment: Run, label: str, directory: pathlib.Path, system: str) -> Drawn:
     """Draws the rollouts from test clips in the plane of their principal components, once for each energy known."""
-    test, num_frames = experiment.data.splits["test"], frames_of_training(experiment)
+    test, num_frames = experiment.data.splits["test"], experiment.data.num_frames
     features = ("image", "energy") if "energy" in test[0] else ("image",)
     clips = {
         name: values[:, :num_frames]
@@ -81,7 +80,7 @@ def draw(experiment: Experiment, label: str, directory: pathlib.Path, system: st
         draw_panel(panel, projection, unit, values)
     figure_files.save(figure, directory, name)
     caption = _caption(label, states, projection, list(energies.values()))
-    return Drawn(name, f"The learned phase space, {pretty(system)}", caption, (experiment.run.path,))
+    return Drawn(name, f"The learned phase space, {pretty(system)}", caption, (experiment.directory.path,))
 
 
 def draw_panel(axes: Any, projection: Projection, label: str, energies: np.ndarray) -> None:

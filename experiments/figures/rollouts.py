@@ -12,10 +12,9 @@ from matplotlib import pyplot as plt
 from experiments.figures import files as figure_files
 from experiments.figures.files import Drawn, pretty
 from experiments.figures.runs import SPLITS
-from experiments.hgn import evaluation as hgn_evaluation
 from experiments.hgn import sampling
 from experiments.reporting import pictures
-from experiments.run.experiment import Experiment
+from experiments.run.trainer import Run
 from hgn_jax.data import datasets as data
 from hgn_jax.models.hgn import HGN, unit_interval
 
@@ -31,10 +30,10 @@ _NEAR, _APART = 1, 4  # image pixels between rows
 
 
 def draw_rollouts(
-    experiment: Experiment, label: str, baselines: Mapping[str, Experiment], directory: pathlib.Path, system: str
+    experiment: Run, label: str, baselines: Mapping[str, Run], directory: pathlib.Path, system: str
 ) -> Drawn:
     """Fig. 7: a training and a test clip, rollouts from them by an HGN called `label`, and those of `baselines`."""
-    num_frames = hgn_evaluation.frames_of_training(experiment)
+    num_frames = experiment.data.num_frames
     splits = experiment.data.splits
     clips = np.concatenate([data.stack(splits[split], [0], ("image",))["image"][:, :num_frames] for split in SPLITS])
     rows = {"original": np.asarray(unit_interval(clips)), **_speeds(experiment.model, experiment.state.params, clips)}
@@ -56,7 +55,7 @@ def draw_rollouts(
         caption += f" The original is drawn with noise of {noise:g} on its positions, which a rollout does not follow."
     if baselines:
         caption += f" {' and '.join(baselines)}: rollouts from the first two frames."
-    runs = [experiment.run.path, *(other.run.path for other in baselines.values())]
+    runs = [experiment.directory.path, *(other.directory.path for other in baselines.values())]
     return Drawn(name, f"Figure 7: rollouts, {pretty(system)}", caption, runs)
 
 
@@ -99,9 +98,9 @@ def _show_rollouts(rows: Mapping[str, np.ndarray]) -> Any:
     return figure
 
 
-def draw_samples(experiment: Experiment, label: str, directory: pathlib.Path, system: str) -> Drawn:
+def draw_samples(experiment: Run, label: str, directory: pathlib.Path, system: str) -> Drawn:
     """Fig. 8: rollouts from samples of the prior."""
-    num_steps = hgn_evaluation.frames_of_training(experiment) - 1
+    num_steps = experiment.data.num_frames - 1
     sample = jax.jit(experiment.model.sample, static_argnums=(2, 3))
     frames = np.asarray(sample(experiment.state.params, jax.random.PRNGKey(_SEED), _NUM_SAMPLES, num_steps))
     times = pictures.frame_numbers(num_steps + 1, _FRAMES_OF_SAMPLE)
@@ -117,4 +116,4 @@ def draw_samples(experiment: Experiment, label: str, directory: pathlib.Path, sy
     )
     if not experiment.config.variational:
         caption += " This model was trained without a prior (variational=False), so that it need not know such z."
-    return Drawn(name, f"Figure 8: samples, {pretty(system)}", caption, (experiment.run.path,))
+    return Drawn(name, f"Figure 8: samples, {pretty(system)}", caption, (experiment.directory.path,))

@@ -10,7 +10,7 @@ from experiments.comparison.rows import ROWS, SYSTEMS
 from experiments.hgn import presets
 from experiments.hnn import presets as hnn_presets
 from experiments.run.command_line import UserError
-from experiments.run.run_directory import RunDirectory, read_config, read_program, require_checkpoint
+from experiments.run.run_directory import RunDirectory, read_config, read_task, require_checkpoint
 
 _CONFIGS = {"hgn": presets.Config, "hnn": hnn_presets.Config}
 SPLITS = ("train", "test")
@@ -88,7 +88,7 @@ def own_energy(model: Model) -> dict[str, float | None] | None:
 
 def _read_compared(run: RunDirectory) -> Any:
     """The configuration of a run that has a place in the comparison; None if it has none."""
-    program = read_program(run)
+    program = read_task(run).name
     if program not in _CONFIGS:
         return None
     config = read_config(run, _CONFIGS[program])

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.reporting import pictures
-from experiments.run.experiment import Experiment
+from experiments.run.trainer import Run
 from hgn_jax.data import datasets as data
 from hgn_jax.models.hgn import HGN, unit_interval
 from hgn_jax.models.hgn_config import latent_shape
@@ -91,7 +91,7 @@ def trajectories(hgn: HGN, params: Any, kind: str, clips: np.ndarray, options: O
     return np.asarray(frames(params, clips))
 
 
-def write(experiment: Experiment, options: Options, directory: pathlib.Path) -> Iterator[str]:
+def write(experiment: Run, options: Options, directory: pathlib.Path) -> Iterator[str]:
     """Writes movie and strip of each kind into a directory; yields its name when it is done."""
     directory.mkdir(parents=True, exist_ok=True)
     test = experiment.data.splits["test"]

@@ -1,47 +1,45 @@
-"""What `experiments.hnn` learns from: windows of three frames, or true states with noise."""
+"""The training batches of HNN: windows of three frames, or true states with noise."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments.hgn.data import Clips
+from experiments.clips.data import Clips
 from experiments.hnn.presets import Config
-from experiments.run.experiment import Experiment
-from hgn_jax.data import datasets as data
+from experiments.tasks import Batches
+from hgn_jax import data
 from hgn_jax.data.batching import BatchOrder
 from hgn_jax.training import hosts
 
 STATE_FEATURES = ("q", "p", "dq_dt", "dp_dt")
 WINDOW = 3  # frames: two pairs, whose embeddings have a difference
-_SPLITS = ("train", "test")  # numbers of the streams of the noise
+_SPLITS = ("train", "test")  # in the order of the streams of the noise
 _CHUNK = 500  # examples read at a time
 
 Batch = dict[str, np.ndarray]
 
 
-def batches(experiment: Experiment) -> Callable[[int], Batch]:
-    """This process's part of the batch of a step, a function of the step alone."""
-    make = _state_batches if experiment.config.model == "state" else _window_batches
-    return make(experiment.config, experiment.data)
+def batches(config: Config, clips: Clips) -> Batches:
+    """Returns this process's share of the training batches.
 
-
-def example_batch(config: Config, clips: Clips) -> Batch:
-    """One example of what a batch holds."""
-    features = STATE_FEATURES if config.model == "state" else ("image",)
-    return data.stack(clips.splits["train"], [0], features)
-
-
-def unit_of_training(config: Config, clips: Clips) -> tuple[str, int]:
-    """What the speed of training is counted in, and how many of them are in an example of a batch."""
-    return ("state", len(clips.splits["train"][0]["q"])) if config.model == "state" else ("frame", WINDOW)
+    The models of frames take `image` `[examples, 3, size, size, 3]`, uint8; the model `state` takes `q`, `p` and their
+    time derivatives, `[examples, frames, d]`, float32.
+    """
+    source = clips.splits["train"]
+    if config.model == "state":
+        example = data.stack(source, [0], STATE_FEATURES)
+        return Batches(_state_batches(config, clips), example, unit="state", units_per_example=len(example["q"][0]))
+    example = data.stack(source, [0], ("image",))
+    return Batches(_window_batches(config, source), example, unit="frame", units_per_example=WINDOW)
 
 
 def load_states(config: Config, clips: Clips, split: str, num_examples: int | None = None, noise: bool = True) -> Batch:
-    """The true states and time derivatives of the first examples of a split, each `[examples, frames, d]` float32.
+    """Reads the true states and time derivatives of the first examples of a split, `[examples, frames, d]` float32.
 
-    Where the configuration asks for noise, `q` and `p` have it; it depends on the seed of the training, the split and
-    the number of the example alone.
+    Where the configuration asks for noise, it is added to `q` and `p`; it depends only on the seed of the training, the
+    split and the number of the example.
     """
     source = clips.splits[split]
     total = min(num_examples or len(source), len(source))
@@ -59,30 +57,34 @@ def load_states(config: Config, clips: Clips, split: str, num_examples: int | No
 
 
 def _state_batches(config: Config, clips: Clips) -> Callable[[int], Batch]:
-    """As many states as `batch_size` trajectories have, drawn from all trajectories."""
-    states = {name: np.concatenate(values) for name, values in load_states(config, clips, "train").items()}
-    size, length = config.training.batch_size, unit_of_training(config, clips)[1]
-    order, part = BatchOrder(len(states["q"]), size * length, config.training.seed), hosts.own_part(size)
+    """A batch holds as many states as `batch_size` trajectories have, drawn from all trajectories."""
+    size = config.training.batch_size
+    share = hosts.own_part(size)
+
+    @functools.cache
+    def load() -> tuple[Batch, BatchOrder, int]:
+        states = load_states(config, clips, "train")
+        length = states["q"].shape[1]
+        states = {name: np.concatenate(values) for name, values in states.items()}
+        return states, BatchOrder(len(states["q"]), size * length, config.training.seed), length
 
     def batch_at(step: int) -> Batch:
-        indices = order(step).reshape(size, length)[part]
+        states, order, length = load()
+        indices = order(step).reshape(size, length)[share]
         return {name: values[indices] for name, values in states.items()}
 
     return batch_at
 
 
-def _window_batches(config: Config, clips: Clips) -> Callable[[int], Batch]:
-    """Three successive frames of each clip of a batch, from a random one on."""
-    source, size, seed = clips.splits["train"], config.training.batch_size, config.training.seed
-    order, part = BatchOrder(len(source), size, seed), hosts.own_part(size)
+def _window_batches(config: Config, source: Sequence[Any]) -> Callable[[int], Batch]:
+    """A batch holds three successive frames of each of its clips, starting at a random one."""
+    size, seed = config.training.batch_size, config.training.seed
+    order, share = BatchOrder(len(source), size, seed), hosts.own_part(size)
 
     def batch_at(step: int) -> Batch:
-        images = data.stack(source, order(step)[part], ("image",))["image"]
-        starts = np.random.default_rng((seed, step)).integers(images.shape[1] - WINDOW + 1, size=size)[part]
-        return {"image": _windows(images, starts)}
+        images = data.stack(source, order(step)[share], ("image",))["image"]
+        starts = np.random.default_rng((seed, step)).integers(images.shape[1] - WINDOW + 1, size=size)[share]
+        windows = [clip[start : start + WINDOW] for clip, start in zip(images, starts, strict=True)]
+        return {"image": np.stack(windows)}
 
     return batch_at
-
-
-def _windows(images: Any, starts: Sequence[int]) -> np.ndarray:
-    return np.stack([clip[start : start + WINDOW] for clip, start in zip(images, starts, strict=True)])

@@ -1,18 +1,18 @@
-"""The configurations of `experiments.hnn`, and what makes one valid.
+"""The configurations of HNN.
 
-`<system>` is PixelHNN and `<system>_conv` HNN (conv), as the HGN paper trained them; `_small` are the same on the small
-data set for fewer steps, minutes on two CPU cores. `<system>_state` learns from true states, also in minutes, and
-`<system>_state_noisy` as Greydanus et al. (2019) did. (No `from __future__ import annotations` here: the overrides read
-the types of the fields. And no JAX before these are checked: it takes seconds to import.)
+`<system>` is PixelHNN and `<system>_conv` is HNN (conv), as the HGN paper trained them; with `_small` they use the
+small data set and fewer steps, minutes on two CPU cores. `<system>_state` learns from true states, also in minutes, and
+`<system>_state_noisy` follows the protocol of Greydanus et al. (2019). No JAX is imported here, and no
+`from __future__ import annotations` may stand here: the overrides read the types of the fields.
 """
 
 import dataclasses
 import json
 from collections.abc import Iterator
 
-from experiments.hgn import presets
-from experiments.hgn.presets import SYSTEMS, DataConfig, EvaluationConfig
-from experiments.run import preset_checks
+from experiments.clips import config as clips_config
+from experiments.clips.config import SYSTEMS, DataConfig, EvaluationConfig
+from experiments.run import presets
 from hgn_jax.config_checks import at_least
 from hgn_jax.models import hnn_config
 from hgn_jax.models.hnn_config import HNNConfig
@@ -23,21 +23,21 @@ from hgn_jax.training.training_config import OptimizerConfig, TrainingConfig
 
 @dataclasses.dataclass
 class Config(HNNConfig):
-    """An experiment: the fields of the model, and beside them those that follow.
+    """A run of HNN: the fields of the model, and the parts that follow.
 
     Attributes:
-      preset: the name it was made under.
-      state_noise: standard deviation of the Gaussian noise on the true states, drawn once for each, for the model
-        `state`; the derivatives to be fitted have none.
-      data: which data set.
+      preset: Name of the preset that the configuration was made from.
+      state_noise: Standard deviation of the Gaussian noise on the true states, drawn once for each state, for the model
+        `state`. The derivatives to be fitted have no noise.
+      data: The data set.
       optimizer: Adam and its schedule.
-      training: length and rhythm; a batch of the model `state` holds as many states as `batch_size`
-        trajectories have, drawn from all of them.
-      evaluation: the final evaluation.
+      training: Length and rhythm of the training. A batch of the model `state` holds as many states as `batch_size`
+        trajectories have, drawn from all trajectories.
+      evaluation: The final evaluation.
     """
 
-    program = "hnn"  # of every such configuration, no field
-    geco = GECOConfig(initial=1.0)  # which has no constraint to enforce, no field either
+    program = "hnn"  # name of the task; not a field
+    geco = GECOConfig(initial=1.0)  # there is no constraint to enforce; not a field either
 
     preset: str = ""
     state_noise: float = at_least(0.0, 0)
@@ -53,20 +53,20 @@ _PAPER_STEPS, _SMALL_STEPS = 15_000, 3_000
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A training of Greydanus et al. (2019), and the losses in the README of their code, field errors as ours.
+    """A training of Greydanus et al. (2019), with the losses that the README of their code reports.
 
     Attributes:
-      span: the length of a trajectory in time.
-      num_points: of a trajectory, both ends included.
-      num_train: trajectories.
-      num_test: trajectories.
-      noise: standard deviation, on the states.
-      data: fields of our builder that are not as in the HGN paper.
-      batch_size: in trajectories; theirs of the two bodies is of 200 states.
-      num_steps: of Adam with learning rate 1e-3.
-      weight_decay: of all parameters.
-      train_loss: as published.
-      test_loss: as published.
+      span: Length of a trajectory in time.
+      num_points: Number of points of a trajectory, both ends included.
+      num_train: Number of training trajectories.
+      num_test: Number of test trajectories.
+      noise: Standard deviation of the noise on the states.
+      data: Fields of our builder whose values differ from those of the HGN paper.
+      batch_size: Number of trajectories in a batch; theirs of the two bodies holds 200 states.
+      num_steps: Number of steps of Adam with learning rate 1e-3.
+      weight_decay: Weight decay of all parameters.
+      train_loss: Published training loss, an error of the vector field as we measure it.
+      test_loss: Published test loss.
     """
 
     span: float
@@ -82,8 +82,8 @@ class Published:
     test_loss: float
 
 
-# Their Hamiltonians are ours with the HGN paper's constants, and so are the radii. How the trajectories of two bodies
-# were split is our guess.
+# Their Hamiltonians and radii are ours with the HGN paper's constants. The split of the trajectories of two bodies is
+# our guess.
 PUBLISHED = {
     "mass_spring": Published(3.0, 30, 25, 25, 0.1, {}, 25, 2_000, 1e-4, 3.6933e-2, 3.5928e-2),
     "pendulum": Published(3.0, 45, 25, 25, 0.1, {}, 25, 2_000, 1e-4, 3.2787e-2, 3.5586e-2),
@@ -94,7 +94,7 @@ PUBLISHED = {
 
 
 def _embedding(system: str, model: str, preset: str) -> Config:
-    """As in App. A.3 of the HGN paper: Adam at 1e-3, batches of 64, around 15 000 steps."""
+    """Returns the setting of App. A.3 of the HGN paper: Adam at 1e-3, batches of 64, around 15 000 steps."""
     return Config(
         preset=preset,
         model=model,
@@ -105,7 +105,7 @@ def _embedding(system: str, model: str, preset: str) -> Config:
 
 
 def _small(config: Config) -> Config:
-    """The same on the small data set, for fewer steps; the convolutions as thin as those of HGN's `_small`."""
+    """Changes a configuration to the small data set, fewer steps, and the convolutions of HGN's `_small`."""
     config.preset += "_small"
     config.data.config = "small"
     config.training.num_steps, config.training.log_every = _SMALL_STEPS, 20
@@ -133,7 +133,7 @@ def _state(system: str) -> Config:
 
 
 def _noisy(system: str, published: Published) -> Config:
-    """The protocol of Greydanus et al., but for their random numbers."""
+    """Returns the protocol of Greydanus et al., except for their random numbers."""
     config = _state(system)
     config.preset += "_noisy"
     config.state_noise, config.weight_decay = published.noise, published.weight_decay
@@ -162,43 +162,21 @@ def _presets() -> Iterator[Config]:
         yield _noisy(system, published)
 
 
-NOISY = {f"{system}_state_noisy": system for system in PUBLISHED}  # the presets whose losses can be compared
+PUBLISHED_PRESETS = {f"{system}_state_noisy": published for system, published in PUBLISHED.items()}
 PRESETS = {config.preset: config for config in _presets()}
 
 
 def get(name: str) -> Config:
     """Returns a fresh copy of the preset `name`; raises ValueError listing the names there are."""
-    return preset_checks.pick(PRESETS, name)
+    return presets.pick(PRESETS, name)
 
 
-def validate_fields(config: Config, num_devices: int = 1) -> None:
-    """Raises ValueError in one line for what cannot be, as far as it can be told without the data set's builder.
-
-    Args:
-      config: the configuration.
-      num_devices: that it will run on; 1 where it is not known yet.
-    """
+def validate(config: Config) -> None:
+    """Raises ValueError in one line for a configuration that cannot be run whatever the data are."""
     hnn_config.validate(config)
-    training_config.validate(config.optimizer, config.training, num_devices)
+    training_config.validate(config.optimizer, config.training)
+    clips_config.validate(config.data, config.evaluation)
     if config.model != "state" and config.state_noise:
         raise ValueError(f"state_noise is for model=state only, got {config.state_noise} with model={config.model}")
     if config.model == "state" and config.data.name == "video_folder":
         raise ValueError("model=state needs the true states, which videos do not tell; see data.name")
-    preset_checks.validate_clips(config.data, config.evaluation)
-
-
-def validate(config: Config, num_devices: int) -> None:
-    """Raises ValueError in one line that names what cannot be and what can, before anything slow starts."""
-    validate_fields(config, num_devices)
-    dataset = presets.dataset_config(config)
-    if config.model == "state":
-        if config.state_size != dataset.num_coordinates:
-            raise ValueError(
-                f"state_size must be {dataset.num_coordinates}, that of {config.data.name}; got {config.state_size}"
-            )
-        if abs(config.dt - dataset.dt) > 1e-6 * dataset.dt:
-            raise ValueError(f"dt must be that of the data set, {dataset.dt:.10g}; got {config.dt:.10g}")
-    elif dataset.num_steps < 2:
-        raise ValueError(f"data.num_steps must be 2 or more to learn from, got {dataset.num_steps}")
-    if dataset.num_trajectories():  # which videos do not tell before they are read
-        presets.validate_size(config, dataset.num_trajectories())

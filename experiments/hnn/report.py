@@ -11,7 +11,9 @@ from experiments.clips.report import short
 from experiments.reporting import pictures
 from experiments.reporting.page import Picture, Table, print_tables, write_page
 from experiments.run.provenance import provenance
-from experiments.run.run_directory import RunDirectory
+from experiments.run.results import Results, to_json
+from experiments.run.trainer import Run
+from experiments.tasks import Evaluation
 from hgn_jax.training.logs import read_metrics
 
 _MODEL = "HNN"
@@ -51,16 +53,11 @@ _PICTURES = (
 )
 
 
-def write(run: RunDirectory, results: dict[str, Any], shown: dict[str, Any]) -> None:
-    """Draws the pictures of a run into its `report/`, and the page that shows them.
-
-    Args:
-      run: its directory.
-      results: what `metrics.json` holds.
-      shown: the reconstructions of each split; of a model of states the paths, the `true` one first.
-    """
+def write(of_run: Run, evaluation: Evaluation) -> None:
+    """Draws the pictures of a run into its `report/`, and the page that shows them."""
+    run, results, shown = of_run.directory, to_json(evaluation.results), evaluation.shown
     run.report.mkdir(exist_ok=True)
-    origin = provenance(run, results["run"])
+    origin = provenance(run, evaluation.results.run)
     if results["model"] == "state":
         draw_paths(run.report / "paths.png", shown, results)
         found = f"This run learned the states of {origin.config['data.name']} in {results['run']['steps']} steps."
@@ -121,6 +118,6 @@ def _state_tables(results: dict[str, Any]) -> list[Table]:
     ]
 
 
-def print_summary(results: dict[str, Any]) -> None:
+def print_summary(results: Results) -> None:
     """Prints the numbers of the page."""
-    print_tables(_tables(results))
+    print_tables(_tables(to_json(results)))

@@ -1,12 +1,14 @@
-"""The configurations of `experiments.nhf`, and what makes one valid.
+"""The configurations of NHF.
 
 `<target>` learns in a minute and a half on one CPU core, `<target>_plus` in six, and `<target>_paper` is the paper's
-own setting. (No `from __future__ import annotations` here: the overrides read the types of the fields.)
+own setting. No JAX is imported here, and no `from __future__ import annotations` may stand here: the overrides read the
+types of the fields.
 """
 
 import dataclasses
 
-from experiments.run import preset_checks
+from experiments.run import presets
+from hgn_jax.config_checks import at_least, checked, choice
 from hgn_jax.data import tables
 from hgn_jax.models import nhf_config
 from hgn_jax.models.nhf_config import NHFConfig
@@ -14,7 +16,7 @@ from hgn_jax.training import geco_config, training_config
 from hgn_jax.training.geco_config import GECOConfig
 from hgn_jax.training.training_config import OptimizerConfig, TrainingConfig
 
-# Those of `hgn_jax.models.densities.TARGETS`, which imports JAX; nothing here may, before a configuration is checked.
+# The names in `hgn_jax.models.densities.TARGETS`, whose module imports JAX.
 TARGETS = (
     "two_modes",
     "four_modes",
@@ -30,19 +32,19 @@ TARGETS = (
 
 @dataclasses.dataclass
 class PointsConfig:
-    """What is learned: a density that is known, drawn afresh for every step, or the rows of a table.
+    """The points to learn: drawn afresh from a known density for every step, or the rows of a table.
 
     Attributes:
-      name: a target (`hgn_jax.models.densities.TARGETS`), an example table (`hgn_jax.data.tables.EXAMPLES`), or `file`.
-      path: of a `.npy` or `.csv` table, for `file`.
-      test_fraction: part of a table's rows kept for testing.
-      split_seed: of the choice of these rows.
+      name: A target (`hgn_jax.models.densities.TARGETS`), an example table (`hgn_jax.data.tables.EXAMPLES`), or `file`.
+      path: Path of a `.npy` or `.csv` table, for `file`.
+      test_fraction: Fraction of a table's rows kept for testing.
+      split_seed: Seed of the choice of these rows.
     """
 
-    name: str = "four_modes"
+    name: str = choice("four_modes", (*TARGETS, *tables.EXAMPLES, "file"))
     path: str = ""
     test_fraction: float = 0.2
-    split_seed: int = 0
+    split_seed: int = at_least(0, 0)
 
 
 @dataclasses.dataclass
@@ -50,30 +52,30 @@ class EvaluationConfig:
     """The final evaluation.
 
     Attributes:
-      num_points: fresh points of a target that the divergence is measured on; of a table all test rows are.
-      num_samples: momenta per point, the largest K of the importance-weighted likelihood; a power of two.
-      seed: of the points and momenta.
+      num_points: Number of fresh points of a target that the divergence is measured on; of a table all test rows are.
+      num_samples: Number of momenta per point, the largest K of the importance-weighted likelihood; a power of two.
+      seed: Seed of the points and momenta.
     """
 
-    num_points: int = 2000
-    num_samples: int = 1024
-    seed: int = 1_000_000
+    num_points: int = at_least(2000, 2)
+    num_samples: int = checked(1024, "a power of two", lambda value: value >= 1 and not value & (value - 1))
+    seed: int = at_least(1_000_000, 0)
 
 
 @dataclasses.dataclass
 class Config(NHFConfig):
-    """An experiment: the fields of the model, and beside them the parts that follow.
+    """A run of NHF: the fields of the model, and the parts that follow.
 
     Attributes:
-      preset: the name it was made under.
-      data: what is learned.
+      preset: Name of the preset that the configuration was made from.
+      data: The points to learn.
       optimizer: Adam and its schedule.
-      geco: the multiplier's settings, where `objective` is `geco`.
-      training: length and rhythm.
-      evaluation: the final evaluation.
+      geco: Settings of GECO's multiplier, where `objective` is `geco`.
+      training: Length and rhythm of the training.
+      evaluation: The final evaluation.
     """
 
-    program = "nhf"  # of every such configuration, no field
+    program = "nhf"  # name of the task; not a field
 
     preset: str = ""
     data: PointsConfig = dataclasses.field(default_factory=PointsConfig)
@@ -93,7 +95,7 @@ def _paper(target: str) -> Config:
 
 
 def _fast(target: str) -> Config:
-    """A Hamiltonian for each link, a prior that fits itself to the data, steeper forces, and a tighter bound."""
+    """Returns a flow with a Hamiltonian per link, a learned prior scale, steeper forces, and a tighter bound."""
     return Config(
         preset=target,
         num_links=4,
@@ -112,7 +114,7 @@ def _fast(target: str) -> Config:
 
 
 def _plus(target: str) -> Config:
-    """The same with more links and more steps on larger batches."""
+    """Returns the same flow with more links, trained on larger batches."""
     config = _fast(target)
     config.preset, config.num_links = f"{target}_plus", 6
     config.training.batch_size = 256
@@ -123,7 +125,10 @@ _TABLE_STEPS = {"iris": 750, "wine": 900, "breast_cancer": 2850, "diabetes": 220
 
 
 def _table(name: str) -> Config:
-    """Few rows, soon learned by heart; and energies that do not start small, or the flow stays the identity."""
+    """Returns a flow for a table: few steps, because few rows are soon memorised.
+
+    The energies do not start small: on tables, a flow that starts near the identity stays there.
+    """
     config = _fast(name)
     config.input_scale, config.energy_output_gain, config.num_links = 1.0, 1.0, 2
     config.training.batch_size, config.training.num_steps = 32, _TABLE_STEPS[name]
@@ -139,32 +144,15 @@ PRESETS = {config.preset: config for config in _CONFIGS}
 
 def get(name: str) -> Config:
     """Returns a fresh copy of the preset `name`; raises ValueError listing the names there are."""
-    return preset_checks.pick(PRESETS, name)
+    return presets.pick(PRESETS, name)
 
 
-def validate(config: Config, num_devices: int = 1) -> None:
-    """Raises ValueError in one line that names what cannot be and what can, before anything slow starts.
-
-    Args:
-      config: the configuration.
-      num_devices: that it will run on; 1 where it is not known yet.
-    """
+def validate(config: Config) -> None:
+    """Raises ValueError in one line for a configuration that cannot be run."""
     nhf_config.validate(config)
-    training_config.validate(config.optimizer, config.training, num_devices)
+    training_config.validate(config.optimizer, config.training)
     geco_config.validate(config.geco)
-    names = (*TARGETS, *tables.EXAMPLES, "file")
-    if config.data.name not in names:
-        raise ValueError(f"data.name must be one of {', '.join(names)}; got {config.data.name!r}")
     if config.data.name == "file" and not config.data.path:
         raise ValueError("data.path must name a .npy or .csv table: --config.data.path=rows.csv")
     if config.data.name != "file" and config.data.path:
         raise ValueError(f"data.path is for --config=file only; data.name is {config.data.name!r}")
-    if config.data.split_seed < 0:
-        raise ValueError(f"data.split_seed must be 0 or more, got {config.data.split_seed}")
-    evaluation = config.evaluation
-    if evaluation.num_points < 2:
-        raise ValueError(f"evaluation.num_points must be 2 or more, got {evaluation.num_points}")
-    if evaluation.num_samples < 1 or evaluation.num_samples & (evaluation.num_samples - 1):
-        raise ValueError(f"evaluation.num_samples must be a power of two, 1 or more, got {evaluation.num_samples}")
-    if evaluation.seed < 0:
-        raise ValueError(f"evaluation.seed must be 0 or more, got {evaluation.seed}")

@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib import pyplot as plt
 
-from experiments.reporting.page import Picture, Table, write_page
+from experiments.reporting.page import Picture, Table, print_tables, write_page
 from experiments.reporting.pictures import draw_training, save
-from experiments.run.experiment import Experiment
 from experiments.run.provenance import provenance
+from experiments.run.results import Results, to_json
+from experiments.run.trainer import Run
+from experiments.tasks import Evaluation
 from hgn_jax.models.densities import Density, gaussian_mixture
 from hgn_jax.models.nhf import NHF
 from hgn_jax.physics.phase_space import PhaseState
@@ -82,9 +84,9 @@ _MAP = (
 _MINIMA = "Each mode of the target is a well of the potential in the paper's Fig. 9: 100% is every mode."
 
 
-def write(flow: Experiment, results: dict[str, Any]) -> None:
+def write(flow: Run, evaluation: Evaluation) -> None:
     """Draws the pictures of a run into its `report/`, and the page that shows them."""
-    directory = flow.run.report
+    results, directory = to_json(evaluation.results), flow.directory.report
     directory.mkdir(exist_ok=True)
     nhf, params, points = flow.model, flow.state.params, flow.data
     key = jax.random.PRNGKey(flow.config.evaluation.seed)
@@ -92,12 +94,14 @@ def write(flow: Experiment, results: dict[str, Any]) -> None:
     observed = points.test[:_NUM_SAMPLES]
     draw_samples(directory / "samples.png", observed, np.asarray(nhf.push_forward(params, start).q))
     draw_bound(directory / "bound.png", results["test"])
-    draw_training(directory / "training.png", read_metrics(flow.run.path / "metrics.csv"), _CURVES, logarithmic=False)
+    draw_training(
+        directory / "training.png", read_metrics(flow.directory.path / "metrics.csv"), _CURVES, logarithmic=False
+    )
     if observed.shape[1] == 2:
         draw_figure9(directory / "figure9.png", nhf, params, start, observed)
         draw_densities(directory / "density.png", nhf, params, key, points.density, observed)
         write_movie(directory / "flow.gif", nhf, params, start, observed)
-    lead, origin = (_LEAD, _describe(results)), provenance(flow.run, results["run"])
+    lead, origin = (_LEAD, _describe(results)), provenance(flow.directory, evaluation.results.run)
     write_page(directory, f"Neural Hamiltonian Flow: {flow.config.preset}", lead, _tables(results), _PICTURES, origin)
 
 
@@ -250,3 +254,8 @@ def _tables(results: dict[str, Any]) -> list[Table]:
         row = {f"modes with a minimum of V within {minima['near']}": (f"{minima['fraction_of_modes']:.0%}",)}
         tables.append(Table("The potential", row, _MINIMA))
     return tables
+
+
+def print_summary(results: Results) -> None:
+    """Prints the numbers of the page."""
+    print_tables(_tables(to_json(results)))

@@ -1,14 +1,15 @@
-"""What the programs' command lines share: flags, and errors in one line.
+"""The command lines of all programs: flags, and errors in one line.
 
-Nothing is imported here that imports JAX: `--help` and mistakes come before that, which takes seconds.
+Nothing imported here imports JAX, which takes seconds: `--help` and mistakes are answered before that.
 """
 
 import contextlib
 import dataclasses
+import functools
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
@@ -16,20 +17,21 @@ from ml_collections import config_flags
 
 from data_builders import interruption
 from experiments.run import compilation_cache
+from experiments.run.presets import pick
 from hgn_jax.errors import DataError, OtherProcessError, Stopped
 from hgn_jax.training import hosts
 
 _FAILURE = 2
-_STOPPED = 128 + signal.SIGTERM  # also after Ctrl-C: the training is saved, and a script must not take it for finished
+_STOPPED = 128 + signal.SIGTERM  # after Ctrl-C too: the training is saved, but a script must not think it finished
 
 
 class UserError(Exception):
-    """Something the user can mend; the message is one line that says what and how."""
+    """An error that the user can mend; the message is one line that says what is wrong and what is allowed."""
 
 
 @contextlib.contextmanager
 def user_errors() -> Iterator[None]:
-    """Turns a ValueError, as the checks of configurations raise it, into a UserError."""
+    """Turns a ValueError, which the checks of configurations raise, into a UserError."""
     try:
         yield
     except ValueError as error:
@@ -37,11 +39,12 @@ def user_errors() -> Iterator[None]:
 
 
 def define_config(
-    get: Callable[[str], Any], names: Iterable[str], default: str, flag_values: flags.FlagValues = flags.FLAGS
+    presets: Mapping[str, Any], default: str, flag_values: flags.FlagValues = flags.FLAGS
 ) -> flags.FlagHolder:
-    """Defines `--config=NAME` and `--config.field=value` over the presets `names` that `get` returns."""
-    text = f"Preset ({', '.join(names)}), before overrides of its fields, --config.a.b=value."
-    try:  # before ml_collections, which reads the overrides from here at once, trips over them
+    """Defines `--config=NAME`, which picks a preset, and `--config.field=value`, which overrides a field of it."""
+    get = functools.partial(pick, presets)
+    text = f"Preset ({', '.join(presets)}), before overrides of its fields, --config.a.b=value."
+    try:  # ml_collections reads the overrides at once, and answers a wrong one with a traceback
         _check_config_fields(sys.argv, get(default))
     except ValueError as error:
         _fail(str(error))
@@ -51,27 +54,27 @@ def define_config(
 
 
 def define_hosts() -> None:
-    """Defines the flags by which several processes, on one host or many, train together."""
-    flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where several processes train together.")
-    flags.DEFINE_integer("num_processes", None, "How many processes train together.")
-    flags.DEFINE_integer("process_id", None, "Which of them this is, from 0; 0 is the one that writes.")
+    """Defines the flags with which several processes, on one host or many, train together."""
+    flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, if several processes train together.")
+    flags.DEFINE_integer("num_processes", None, "Number of processes that train together.")
+    flags.DEFINE_integer("process_id", None, "Number of this process, from 0; process 0 is the one that writes.")
 
 
 def run(
     main: Callable[[Sequence[str]], None], takes_arguments: bool = False, check: Callable[[], None] = lambda: None
 ) -> NoReturn:
-    """Runs a program. What a user can mend ends it in one line on stderr and exit status 2, without a traceback.
+    """Runs a program. An error that the user can mend ends it with one line on stderr and exit status 2.
 
     Args:
-      main: takes the command and its arguments.
-      takes_arguments: whether there may be arguments that are no flags.
-      check: called before JAX is imported; raises ValueError or UserError for flags that cannot be.
+      main: Function of the command and its arguments.
+      takes_arguments: Whether arguments that are not flags are allowed.
+      check: Function called before JAX is imported; it raises ValueError or UserError for flags that are wrong.
     """
 
     interruption.install()
 
     def guarded(argv: Sequence[str]) -> None:
-        logging.set_verbosity(logging.FATAL)  # what goes wrong is said once, by the lines below
+        logging.set_verbosity(logging.FATAL)  # errors are reported once, by the lines below
         threading.excepthook = lambda raised: print(f"warning: {raised.exc_value}", file=sys.stderr)
         if len(argv) > 1 and not takes_arguments:
             _fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
@@ -84,7 +87,7 @@ def run(
             main(argv)
         except (UserError, DataError, OtherProcessError) as error:
             _fail(str(error))
-        except OSError as error:  # a disk that is full or was taken away
+        except OSError as error:  # such as a full disk
             _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
         except Stopped as stopped:
             print(f"{stopped}; the same command goes on from there", file=sys.stderr)
@@ -94,7 +97,7 @@ def run(
 
 
 def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
-    """Sets the flags and returns the other arguments; a mistake ends the program with one line."""
+    """Sets the flags and returns the arguments that are not flags; a mistake ends the program with one line."""
     try:
         return flag_values(argv)
     except (flags.Error, ValueError, TypeError) as error:
@@ -102,7 +105,7 @@ def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
 
 
 def _check_config_fields(argv: Sequence[str], config: Any) -> None:
-    """Raises ValueError for an override of a field that the configuration does not have."""
+    """Raises ValueError for an override of a field that does not exist."""
     names = [argument.lstrip("-").partition("=")[0] for argument in argv[1:] if argument.startswith("-")]
     if any(name.startswith("config.") for name in names[: names.index("config") if "config" in names else 0]):
         raise ValueError("give --config=NAME before the overrides --config.field=value")

@@ -1,51 +1,53 @@
-"""What the programs that train and measure a model share beyond their own `run_experiment`."""
+"""A program of a task, from its flags to the results of the run: `python -m experiments.hgn` is `run(TASKS["hgn"])`.
 
-import importlib
-from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any
+No JAX is imported before the flags are checked.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from absl import flags
 
 from experiments.run import command_line
-
-# Program -> the module that measures its runs: `load_run(run)`, `evaluate(experiment)`, `print_summary(results)`.
-EVALUATIONS = {
-    "hgn": "experiments.hgn.evaluation", "hnn": "experiments.hnn.evaluation", "nhf": "experiments.nhf.evaluation",
-}  # fmt: skip
+from experiments.run.results import Results
+from experiments.tasks import Task
+from hgn_jax.training import hosts
 
 
-def evaluation(program: str) -> ModuleType:
-    """Imports the module that measures the runs of a program; with JAX, which takes seconds."""
-    return importlib.import_module(EVALUATIONS[program])
-
-
-def run(
-    presets: ModuleType,
-    run_experiment: Callable[[Any, str], dict[str, Any] | None],
-    default: str,
-    validate: Callable[[Any], None],
-    runs: str = "runs/",
-) -> None:
-    """Defines the flags of a program and runs it.
-
-    Args:
-      presets: its module of configurations, with `PRESETS`, `get` and `Config`.
-      run_experiment: `(config, workdir)`; returns what is to be summed up, None in a process that does not write.
-      default: name of the preset taken without `--config`.
-      validate: raises ValueError for a configuration that cannot be, without importing JAX.
-      runs: what stands before the name of the preset in the default of `--workdir`.
-    """
-    config = command_line.define_config(presets.get, presets.PRESETS, default)
-    workdir = flags.DEFINE_string("workdir", None, f"Directory of the run; by default {runs}<preset>.")
+def run(task: Task) -> NoReturn:
+    """Defines the flags of a task's program and runs it."""
+    config = command_line.define_config(task.presets, task.default_preset)
+    workdir = flags.DEFINE_string("workdir", None, f"Directory of the run; by default {task.run_prefix}<preset>.")
     command_line.define_hosts()
 
     def main(argv: Sequence[str]) -> None:
         del argv
-        directory = workdir.value or f"{runs}{config.value.preset}"
-        results = run_experiment(config.value, directory)
-        if results:
-            evaluation(presets.Config.program).print_summary(results)
+        directory = workdir.value or f"{task.run_prefix}{config.value.preset}"
+        results = execute(task, config.value, directory)
+        if results is not None:
+            task.print_summary(results)
             print(f"numbers in {directory}/metrics.json, pictures in {directory}/report/index.html")
 
-    command_line.run(main, check=lambda: validate(config.value))
+    command_line.run(main, check=lambda: task.validate(config.value))
+
+
+def execute(task: Task, config: Any, workdir: str) -> Results | None:
+    """Trains a run to its last step, from its newest checkpoint if there is one, and evaluates it.
+
+    Args:
+      task: The task.
+      config: Its configuration, accepted by `task.validate`.
+      workdir: Directory of the run.
+
+    Returns:
+      The results; None in a process that is not the main one.
+
+    Raises:
+      UserError, DataError: In one line, for whatever the user can mend.
+    """
+    # Imported here because JAX takes seconds, which neither `--help` nor a mistake should cost.
+    from experiments.run import trainer
+
+    with trainer.claim(task, config, workdir) as (directory, config, data):
+        trained = trainer.train(task, directory, config, data)
+        return trainer.evaluate(task, trained) if hosts.is_main() else None

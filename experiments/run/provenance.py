@@ -1,16 +1,15 @@
-"""How a run came about: its configuration, the command that makes it again, and on what it ran."""
+"""The provenance of a run: its configuration, the command that repeats it, and the circumstances."""
 
 import dataclasses
-import importlib
 import json
 import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from experiments.run.run_directory import RunDirectory, flatten
+from experiments.run.results import RunFacts
+from experiments.run.run_directory import RunDirectory, flatten, read_task
 
-_PRESETS = {"hgn": "experiments.hgn.presets", "hnn": "experiments.hnn.presets", "nhf": "experiments.nhf.presets"}
-# What belongs to one machine, or follows from the rest.
+# Fields that belong to one machine, or follow from the others.
 _NOT_IN_COMMAND = ("preset", "data.data_dir", "data.fingerprint")
 
 
@@ -18,10 +17,10 @@ class Provenance(NamedTuple):
     """How a run came about.
 
     Attributes:
-      command: what makes it again; empty if its preset is of another version.
-      beyond_flags: fields that the command leaves as in the preset, since no flag can set them as they were.
-      facts: name to value: seed, device, times, versions.
-      config: all fields of the configuration, flattened: `training.batch_size` to `16`.
+      command: Command that repeats the run; empty if its preset belongs to another version.
+      beyond_flags: Fields that the command leaves as in the preset because no flag can set them to None.
+      facts: Seed, device, times and versions, by name.
+      config: All fields of the configuration by their dotted names, such as `training.batch_size`.
     """
 
     command: str
@@ -30,23 +29,23 @@ class Provenance(NamedTuple):
     config: Mapping[str, str]
 
 
-def provenance(run: RunDirectory, facts: dict[str, Any]) -> Provenance:
-    """Gathers it from the run's `config.json` and from the facts that its `metrics.json` has under `run`."""
-    values = json.loads(run.config.read_text())
-    program = values.pop("program")
+def provenance(directory: RunDirectory, facts: RunFacts) -> Provenance:
+    """Gathers the provenance from a run's `config.json` and the facts among its results."""
+    task = read_task(directory)
+    values = json.loads(directory.config.read_text())
+    del values["program"]
     config = flatten(values)
-    changed = _changes(program, config)
+    changes = _changes(task.presets, config)
     return Provenance(
-        "" if changed is None else _command(program, config["preset"], changed),
-        tuple(name for name, value in (changed or {}).items() if value is None),
-        _facts(facts, config),
-        {name: _text(value) for name, value in config.items()},
+        command="" if changes is None else _command(task.name, config["preset"], changes),
+        beyond_flags=tuple(name for name, value in (changes or {}).items() if value is None),
+        facts=_describe(facts, config),
+        config={name: _as_flag(value) for name, value in config.items()},
     )
 
 
-def _changes(program: str, config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The fields that are not as in the preset; None if there is no such preset."""
-    presets = importlib.import_module(_PRESETS[program]).PRESETS
+def _changes(presets: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The fields that differ from the preset; None if there is no such preset."""
     if config["preset"] not in presets:
         return None
     preset = flatten(json.loads(json.dumps(dataclasses.asdict(presets[config["preset"]]))))
@@ -59,28 +58,27 @@ def _changes(program: str, config: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _command(program: str, preset: str, changes: Mapping[str, Any]) -> str:
     settings = {"config": preset} | {f"config.{name}": value for name, value in changes.items() if value is not None}
-    flags = [shlex.quote(f"--{name}={_text(value)}") for name, value in settings.items()]
+    flags = [shlex.quote(f"--{name}={_as_flag(value)}") for name, value in settings.items()]
     return " ".join([f"python -m experiments.{program}", *flags, "--workdir=runs/again"])
 
 
-def _text(value: Any) -> str:
-    """A value as a flag takes it."""
+def _as_flag(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _facts(run: dict[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
-    facts = {
-        "preset": run["preset"],
-        "steps": str(run["steps"]),
-        "seed": str(run["seed"]),
-        "device": run["device"],
-        **{f"{part}, by the clock": _duration(seconds) for part, seconds in run["wall_time_s"].items()},
-        **{f"{part}, of the processor": _duration(seconds) for part, seconds in run["cpu_time_s"].items()},
+def _describe(facts: RunFacts, config: Mapping[str, Any]) -> dict[str, str]:
+    lines = {
+        "preset": facts.preset,
+        "steps": str(facts.steps),
+        "seed": str(facts.seed),
+        "device": facts.device,
+        **{f"{part}, wall-clock time": _duration(seconds) for part, seconds in facts.wall_time_s.items()},
+        **{f"{part}, processor time": _duration(seconds) for part, seconds in facts.cpu_time_s.items()},
     }
     if config.get("objective") == "geco":
-        limit = run["multiplier"]["saturated"]
-        facts["last multiplier of GECO"] = f"{run['multiplier']['last']:.4g}{f', at its {limit}' if limit else ''}"
-    return facts | {"versions": ", ".join(f"{name} {version}" for name, version in run["versions"].items())}
+        limit = facts.multiplier.saturated
+        lines["last multiplier of GECO"] = f"{facts.multiplier.last:.4g}{f', at its {limit}' if limit else ''}"
+    return lines | {"versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items())}
 
 
 def _duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ approximation f(p|q) of its posterior gives a bound on ln p(q_T) (Eq. 6).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import chex
@@ -48,7 +48,7 @@ class NHF(NamedTuple):
 
     Attributes:
       config: what it was made from.
-      init: `(key, x) -> params`; x gives the dimension.
+      init: `(key, batch) -> params`, with points x `[batch, d]`, or a batch `{"x": x}`, that give the dimension.
       push_forward: `(params, state) -> state`, from the prior to the data; |det J| = 1.
       pull_back: `(params, state) -> state`, its inverse.
       path: `(params, state, substeps=1) -> PhaseState`, the way of `push_forward` with a leading time axis, the start
@@ -137,7 +137,8 @@ def make_nhf(config: NHFConfig) -> NHF:
     def posterior(dim: int):
         return make_momentum_posterior(dim, config.posterior_sizes, posterior_layers, config.posterior_bends)
 
-    def init(key: jax.Array, x: jax.Array) -> Params:
+    def init(key: jax.Array, batch: Batch | jax.Array) -> Params:
+        x = batch["x"] if isinstance(batch, Mapping) else batch
         chex.assert_rank(x, 2)
         dim = x.shape[-1]
         x = jnp.zeros_like(x[:1])

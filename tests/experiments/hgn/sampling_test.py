@@ -10,10 +10,10 @@ import imageio.v3 as imageio
 import jax
 import numpy as np
 from absl.testing import absltest, parameterized
+from experiments.run.experiment import Experiment
 
 from experiments.hgn import sampling
 from experiments.hgn.sampling import KINDS, Options
-from experiments.run.experiment import Experiment
 from hgn_jax import HGNConfig, make_hgn
 from hgn_jax.training.loop import TrainState
 from tests.root import ROOT

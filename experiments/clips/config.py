@@ -1,0 +1,125 @@
+"""The parts of a configuration that all models of frames share: the data set, and the final evaluation.
+
+No JAX is imported before a configuration has been checked, and no `from __future__ import annotations` may stand here:
+the overrides on the command line read the types of the fields.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from experiments.run import presets
+from hgn_jax.config_checks import at_least, sizes
+
+if TYPE_CHECKING:
+    from tensorflow_datasets.core import BuilderConfig
+
+SYSTEMS = ("mass_spring", "pendulum", "two_body", "three_body", "double_pendulum")
+
+
+@dataclasses.dataclass
+class DataConfig:
+    """The data set. A field that is None is as in the builder's configuration.
+
+    Attributes:
+      name: Name of the builder, that of a system or `video_folder`.
+      config: Name of the builder's configuration: `paper`, `small`, `noise_free`, ... The image size is the model's.
+      data_dir: Root of the data sets; None for $TFDS_DATA_DIR or ~/tensorflow_datasets.
+      num_steps: Number of frames after the first.
+      num_train: Number of training trajectories (this field and the next two are for simulated systems only).
+      num_test: Number of test trajectories.
+      observation_noise: Standard deviation of the noise on the coordinates.
+      source: Directory of your videos (this field and all that follow, but `fields`, are for `video_folder` only).
+      fingerprint: Fingerprint of the files in `source`, filled in when a run starts and compared when it goes on.
+      frame_step: Every how many frames of a video one is taken.
+      stride: Number of taken frames between the start of one window and the start of the next.
+      fit: How a frame becomes a square: `stretch` or `crop`.
+      split_by: What is kept for testing: whole files (`file`), clips of files that hold many (`clip`), or the end of
+        every clip (`time`).
+      test_fraction: Fraction of the data that is kept for testing.
+      split_seed: Seed of the choice of these files or clips.
+      fields: Other fields of the builder's configuration as JSON, such as {"damping": 0.1, "constants": {"g": 2}}.
+    """
+
+    name: str = "mass_spring"
+    config: str = "paper"
+    data_dir: str | None = None
+    num_steps: int | None = None
+    num_train: int | None = None
+    num_test: int | None = None
+    observation_noise: float | None = None
+    source: str | None = None
+    fingerprint: str | None = None
+    frame_step: int | None = None
+    stride: int | None = None
+    fit: str | None = None
+    split_by: str | None = None
+    test_fraction: float | None = None
+    split_seed: int | None = None
+    fields: str | None = None
+
+
+@dataclasses.dataclass
+class EvaluationConfig:
+    """The final evaluation.
+
+    Attributes:
+      num_examples: Number of trajectories of each split that are reconstructed, from the first; None for all.
+      batch_size: Number of trajectories at a time, which bounds the memory.
+      horizons: Numbers of steps beyond the seen frames to which predictions are followed, forwards and backwards.
+    """
+
+    num_examples: int | None = at_least(10_000, 2)
+    batch_size: int = at_least(50, 1)
+    horizons: tuple[int, ...] = sizes(60, 120)
+
+
+def validate(data: DataConfig, evaluation: EvaluationConfig) -> None:
+    """Raises ValueError in one line for fields that do not fit together, whatever the data set holds."""
+    if data.name == "video_folder" and not data.source:
+        raise ValueError("data.source is missing: name the directory of your videos, --config.data.source=DIR")
+    if data.fields is not None:
+        presets.parse_fields(data.fields)
+    if not evaluation.horizons:
+        raise ValueError("evaluation.horizons must hold at least one number of steps")
+
+
+def dataset_config(config: Any) -> "BuilderConfig":
+    """Returns the builder configuration that `config.data` and the image size ask for; ValueError if there is none."""
+    from data_builders import datasets  # imports JAX
+
+    changes = {field: value for field, value in vars(config.data).items() if value is not None}
+    name, base = changes.pop("name"), changes.pop("config")
+    changes.pop("data_dir", None)
+    changes |= presets.parse_fields(changes.pop("fields", "{}"))
+    return datasets.derive_config(name, base, image_size=config.image_size, **changes)
+
+
+def resolve(config: Any) -> tuple[Any, "BuilderConfig"]:
+    """Fills in what a configuration leaves to the files in `data.source`, if it names any.
+
+    Returns:
+      The configuration, and that of the builder of its data set.
+
+    Raises:
+      ValueError: If there is no such data set, or it is known to be too small before it is built.
+    """
+    dataset = dataset_config(config)
+    if config.data.source is not None:
+        known = {field: getattr(dataset, field) for field in ("source", "fingerprint")}
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, **known))
+    if dataset.num_trajectories():  # of videos it is not known before they are read
+        require_enough_trajectories(config, dataset.num_trajectories())
+    return config, dataset
+
+
+def require_enough_trajectories(config: Any, num_trajectories: Mapping[str, int]) -> None:
+    """Raises ValueError if the training split is too small for a batch, or the test split to be measured."""
+    advice = "; a smaller --config.data.stride cuts more windows" if config.data.source else ""
+    if config.training.batch_size > num_trajectories["train"]:
+        raise ValueError(
+            f"training.batch_size is {config.training.batch_size}, but there are only {num_trajectories['train']} "
+            f"trajectories{advice}"
+        )
+    if num_trajectories["test"] < 2:
+        raise ValueError(f"the test split has one trajectory, and two are needed to measure a model{advice}")

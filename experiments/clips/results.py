@@ -1,0 +1,177 @@
+"""The results of a model of frames.
+
+Errors are mean squared errors per pixel and colour, of values in [0, 1].
+"""
+
+import dataclasses
+
+from experiments.run.results import Results
+
+
+@dataclasses.dataclass(kw_only=True)
+class Errors:
+    """Errors of predicted frames.
+
+    Attributes:
+      mse: Mean over trajectories and frames.
+      mse_std: Standard deviation over trajectories.
+      mse_per_step: Mean over trajectories for each frame.
+    """
+
+    mse: float
+    mse_std: float
+    mse_per_step: list[float]
+
+
+@dataclasses.dataclass(kw_only=True)
+class SplitErrors(Errors):
+    """Errors of a model on a split, beside reference rows.
+
+    Attributes:
+      num_examples: Number of trajectories measured.
+      reference: Errors of predictors that learn nothing, on the same frames: `mean_image`, the best constant image;
+        `first_frame`, the first frame held still; and, where the true states are known, `noise_floor`, the expected
+        image given the true states.
+      skill: 1 - (mse - floor) / (mean image's mse - floor); None where the floor is not known.
+      scipy: Errors of the same model rolled out by scipy's `solve_ivp`; None for HGN.
+    """
+
+    num_examples: int
+    reference: dict[str, Errors]
+    skill: float | None = None
+    scipy: Errors | None = None
+
+
+@dataclasses.dataclass(kw_only=True)
+class EnergyStatistics:
+    """Conservation of an energy along rollouts; a number is None if it is not finite.
+
+    Attributes:
+      mean: Mean over steps and rollouts.
+      variance: Variance along a rollout, averaged over rollouts.
+      drift: Largest departure from the initial energy, averaged over rollouts, in standard deviations of the initial
+        energy over rollouts.
+    """
+
+    mean: float | None
+    variance: float | None
+    drift: float | None
+
+
+@dataclasses.dataclass(kw_only=True)
+class Dynamics:
+    """Behaviour of rollouts of the learned Hamiltonian.
+
+    Attributes:
+      reversibility: Distance from the start after a rollout forwards and back, relative to the size of the state.
+      energy: Statistics of the learned energy, by integrator.
+      speed: Relative error of a path, by the size of the integration step: `2dt`, `dt`, `dt/2`; None for HNN.
+    """
+
+    reversibility: float
+    energy: dict[str, EnergyStatistics]
+    speed: dict[str, float] | None = None
+
+
+@dataclasses.dataclass(kw_only=True)
+class PredictionTime:
+    """The valid prediction time (VPT): the number of steps until the error of a frame exceeds a threshold.
+
+    Attributes:
+      steps: Median over trajectories.
+      fraction: The same as a fraction of the steps predicted.
+      horizon: Number of steps predicted.
+    """
+
+    steps: float
+    fraction: float
+    horizon: int
+
+
+# By direction, `forward` or `backward`, and by the number of steps predicted.
+PredictionTimes = dict[str, dict[str, PredictionTime]]
+
+
+@dataclasses.dataclass(kw_only=True)
+class PredictionClips:
+    """The clips that the prediction times were measured on.
+
+    Attributes:
+      num_examples: Number of clips.
+      left_out: Number of clips whose trajectories float64 cannot follow far enough.
+      compared_with: Frames that the predictions were compared with.
+      simulated_steps: Number of steps added by the simulator, `before` and `after` each clip.
+    """
+
+    num_examples: int
+    left_out: int
+    compared_with: str
+    simulated_steps: dict[str, int]
+
+
+@dataclasses.dataclass(kw_only=True)
+class Latent:
+    """SyMetric between inferred and true states; the attributes are those of `hgn_jax.metrics.symetric.SyMetric`."""
+
+    score: float | None
+    r_squared: float | None
+    distance: float | None
+    order: int | None
+    num_latents: int
+    variance_kept: float | None
+
+
+@dataclasses.dataclass(kw_only=True)
+class Videos:
+    """The user's own videos that a run was made with.
+
+    Attributes:
+      source: Their directory.
+      fingerprint: Fingerprint of its files.
+      train_windows: Number of training clips.
+      test_windows: Number of test clips.
+      train_clips: Number of videos that the training clips were cut from.
+      test_clips: Number of videos that the test clips were cut from.
+      left_out: Files that could not be used, with the reasons.
+    """
+
+    source: str | None
+    fingerprint: str | None
+    train_windows: int
+    test_windows: int
+    train_clips: int | None = None
+    test_clips: int | None = None
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(kw_only=True)
+class FrameResults(Results):
+    """All numbers of a run of a model of frames.
+
+    Attributes:
+      test: Errors on the test split.
+      train: Errors on the training split.
+      dynamics: Behaviour of rollouts of test clips.
+      frames_seen: Number of frames that the state is inferred from.
+      prediction: Prediction times of the model; empty by direction where they were not measured.
+      mean_image_prediction: The same for the best constant image.
+      prediction_clips: The clips that these were measured on.
+      latent: SyMetric.
+      not_measured: Names of quantities that could not be measured, with the reasons.
+      videos: The user's own videos; None for a simulated data set.
+      model: The kind of model, for HNN.
+      notes: Remarks on the run in words, such as that its tolerance cannot be reached.
+    """
+
+    test: SplitErrors
+    train: SplitErrors
+    dynamics: Dynamics
+    frames_seen: int
+    prediction: PredictionTimes
+    mean_image_prediction: PredictionTimes | None = None
+    prediction_clips: PredictionClips | None = None
+    latent: Latent | None = None
+    not_measured: dict[str, str] = dataclasses.field(default_factory=dict)
+    videos: Videos | None = None
+    model: str | None = None
+    notes: list[str] = dataclasses.field(default_factory=list)

@@ -1,0 +1,57 @@
+"""The task `nhf`: a Neural Hamiltonian Flow learns a density. JAX is imported inside the methods only."""
+
+from typing import Any
+
+from experiments.nhf.presets import PRESETS, Config, validate
+from experiments.nhf.results import FlowResults
+from experiments.tasks import Batches, Evaluation
+
+
+class NHFTask:
+    """See `experiments.tasks.Task`."""
+
+    name = "nhf"
+    config_class = Config
+    presets = PRESETS
+    default_preset = "four_modes"
+    run_prefix = "runs/"
+
+    def validate(self, config: Config) -> None:
+        validate(config)
+
+    def resolve(self, config: Config) -> Config:
+        return config
+
+    def open_data(self, config: Config) -> Any:
+        from experiments.nhf.data import load_points
+
+        return load_points(config)
+
+    def batches(self, config: Config, data: Any) -> Batches:
+        return Batches(data.batch_at, data.batch_at(0), unit="point", units_per_example=1)
+
+    def make_model(self, config: Config) -> Any:
+        from hgn_jax.models.nhf import make_nhf
+
+        return make_nhf(config)
+
+    def results_class(self, config: Config) -> type[FlowResults]:
+        return FlowResults
+
+    def evaluate(self, run: Any) -> Evaluation:
+        from experiments.nhf.evaluation import evaluate
+
+        return evaluate(run)
+
+    def report(self, run: Any, evaluation: Evaluation) -> None:
+        from experiments.nhf.report import write
+
+        write(run, evaluation)
+
+    def print_summary(self, results: FlowResults) -> None:
+        from experiments.nhf.report import print_summary
+
+        print_summary(results)
+
+
+TASK = NHFTask()
