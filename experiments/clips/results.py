@@ -118,7 +118,7 @@ class Latent:
     distance: float | None
     order: int | None
     num_latents: int
-    variance_kept: float | None
+    variance_kept: float | None = 1.0
 
 
 @dataclasses.dataclass(kw_only=True)

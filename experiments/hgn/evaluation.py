@@ -55,7 +55,7 @@ def geco_notes(config: Config, results: FrameResults) -> list[str]:
     The multiplier passes its maximum early in most trainings, so only its value at the end is judged, and only if the
     tolerance was not reached.
     """
-    if config.objective != "geco":
+    if results.run.multiplier is None:
         return []
     tolerance, train = config.tolerance, results.train
     mean_image, floor = train.reference["mean_image"].mse, train.reference.get("noise_floor")

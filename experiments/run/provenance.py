@@ -39,7 +39,7 @@ def provenance(directory: RunDirectory, facts: RunFacts) -> Provenance:
     return Provenance(
         command="" if changes is None else _command(task.name, config["preset"], changes),
         beyond_flags=tuple(name for name, value in (changes or {}).items() if value is None),
-        facts=_describe(facts, config),
+        facts=_describe(facts),
         config={name: _as_flag(value) for name, value in config.items()},
     )
 
@@ -66,7 +66,7 @@ def _as_flag(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _describe(facts: RunFacts, config: Mapping[str, Any]) -> dict[str, str]:
+def _describe(facts: RunFacts) -> dict[str, str]:
     lines = {
         "preset": facts.preset,
         "steps": str(facts.steps),
@@ -75,7 +75,7 @@ def _describe(facts: RunFacts, config: Mapping[str, Any]) -> dict[str, str]:
         **{f"{part}, wall-clock time": _duration(seconds) for part, seconds in facts.wall_time_s.items()},
         **{f"{part}, processor time": _duration(seconds) for part, seconds in facts.cpu_time_s.items()},
     }
-    if config.get("objective") == "geco":
+    if facts.multiplier is not None:
         limit = facts.multiplier.saturated
         lines["last multiplier of GECO"] = f"{facts.multiplier.last:.4g}{f', at its {limit}' if limit else ''}"
     return lines | {"versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items())}

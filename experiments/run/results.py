@@ -41,20 +41,20 @@ class RunFacts:
       steps: Number of training steps done.
       seed: Seed of the training.
       device: Number and kind of the devices, and the number of processes if there are several.
-      multiplier: GECO's multiplier; of no meaning for other objectives.
       versions: Versions of the libraries, by name.
       wall_time_s: Seconds of wall-clock time of the `training` and the `evaluation`.
-      cpu_time_s: Seconds of processor time of the `training`.
+      cpu_time_s: Seconds of processor time of the `training`; empty in the oldest results.
+      multiplier: GECO's multiplier; None for other objectives.
     """
 
     preset: str
     steps: int
     seed: int
     device: str
-    multiplier: Multiplier
     versions: dict[str, str]
     wall_time_s: dict[str, float]
-    cpu_time_s: dict[str, float]
+    cpu_time_s: dict[str, float] = dataclasses.field(default_factory=dict)
+    multiplier: Multiplier | None = None
 
 
 @dataclasses.dataclass(kw_only=True)

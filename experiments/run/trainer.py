@@ -250,16 +250,19 @@ def evaluate(task: Task, run: Run) -> Results:
 
 def facts(run: Run, start: float) -> RunFacts:
     """How the results of a run came about; `start` is the `time.monotonic()` at which its evaluation began."""
-    multiplier = float(run.state.geco.multiplier)
+    multiplier = None
+    if run.state.geco.count:  # 0 where the loss has no constraint
+        last = float(run.state.geco.multiplier)
+        multiplier = Multiplier(last=last, saturated=saturation(run.config.geco, last))
     return RunFacts(
         preset=run.config.preset,
         steps=int(run.state.step),
         seed=run.config.training.seed,
         device=_describe_devices(),
-        multiplier=Multiplier(last=multiplier, saturated=saturation(run.config.geco, multiplier)),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
         wall_time_s={"training": run.seconds["training"], "evaluation": time.monotonic() - start},
         cpu_time_s={"training": run.seconds["training_cpu"]},
+        multiplier=multiplier,
     )
 
 
