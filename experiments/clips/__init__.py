@@ -1,4 +1,4 @@
-"""What the models of frames, HGN and HNN, share: their data, how they are measured, parts of their reports.
+"""Shared by the models of frames, HGN and HNN: data, results, measuring, parts of the reports.
 
 Nothing here belongs to one of the two models.
 """

@@ -1,4 +1,4 @@
-"""What every program shares: the command line, the run directory, training, provenance.
+"""Shared by all programs: the command line, the run directory, training, provenance.
 
 Nothing here knows which models there are.
 """

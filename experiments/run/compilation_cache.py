@@ -1,7 +1,8 @@
-"""JAX's persistent compilation cache, for the programs: what one run has compiled the next one reads.
+"""JAX's persistent compilation cache, used by the programs so that a second run need not compile again.
 
-It lies in `hgn_jax` below $XDG_CACHE_HOME or ~/.cache. JAX's own settings go first: $JAX_COMPILATION_CACHE_DIR names
-another place, and JAX_ENABLE_COMPILATION_CACHE=false turns it off. A library user's JAX is left as it is.
+It is kept in the folder `hgn_jax` of $XDG_CACHE_HOME or ~/.cache. JAX's own settings take precedence:
+$JAX_COMPILATION_CACHE_DIR names another place, and JAX_ENABLE_COMPILATION_CACHE=false turns the cache off. Importing
+the library does not change JAX's settings.
 """
 
 import contextlib
@@ -12,49 +13,49 @@ import platform
 import time
 import warnings
 
-_LONGEST_KEPT = 30 * 24 * 3600  # seconds since an entry was written
-_SHORTEST_COMPILATION = "0.2"  # seconds, to be worth a file
+_MAX_AGE = 30 * 24 * 3600  # seconds since an entry was written
+_MIN_COMPILE_SECONDS = "0.2"  # shorter compilations are not kept
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 
 
 def use() -> None:
-    """Turns the cache on for this process and those it starts; to be called before JAX is imported.
+    """Turns the cache on for this process and the processes it starts. Must be called before JAX is imported.
 
-    Whatever goes wrong with it afterwards, a full disk or a damaged entry, JAX compiles as if there were none.
+    If the cache cannot be read or written later, because of a full disk or a damaged entry, JAX compiles without it.
     """
-    # So JAX says, with a traceback's worth of detail, what nobody need act upon.
+    # JAX's warnings about that are long, and nobody need act on them.
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache entry")
     if _VARIABLE in os.environ:
         return
-    with contextlib.suppress(OSError, RuntimeError):  # without a home directory, or one that can be read
+    with contextlib.suppress(OSError, RuntimeError):  # there is no home directory, or it cannot be read
         directory = _directory()
-        _forget_old(directory)
+        _delete_old_entries(directory)
         os.environ[_VARIABLE] = str(directory)
-        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _SHORTEST_COMPILATION)
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _MIN_COMPILE_SECONDS)
 
 
 def _directory() -> pathlib.Path:
-    """One for each kind of processor, as machines that differ may share a home.
+    """Returns a directory for this kind of processor, because different machines may share a home directory.
 
-    JAX's key holds the processor's features too (jax 0.10: the fingerprint of the topology), but for a backend that
-    cannot tell them no more than the word cpu, and code for another processor would crash this one.
+    JAX's own key includes the features of the processor where the backend reports them (jax 0.10), and otherwise only
+    the word cpu. Code compiled for another processor would crash this one.
     """
     root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(root) / "hgn_jax" / f"xla_{hashlib.sha256(_processor().encode()).hexdigest()[:16]}"
 
 
 def _processor() -> str:
-    """Text that differs between processors with other instructions."""
-    described = {platform.machine(), platform.processor()}
-    with contextlib.suppress(OSError):  # Linux alone has it
+    """Describes the processor, so that processors with different instructions have different descriptions."""
+    lines = {platform.machine(), platform.processor()}
+    with contextlib.suppress(OSError):  # the file exists on Linux only
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith(("model name", "flags", "Features", "CPU part")):
-                described.add(line)
-    return "\n".join(sorted(described))
+                lines.add(line)
+    return "\n".join(sorted(lines))
 
 
-def _forget_old(directory: pathlib.Path) -> None:
+def _delete_old_entries(directory: pathlib.Path) -> None:
     for path in directory.glob("*-cache"):
         with contextlib.suppress(OSError):  # another process may have been first
-            if time.time() - path.stat().st_mtime > _LONGEST_KEPT:
+            if time.time() - path.stat().st_mtime > _MAX_AGE:
                 path.unlink()

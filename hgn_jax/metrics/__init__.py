@@ -1,4 +1,4 @@
-"""What is measured of trained models, as functions of arrays.
+"""Measurements of trained models, as functions of arrays.
 
-No files, no printing: what is done with the numbers is the programs' business.
+No files and no printing: the programs decide what becomes of the numbers.
 """

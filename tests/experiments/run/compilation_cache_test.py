@@ -77,7 +77,7 @@ class CompilationCacheTest(parameterized.TestCase):
         for path, age in ((old, 31), (new, 29)):
             path.touch()
             os.utime(path, (time.time() - age * 24 * 3600,) * 2)
-        compilation_cache._forget_old(self.home)
+        compilation_cache._delete_old_entries(self.home)
         self.assertEqual(list(self.home.iterdir()), [new])
 
 
