@@ -19,7 +19,11 @@ setup(
     packages=find_packages(include=["hgn_jax*", "data_builders*", "experiments*"]),
     package_data={
         "": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # read by TFDS beside each builder
-        "hgn_jax": ["__init__.pyi", "data/__init__.pyi"],  # the public names, read by lazy_loader
+        "hgn_jax": [
+            "__init__.pyi",
+            "data/__init__.pyi",
+            "training/__init__.pyi",
+        ],  # the public names, read by lazy_loader
     },
     # From what these packages themselves ask for, at least, to before the next version that may break; the tests ran
     # with the versions in requirements.lock.

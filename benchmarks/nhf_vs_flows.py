@@ -39,8 +39,8 @@ from benchmarks.density_models import LIBRARIES, MAX_MOMENTA, MODELS, Model, lib
 from benchmarks.table import Row, missing, version
 from experiments.comparison.step_timing import median_seconds
 from experiments.run import command_line
+from hgn_jax import training
 from hgn_jax.models.densities import Density, gaussian_mixture, get_target
-from hgn_jax.training import loop as training
 from hgn_jax.training.progress import progress_bar
 
 BIAS = 0.005  # nats that fewer momenta may cost

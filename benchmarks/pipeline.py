@@ -19,8 +19,8 @@ from experiments.comparison.step_timing import prepare
 from experiments.hgn import presets
 from experiments.run import command_line
 from experiments.tasks import TASKS
+from hgn_jax import training
 from hgn_jax.models.hgn import make_hgn
-from hgn_jax.training import loop as training
 
 
 class Pipeline(NamedTuple):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
-    from hgn_jax.training.model import Model
 
     from experiments.run.results import Results
     from experiments.run.trainer import Run
+    from hgn_jax.training.model import Model
 
 
 class Batches(NamedTuple):

@@ -15,7 +15,7 @@ from experiments.run.trainer import Run
 from hgn_jax.metrics import prediction
 from hgn_jax.metrics.symetric import symetric
 from hgn_jax.physics.phase_space import PhaseState
-from hgn_jax.training.loop import compile_for_backend
+from hgn_jax.training import compile_for_backend
 
 _NUM_TRAJECTORIES = 32  # whose predictions are followed
 _NUM_LATENT_POINTS = 2000

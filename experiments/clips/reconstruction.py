@@ -12,7 +12,7 @@ from experiments.clips.results import Errors, SplitErrors, Videos
 from experiments.run.trainer import Run
 from hgn_jax import data
 from hgn_jax.metrics import rollouts
-from hgn_jax.training.loop import compile_for_backend
+from hgn_jax.training import compile_for_backend
 from hgn_jax.training.progress import progress_bar
 
 SPLITS = ("test", "train")

@@ -10,9 +10,9 @@ import numpy as np
 
 from experiments.clips.config import dataset_config
 from experiments.hnn.data import WINDOW
+from hgn_jax import training
 from hgn_jax.models.hgn import make_hgn
 from hgn_jax.models.hnn import make_hnn
-from hgn_jax.training import loop as training
 from hgn_jax.training.geco import geco
 
 _STEPS = 3  # that are timed

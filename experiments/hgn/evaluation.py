@@ -18,7 +18,7 @@ from hgn_jax.metrics import rollouts
 from hgn_jax.models.hgn import HGN
 from hgn_jax.physics.integrators import rollout
 from hgn_jax.physics.phase_space import PhaseState
-from hgn_jax.training.loop import compile_for_backend
+from hgn_jax.training import compile_for_backend
 
 _NUM_DYNAMICS_EXAMPLES = 64
 

@@ -26,11 +26,11 @@ from experiments.run.run_directory import (
 )
 from experiments.run.training_log import TrainingLog
 from experiments.tasks import Task
-from hgn_jax.training import hosts
-from hgn_jax.training import loop as training
+from hgn_jax import training
+from hgn_jax.errors import DivergenceError
+from hgn_jax.training import Batch, Scalars, hosts
 from hgn_jax.training.checkpoints import CheckpointError, Checkpoints
 from hgn_jax.training.geco import GECO, geco, saturation
-from hgn_jax.training.loop import Batch, Scalars
 
 _LIBRARIES = ("jax", "jaxlib", "dm-haiku", "optax", "numpy", "scipy", "tensorflow-datasets")
 
@@ -146,7 +146,7 @@ def train(task: Task, directory: RunDirectory, config: Any, data: Any) -> Run:
                 update, state, device_batch_at, config.training,
                 log=log, save=save, unlogged=progress.unlogged, stop=stop,
             )  # fmt: skip
-    except training.DivergenceError as error:
+    except DivergenceError as error:
         raise UserError(_divergence_message(directory, checkpoints, error)) from error
     except CheckpointError as error:
         raise UserError(f"{error}; the same command goes on from the last one that was written") from error
@@ -271,9 +271,7 @@ def _describe_devices() -> str:
     return f"{jax.device_count()} x {jax.devices()[0].device_kind}{processes}"
 
 
-def _divergence_message(
-    directory: RunDirectory, checkpoints: Checkpoints | None, error: training.DivergenceError
-) -> str:
+def _divergence_message(directory: RunDirectory, checkpoints: Checkpoints | None, error: DivergenceError) -> str:
     if checkpoints is None:
         return f"training diverged: {error}"
     last = checkpoints.latest_step

@@ -4,9 +4,8 @@ import time
 
 from experiments.run.run_directory import RunDirectory
 from experiments.tasks import Batches
-from hgn_jax.training import hosts
+from hgn_jax.training import Scalars, hosts
 from hgn_jax.training.logs import MetricsWriter
-from hgn_jax.training.loop import Scalars
 from hgn_jax.training.progress import progress_bar
 from hgn_jax.training.training_config import TrainingConfig
 

@@ -1,4 +1,8 @@
-"""The training loop for any model: optimiser, GECO, checkpoints, processes, logs.
+"""Training of any model that satisfies the `Model` protocol: training step, loop, GECO, checkpoints, processes, logs.
 
-A model is known here by the interface `Model` only.
+Nothing here may know a particular model. The public names are listed in `__init__.pyi` and imported on first use.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -28,8 +28,7 @@ from experiments.hnn import presets as hnn_presets
 from experiments.hnn.data import STATE_FEATURES
 from experiments.nhf import presets as nhf_presets
 from experiments.run import command_line
-from hgn_jax import make_hgn, make_hnn, make_nhf
-from hgn_jax.training import loop as training
+from hgn_jax import make_hgn, make_hnn, make_nhf, training
 from hgn_jax.training.geco import geco
 
 _NUM_EXAMPLES = {"hgn": 1000, "hnn": 600, "nhf": 800}

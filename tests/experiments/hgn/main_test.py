@@ -21,8 +21,9 @@ from experiments.hgn import evaluation as hgn_evaluation
 from experiments.hgn import presets
 from experiments.run.command_line import UserError
 from experiments.run.run_directory import RunDirectory, read_config
+from hgn_jax import training
 from hgn_jax.data import datasets as data
-from hgn_jax.training import loop as training
+from hgn_jax.training import loop
 from hgn_jax.training.checkpoints import Checkpoints
 from hgn_jax.training.logs import read_metrics
 from tests.experiments.reporting import chromium
@@ -165,14 +166,14 @@ class ExperimentTest(chex.TestCase):
             hgn.run_experiment(config, str(self.root / "diverged"))
 
     def test_late_divergence_names_the_last_good_checkpoint(self):
-        real = training._finite
+        real = loop._fetch_finite
 
         def fails_late(rows, last_step):
             if last_step >= 6:
                 rows = [{**row, "loss": np.float32(np.nan)} for row in rows]
             return real(rows, last_step)
 
-        with unittest.mock.patch.object(training, "_finite", fails_late):
+        with unittest.mock.patch.object(loop, "_fetch_finite", fails_late):
             with self.assertRaisesRegex(UserError, "loss not finite at step 5; the last good checkpoint is step 4 in"):
                 hgn.run_experiment(self.config, str(self.root / "late"))
 

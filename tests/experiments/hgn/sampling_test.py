@@ -15,7 +15,7 @@ from experiments.run.experiment import Experiment
 from experiments.hgn import sampling
 from experiments.hgn.sampling import KINDS, Options
 from hgn_jax import HGNConfig, make_hgn
-from hgn_jax.training.loop import TrainState
+from hgn_jax.training import TrainState
 from tests.root import ROOT
 
 _CONFIG = HGNConfig(

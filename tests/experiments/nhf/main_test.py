@@ -21,7 +21,7 @@ from experiments.nhf import presets as nhf_presets
 from experiments.nhf.data import load_points
 from experiments.run.command_line import UserError
 from experiments.run.run_directory import RunDirectory, read_config, read_program
-from hgn_jax.training import loop as training
+from hgn_jax import training
 from hgn_jax.training.logs import read_metrics
 from tests.experiments.reporting import chromium
 from tests.root import ROOT

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from hgn_jax import HGNConfig, PhaseState, make_hgn
-from hgn_jax.training import loop as training
+from hgn_jax import HGNConfig, PhaseState, make_hgn, training
 from hgn_jax.training.geco import geco
 from hgn_jax.training.geco_config import GECOConfig
 from hgn_jax.training.training_config import OptimizerConfig

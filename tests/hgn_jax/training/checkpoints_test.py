@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import optax
 from absl.testing import absltest, parameterized
 
+from hgn_jax.training import TrainState
 from hgn_jax.training import checkpoints as checkpoints_module
 from hgn_jax.training.checkpoints import CheckpointError, Checkpoints
 from hgn_jax.training.geco import GECOConfig, geco
-from hgn_jax.training.loop import TrainState
 from tests.root import ROOT
 
 
@@ -79,7 +79,7 @@ class CheckpointsTest(parameterized.TestCase):
         program = (  # the system's own limit on the size of files, which a process cannot lift again
             "import pathlib, resource, sys\n"
             "from hgn_jax.training.checkpoints import CheckpointError, Checkpoints\n"
-            "from tests.hgn_jax.checkpoints_test import _state\n"
+            "from tests.hgn_jax.training.checkpoints_test import _state\n"
             "checkpoints = Checkpoints(pathlib.Path(sys.argv[1]))\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
             "try:\n"

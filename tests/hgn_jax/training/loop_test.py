@@ -15,9 +15,10 @@ import numpy as np
 import optax
 from absl.testing import absltest, parameterized
 
-from hgn_jax.training import loop as training
+from hgn_jax import training
+from hgn_jax.errors import DivergenceError, Stopped
+from hgn_jax.training import OptimizerConfig, TrainingConfig
 from hgn_jax.training.geco import GECOConfig, geco
-from hgn_jax.training.loop import DivergenceError, OptimizerConfig, TrainingConfig
 from tests.root import ROOT
 
 _CONFIG = TrainingConfig(num_steps=12, batch_size=4, log_every=2, checkpoint_every=4)
@@ -99,7 +100,7 @@ class TrainTest(parameterized.TestCase):
             "log": lambda step, row: rows.append((step, row)),
             "save": lambda state, unlogged: saved.append((jax.tree.map(np.array, state), json.dumps(unlogged))),
         }
-        with self.assertRaisesRegex(training.Stopped, f"after step {step}, which is saved"):
+        with self.assertRaisesRegex(Stopped, f"after step {step}, which is saved"):
             training.train(update, _start(optimizer), _batch_at, _CONFIG, **how, stop=stop)
         state, unlogged = saved[-1]
         self.assertEqual(int(state.step), step)

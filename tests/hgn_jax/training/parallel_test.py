@@ -13,10 +13,9 @@ import optax
 import pytest
 from absl.testing import absltest, parameterized
 
-from hgn_jax import HGNConfig, NHFConfig, make_hgn, make_nhf
+from hgn_jax import HGNConfig, NHFConfig, make_hgn, make_nhf, training
 from hgn_jax.networks.latent_grid import LATENT_SIZE
 from hgn_jax.training import hosts
-from hgn_jax.training import loop as training
 from hgn_jax.training.geco import GECOConfig, geco
 from tests.root import ROOT
 
