@@ -1,8 +1,8 @@
-"""What goes wrong in a run, here so that a program can name it before it has imported what raises it."""
+"""Errors that programs report in one line. They are defined here so that a program can name them without JAX."""
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of another library says, without what follows; its name if it says nothing."""
+    """Returns the first line of an error's message, or the name of its class if the message is empty."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
@@ -11,11 +11,15 @@ class DataError(ValueError):
 
 
 class OtherProcessError(Exception):
-    """Another process failed, and says why itself; the message is one line that names it."""
+    """Another process failed and reports the reason itself; the message is one line that names the process."""
 
 
 class Stopped(Exception):
-    """Training was asked to stop, and its state is saved; `step` is the last step done."""
+    """Training stopped on request after saving its state.
+
+    Attributes:
+      step: Number of the last completed step.
+    """
 
     def __init__(self, step: int):
         super().__init__(f"stopped after step {step}, which is saved")
@@ -23,7 +27,11 @@ class Stopped(Exception):
 
 
 class DivergenceError(RuntimeError):
-    """A number of the training step is no longer finite; `step` is the first step (from 1) where it is not."""
+    """A quantity of the training step is no longer finite.
+
+    Attributes:
+      step: Number, from 1, of the first step in which it is not finite.
+    """
 
     def __init__(self, step: int, names: list[str]):
         super().__init__(f"{', '.join(names)} not finite at step {step}")

@@ -1,4 +1,4 @@
-"""The order of the training examples: a function of the seed and the step, so that it needs no state of its own."""
+"""The order of the training examples, a pure function of seed and step, so that there is no state to save."""
 
 import functools
 
@@ -6,15 +6,17 @@ import numpy as np
 
 
 class BatchOrder:
-    """Which examples a step takes; every epoch is a new random order, and what does not fill a batch is left out.
+    """The indices of the examples in each batch.
+
+    Every epoch is a new random order; the examples that do not fill a batch at its end are left out.
 
     Args:
-      num_examples: in the training split.
-      batch_size: examples per batch.
-      seed: of the order.
+      num_examples: Number of examples in the training split.
+      batch_size: Number of examples per batch.
+      seed: Seed of the order.
 
     Raises:
-      ValueError: if there are fewer examples than one batch needs.
+      ValueError: If there are fewer examples than one batch needs.
     """
 
     def __init__(self, num_examples: int, batch_size: int, seed: int):
@@ -30,6 +32,6 @@ class BatchOrder:
         self._order = order
 
     def __call__(self, step: int) -> np.ndarray:
-        """The indices of the batch of a step (from 0), `[batch_size]`."""
+        """Returns the indices of the examples of a step (from 0), `[batch_size]`."""
         epoch, position = divmod(step, self._batches_per_epoch)
         return self._order(epoch)[position * self._batch_size : (position + 1) * self._batch_size]

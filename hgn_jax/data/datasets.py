@@ -1,4 +1,4 @@
-"""Reading data sets, without TensorFlow, by `tfds.data_source`, and checking what is read."""
+"""Reads and checks data sets by `tfds.data_source`, without TensorFlow."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,17 @@ from hgn_jax.errors import DataError, first_line
 
 Example = Mapping[str, Any]
 
-_LONGEST_REASON = 200  # characters of what a library says of bytes gone wrong
+_MAX_REASON_LENGTH = 200  # characters of another library's message about damaged bytes
 
 
 class Split:
-    """Random-access examples of a data set, one or more.
+    """A random-access sequence of the examples of a data set, which holds at least one.
 
-    An example that cannot be read, is not finite or has other shapes than the first raises DataError.
+    Reading an example raises DataError if it cannot be read, is not finite or differs in shape from the first one.
+
+    Args:
+      name: Name of the split for error messages.
+      source: Random-access examples, as `tfds.data_source` gives them.
     """
 
     def __init__(self, name: str, source: Sequence[Example]):
@@ -35,8 +39,8 @@ class Split:
     def __getitems__(self, indices: Sequence[int]) -> list[Example]:
         try:
             examples = self._source.__getitems__(indices)
-        except Exception as error:  # array_record, zlib and TFDS have no common class of errors for bytes gone wrong
-            reason = first_line(error)[:_LONGEST_REASON]
+        except Exception as error:  # array_record, zlib and TFDS have no common class of errors for damaged bytes
+            reason = first_line(error)[:_MAX_REASON_LENGTH]
             raise DataError(f"{self._name}: {self._first_unreadable(indices)} ({reason})") from error
         for index, example in zip(indices, examples, strict=True):
             self._check(index, example)
@@ -48,13 +52,15 @@ class Split:
                 self._source.__getitems__([index])
             except Exception:
                 return f"example {index} cannot be read"
-        return f"the examples {', '.join(map(str, indices))} cannot be read at once"
+        return f"the examples {', '.join(map(str, indices))} cannot be read together"
 
     def _check(self, index: int, example: Example) -> None:
         for feature, value in example.items():
             value, shape = np.asarray(value), self._shapes.get(feature)
             if shape is not None and value.shape != shape:
-                raise DataError(f"{self._name}: {feature} of example {index} is {value.shape}, of the first {shape}")
+                raise DataError(
+                    f"{self._name}: {feature} of example {index} has shape {value.shape}, that of the first {shape}"
+                )
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise DataError(f"{self._name}: {feature} of example {index} is not finite")
 
@@ -63,13 +69,13 @@ def open_dataset(path: pathlib.Path | str) -> tuple[dict[str, Split], dict[str, 
     """Opens a prepared data set.
 
     Args:
-      path: the directory of one version, `.../<name>/<config>/<version>`.
+      path: Directory of one version of the data set, `.../<name>/<config>/<version>`.
 
     Returns:
-      Its splits by name, each a random-access sequence of examples, and its metadata.
+      The splits by name, each a random-access sequence of examples, and the metadata.
 
     Raises:
-      DataError: if the first example of a split cannot be used; later ones raise it when they are read.
+      DataError: If the first example of a split cannot be used; later examples raise it when they are read.
     """
     metadata = tfds.core.MetadataDict()
     metadata.load_metadata(path)
@@ -78,22 +84,31 @@ def open_dataset(path: pathlib.Path | str) -> tuple[dict[str, Split], dict[str, 
 
 
 def stack(source: Sequence[Example], indices: Sequence[int], features: Sequence[str]) -> dict[str, np.ndarray]:
-    """Reads the examples at `indices` and stacks each of `features` to `[len(indices), ...]`."""
+    """Reads examples and stacks their features.
+
+    Args:
+      source: Random-access examples.
+      indices: Indices of the examples.
+      features: Names of the features.
+
+    Returns:
+      Arrays `[len(indices), ...]` by feature.
+    """
     examples = source.__getitems__([int(i) for i in indices])
     return {name: np.stack([example[name] for example in examples]) for name in features}
 
 
 class Cached:
-    """Examples that are read once and kept in memory from then on, as many as there is room for.
+    """Random-access examples that are kept in memory after the first read, up to a number of bytes.
 
     Args:
-      source: random-access examples.
-      features: what of an example is kept, and given.
-      most_bytes: of all that is kept.
+      source: Random-access examples.
+      features: Names of the features to keep; examples hold only these.
+      max_bytes: Largest total size of the examples kept.
     """
 
-    def __init__(self, source: Sequence[Example], features: Sequence[str], most_bytes: float):
-        self._source, self._features, self._room = source, tuple(features), most_bytes
+    def __init__(self, source: Sequence[Example], features: Sequence[str], max_bytes: float):
+        self._source, self._features, self._free_bytes = source, tuple(features), max_bytes
         self._kept: dict[int, Example] = {}
 
     def __len__(self) -> int:
@@ -105,8 +120,9 @@ class Cached:
         for index, example in read.items():
             read[index] = {name: np.asarray(example[name]) for name in self._features}
             size = sum(value.nbytes for value in read[index].values())
-            if size <= self._room:
-                self._kept[index], self._room = read[index], self._room - size
+            if size <= self._free_bytes:
+                self._kept[index] = read[index]
+                self._free_bytes -= size
         return [read[index] if index in read else self._kept[index] for index in indices]
 
 
@@ -114,14 +130,14 @@ class Batches:
     """The training batches of a run, in the order of `BatchOrder`.
 
     Args:
-      source: random-access examples.
-      batch_size: examples per batch.
-      seed: of the order.
-      features: what of an example a batch holds.
-      part: the examples of each batch that are read; those of this process, where several train together.
+      source: Random-access examples.
+      batch_size: Number of examples per batch.
+      seed: Seed of the order.
+      features: Names of the features in a batch.
+      part: Positions in each batch of the examples to read: those of this process if several train together.
 
     Raises:
-      ValueError: if there are fewer examples than one batch needs.
+      ValueError: If there are fewer examples than one batch needs.
     """
 
     def __init__(
@@ -136,5 +152,5 @@ class Batches:
         self._order = BatchOrder(len(source), batch_size, seed)
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
-        """The part of the batch of a step (from 0), arrays `[examples, ...]` by feature."""
+        """Returns this part of the batch of a step (from 0), arrays `[examples, ...]` by feature."""
         return stack(self._source, self._order(step)[self._part], self._features)

@@ -1,6 +1,6 @@
-"""Tables of numbers: rows read from a file or from scikit-learn, checked, split and standardised for the flow.
+"""Tables of numbers for flows: reads rows from a file or from scikit-learn, checks, splits and standardises them.
 
-Whatever is wrong with the data ends in a ValueError of one line that names the place.
+Anything wrong with the data raises a ValueError whose message is one line that names the place.
 """
 
 import csv
@@ -10,17 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hgn_jax.errors import first_line
+
 EXAMPLES = ("iris", "wine", "breast_cancer", "diabetes")
 
 
 class Table(NamedTuple):
-    """Rows for training and testing, standardised column by column.
+    """Rows for training and testing, standardised column by column: original = standardised * scale + mean.
 
     Attributes:
-      train: `[n, d]` float32, of mean zero and standard deviation one.
-      test: `[m, d]` float32, shifted and divided by the same numbers.
-      mean: `[d]` float64, of the original training rows.
-      scale: `[d]` float64, their standard deviation: original = standardised * scale + mean.
+      train: Training rows, `[n, d]` float32, with mean 0 and standard deviation 1.
+      test: Test rows, `[m, d]` float32, standardised by the same numbers.
+      mean: Mean of the original training rows, `[d]` float64.
+      scale: Standard deviation of the original training rows, `[d]` float64.
     """
 
     train: np.ndarray
@@ -33,15 +35,15 @@ def load_table(path: str | Path) -> np.ndarray:
     """Reads a table of numbers.
 
     Args:
-      path: a `.npy` array `[rows, columns]`, or `[rows]` for a single column; or a `.csv` file in UTF-8 with commas
-        between cells. A first line without a single number in it is taken as the header.
+      path: A `.npy` file with an array `[rows, columns]`, or `[rows]` for a single column; or a `.csv` file in UTF-8
+        with commas between cells. A first line without any number is taken as the header.
 
     Returns:
-      `[rows, columns]` float64, all of it finite.
+      Finite numbers, `[rows, columns]` float64.
 
     Raises:
-      ValueError: if there is no such file, its name ends differently, or it holds anything but a full table of finite
-        numbers; the message names the place.
+      ValueError: If there is no such file, it has another suffix, or it holds anything but a full table of finite
+        numbers. The message names the place.
     """
     path = Path(path)
     readers = {".npy": _read_npy, ".csv": _read_csv}
@@ -56,13 +58,13 @@ def make_table(rows: np.ndarray, test_fraction: float, seed: int) -> Table:
     """Splits rows at random into training and test rows and standardises both by the training rows.
 
     Args:
-      rows: `[n, d]` finite numbers, or `[n]` for a single column.
-      test_fraction: share of the rows, rounded to whole rows, that is kept for testing; between 0 and 1.
-      seed: of the split; the same seed gives the same split.
+      rows: Finite numbers, `[n, d]`, or `[n]` for a single column.
+      test_fraction: Fraction of the rows to keep for testing, between 0 and 1; rounded to whole rows.
+      seed: Seed of the split; the same seed gives the same split.
 
     Raises:
-      ValueError: if the rows are not such numbers, a column is constant over the training rows, `test_fraction` is out
-        of range, or fewer than two training rows or one test row would be left.
+      ValueError: If the rows are not finite numbers, a column is constant over the training rows, `test_fraction` is
+        out of range, or fewer than two training rows or one test row would remain.
     """
     rows = _checked_rows(rows, "the table")
     if not 0 < test_fraction < 1:
@@ -76,7 +78,7 @@ def make_table(rows: np.ndarray, test_fraction: float, seed: int) -> Table:
         )
     order = np.random.default_rng(seed).permutation(len(rows))
     test, train = rows[order[:num_test]], rows[order[num_test:]]
-    constant = np.flatnonzero(train.min(axis=0) == train.max(axis=0))  # rounding can leave its std above zero
+    constant = np.flatnonzero(train.min(axis=0) == train.max(axis=0))  # rounding can make their deviation positive
     if constant.size:
         raise ValueError(f"column index {constant[0]} is constant over the training rows; leave it out")
     mean, scale = train.mean(axis=0), train.std(axis=0)
@@ -85,14 +87,17 @@ def make_table(rows: np.ndarray, test_fraction: float, seed: int) -> Table:
 
 
 def example_rows(name: str) -> np.ndarray:
-    """Returns the feature columns of a data set that comes with scikit-learn, `[rows, columns]` float64.
+    """Returns the features of a data set that comes with scikit-learn, `[rows, columns]` float64.
+
+    Args:
+      name: Name in `EXAMPLES`.
 
     Raises:
-      ValueError: for a name not in `EXAMPLES`.
+      ValueError: If the name is unknown.
     """
     if name not in EXAMPLES:
         raise ValueError(f"unknown example table {name!r}; choose one of {', '.join(EXAMPLES)}")
-    datasets = importlib.import_module("sklearn.datasets")  # slow, and of no use to anything else here
+    datasets = importlib.import_module("sklearn.datasets")  # slow to import, and used only here
     return _checked_rows(getattr(datasets, f"load_{name}")().data, name)
 
 
@@ -101,12 +106,13 @@ def _read_npy(path: Path) -> np.ndarray:
         with path.open("rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
     except (ValueError, OSError, SyntaxError, MemoryError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path} is not a complete .npy array of numbers without pickled objects: {reason}") from None
+        raise ValueError(
+            f"{path} is not a complete .npy array of numbers without pickled objects: {first_line(error)}"
+        ) from None
 
 
 def _read_csv(path: Path) -> np.ndarray:
-    rows, columns = [], None
+    rows, num_columns = [], None
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -114,12 +120,14 @@ def _read_csv(path: Path) -> np.ndarray:
                 if not cells:  # an empty line
                     continue
                 numbers = [_number(cell) for cell in cells]
-                if columns is None:
-                    columns = len(cells)
+                if num_columns is None:
+                    num_columns = len(cells)
                     if all(number is None for number in numbers):  # the header
                         continue
-                if len(cells) != columns:
-                    raise ValueError(f"line {reader.line_num} has {len(cells)} cells, the lines before it {columns}")
+                if len(cells) != num_columns:
+                    raise ValueError(
+                        f"line {reader.line_num} has {len(cells)} cells, the lines before it {num_columns}"
+                    )
                 if None in numbers:
                     column = numbers.index(None)
                     raise ValueError(f"line {reader.line_num}, cell {column + 1}: {cells[column]!r} is not a number")
@@ -128,7 +136,7 @@ def _read_csv(path: Path) -> np.ndarray:
         raise ValueError(f"cannot read {path}: it is not text in UTF-8") from None
     except (ValueError, OSError, csv.Error) as error:
         raise ValueError(f"cannot read {path}: {error}") from None
-    return np.array(rows, np.float64).reshape(len(rows), columns or 0)
+    return np.array(rows, np.float64).reshape(len(rows), num_columns or 0)
 
 
 def _number(cell: str) -> float | None:
@@ -139,7 +147,7 @@ def _number(cell: str) -> float | None:
 
 
 def _checked_rows(rows: np.ndarray, source: str) -> np.ndarray:
-    """`rows` as float64 `[rows, columns]`; raises ValueError unless it holds numbers, some, and all finite."""
+    """Returns rows as float64 `[rows, columns]`; raises ValueError unless they are finite numbers, at least one."""
     rows = np.asarray(rows)
     if rows.dtype.kind not in "biuf":
         raise ValueError(f"{source} must hold real numbers, not {rows.dtype}")
@@ -152,7 +160,9 @@ def _checked_rows(rows: np.ndarray, source: str) -> np.ndarray:
         rows = rows[:, None]
     if not rows.size:
         raise ValueError(f"{source} is empty: it has {rows.shape[0]} rows and {rows.shape[1]} columns")
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if bad.size:
-        raise ValueError(f"{source} has NaN or infinite numbers in {bad.size} rows, the first at row index {bad[0]}")
+    invalid = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if invalid.size:
+        raise ValueError(
+            f"{source} has NaN or infinite numbers in {invalid.size} rows, the first at row index {invalid[0]}"
+        )
     return rows

@@ -1,4 +1,4 @@
 """Measurements of trained models, as functions of arrays.
 
-No files and no printing: the programs decide what becomes of the numbers.
+Nothing here reads files or prints; programs decide what to do with the numbers.
 """

@@ -1,4 +1,4 @@
-"""What is measured of a Neural Hamiltonian Flow: likelihood, exactness of the map, and what its potential learned.
+"""Measurements of a Neural Hamiltonian Flow: its likelihood, the exactness of its map and the minima of its potential.
 
 Log-densities and their differences are in nats.
 """
@@ -14,19 +14,23 @@ from hgn_jax.physics.phase_space import PhaseState
 
 
 def mean_and_error(values: np.ndarray) -> dict[str, float]:
-    """Mean and its standard error, of independent numbers `[n]`."""
+    """Returns the `mean` of independent numbers `[n]` and its `standard_error`."""
     return {"mean": float(np.mean(values)), "standard_error": float(np.std(values, ddof=1) / np.sqrt(len(values)))}
 
 
 def importance_weighted(log_weights: np.ndarray, num_samples: int) -> np.ndarray:
-    """The importance-weighted bound L_K of Burda et al. 2016 for K = `num_samples`, per point.
+    """The importance-weighted bound L_K of Burda et al. (2016); K = 1 gives the ELBO.
 
     Args:
-      log_weights: `[samples, points]`, K or a multiple of it; every K of them give one estimate of L_K, and these are
-        averaged. K = 1 gives the ELBO.
+      log_weights: Logarithms of the importance weights, `[samples, points]`. Each group of K samples gives one estimate
+        of L_K; the estimates are averaged.
+      num_samples: Number K of samples per estimate.
+
+    Returns:
+      The bound of each point, `[points]`.
 
     Raises:
-      ValueError: if the number of samples is no multiple of `num_samples`.
+      ValueError: If the number of samples is not a multiple of `num_samples`.
     """
     total, num_points = log_weights.shape
     if total % num_samples:
@@ -36,7 +40,15 @@ def importance_weighted(log_weights: np.ndarray, num_samples: int) -> np.ndarray
 
 
 def gaussian_log_prob(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """A reference row: the log-density at `test` `[n, d]` of the Gaussian with mean and covariance of `train`."""
+    """The log-density of test points under a Gaussian with the mean and covariance of the training points.
+
+    Args:
+      train: Training points, `[n, d]`.
+      test: Test points, `[m, d]`.
+
+    Returns:
+      Log-densities, `[m]`.
+    """
     gaussian = stats.multivariate_normal(train.mean(axis=0), np.cov(train, rowvar=False), allow_singular=True)
     return np.atleast_1d(gaussian.logpdf(test))
 
@@ -46,37 +58,50 @@ def map_errors(
     pull_back: Callable[[PhaseState], PhaseState],
     state: PhaseState,
 ) -> dict[str, float]:
-    """How far a map of phase space is from one with an exact inverse and unit volume, at worst over `state` `[n, d]`.
+    """The largest errors of a map of phase space that should have an exact inverse and preserve volume.
+
+    Args:
+      push_forward: The map, of states `[n, d]`.
+      pull_back: Its inverse.
+      state: States at which to measure, `q` and `p` of shape `[n, d]`.
 
     Returns:
-      `inverse`: the largest distance of a coordinate from where it was after both maps, over the largest coordinate of
-      the states on either side; `volume`: the largest | |det J| - 1 | of `push_forward`.
+      `inverse`: the largest error of a coordinate after the map and its inverse, relative to the largest coordinate of
+      `state` and its image; `volume`: the largest | |det J| - 1 | of `push_forward`.
     """
-    there = push_forward(state)
-    back = pull_back(there)
-    size = max(jnp.max(jnp.abs(x)) for x in (*state, *there))
-    distance = max(jnp.max(jnp.abs(x - y)) for x, y in zip(state, back, strict=True))
+    image = push_forward(state)
+    recovered = pull_back(image)
+    size = max(jnp.max(jnp.abs(x)) for x in (*state, *image))
+    distance = max(jnp.max(jnp.abs(x - y)) for x, y in zip(state, recovered, strict=True))
 
-    def flat(s):
-        end = push_forward(PhaseState(*(x[None] for x in jnp.split(s, 2))))
+    def push_forward_flat(flat_state: jax.Array) -> jax.Array:
+        end = push_forward(PhaseState(*(x[None] for x in jnp.split(flat_state, 2))))
         return jnp.concatenate([end.q[0], end.p[0]])
 
-    jacobians = jax.vmap(jax.jacfwd(flat))(jnp.concatenate(state, axis=-1))
+    jacobians = jax.vmap(jax.jacfwd(push_forward_flat))(jnp.concatenate(state, axis=-1))
     volume = jnp.max(jnp.abs(jnp.abs(jnp.linalg.det(jacobians)) - 1.0))
     return {"inverse": float(distance / size), "volume": float(volume)}
 
 
 def minima_on_grid(values: np.ndarray, axes: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The points `[m, d]` of the grid spanned by `axes` where `values` are lowest among neighbours; edges left out."""
+    """The local minima of a function on a grid, without those on its edges.
+
+    Args:
+      values: Values of the function, one axis per dimension.
+      axes: Coordinates along each of the d axes.
+
+    Returns:
+      The points of the grid that are lowest among their neighbours, `[m, d]`.
+    """
     lowest = values == ndimage.minimum_filter(values, size=3, mode="nearest")
     inner = np.zeros_like(lowest)
     inner[(slice(1, -1),) * values.ndim] = True
     return np.stack([axis[i] for axis, i in zip(axes, np.nonzero(lowest & inner), strict=True)], axis=-1)
 
 
-def fraction_near(points: np.ndarray, others: np.ndarray, distance: float) -> float:
-    """The fraction of `points` `[n, d]` that have one of `others` `[m, d]` within a distance."""
-    if not len(others):
+def fraction_near(points: np.ndarray, candidates: np.ndarray, distance: float) -> float:
+    """Returns the fraction of the points `[n, d]` with at least one candidate `[m, d]` within a distance."""
+    if not len(candidates):
         return 0.0
-    apart = np.linalg.norm(points[:, None] - others[None], axis=-1)
-    return float(np.mean(apart.min(axis=1) <= distance))
+    distances = np.linalg.norm(points[:, None] - candidates[None], axis=-1)
+    return float(np.mean(distances.min(axis=1) <= distance))

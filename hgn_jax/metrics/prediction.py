@@ -1,7 +1,8 @@
-"""How long a prediction stays valid beyond the frames that were seen, forwards and backwards in time.
+"""The valid prediction time: how long a rollout stays close to the truth beyond the observed frames.
 
-The valid prediction time (VPT) of Botev et al. 2021 (arXiv 2111.05458): the first extrapolated step at which the mean
-squared error of a frame, as a fraction of the frame's mean square, exceeds 0.025.
+The valid prediction time (VPT) of Botev et al. (2021, arXiv 2111.05458) is the number of steps until the mean squared
+error of a frame, as a fraction of the frame's mean square, first exceeds 0.025. It is measured forwards and backwards
+in time.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,9 +17,13 @@ Predict = Callable[[np.ndarray, int, bool], np.ndarray]
 
 
 def relative_errors(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """mean((x - x^)^2) / mean(x^2) of each frame, `[examples, frames, height, width, colours]` to `[examples, frames]`.
+    """Returns mean((predicted - observed)²) / mean(observed²) of each frame, `[examples, frames]`.
 
-    Black frames, of which no fraction can be taken, are wrong unless they are predicted exactly.
+    For a black frame the error is 0 if it is predicted exactly and infinite otherwise.
+
+    Args:
+      predicted: Predicted frames, `[examples, frames, height, width, colours]`.
+      observed: True frames of the same shape.
     """
     error, square = (np.mean(x**2, axis=(2, 3, 4)) for x in (predicted - observed, observed))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -26,20 +31,25 @@ def relative_errors(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 
 def valid_steps(errors: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
-    """Steps before the first whose error exceeds the threshold or is not a number, `[examples, steps]` to `[examples]`.
+    """Returns the number of steps before the first invalid one, `[examples]`; all steps if none is invalid.
 
-    0 if it is the first, the number of steps if there is none.
+    Args:
+      errors: Errors of the steps, `[examples, steps]`.
+      threshold: Largest valid error; NaN is invalid.
     """
-    wrong = ~(errors <= threshold)
-    return np.where(wrong.any(axis=1), wrong.argmax(axis=1), errors.shape[1])
+    invalid = ~(errors <= threshold)
+    return np.where(invalid.any(axis=1), invalid.argmax(axis=1), errors.shape[1])
 
 
 def valid_prediction_time(errors: np.ndarray, threshold: float = THRESHOLD) -> dict[str, float]:
-    """The median of `valid_steps` over trajectories: in `steps`, as `fraction` of all, and the `horizon`, all of them.
+    """The median of `valid_steps` over trajectories.
 
     Args:
-      errors: relative errors of the extrapolated steps, in the order of prediction, `[examples, steps]`.
-      threshold: the largest error that is valid.
+      errors: Relative errors of the extrapolated steps in the order of prediction, `[examples, steps]`.
+      threshold: Largest valid error.
+
+    Returns:
+      The median in `steps`, the same as a `fraction` of all steps, and the number of all steps as `horizon`.
     """
     steps = float(np.median(valid_steps(errors, threshold)))
     return {"steps": steps, "fraction": steps / errors.shape[1], "horizon": errors.shape[1]}
@@ -53,77 +63,83 @@ def extrapolation_errors(
     backward: bool = False,
     targets: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Relative errors of the steps that follow, or precede, the frames that are seen.
+    """Relative errors of predictions beyond the observed frames of each clip.
 
-    Forwards the first frames are seen and the steps after them predicted; backwards the last are seen and the steps
-    before them predicted, in reversed time.
+    Forwards, the first frames are observed and the steps after them are predicted. Backwards, the last frames are
+    observed and the steps before them are predicted in reversed time.
 
     Args:
       predict: `(frames [examples, num_seen, ...], num_steps, backward) -> images [examples, num_steps + 1, ...]`, the
-        rollout from the state at the first of the frames, that one included.
-      clips: what is seen is taken from, `[examples, frames, height, width, colours]`.
-      num_seen: frames that are seen.
-      horizon: steps to be predicted beyond them.
-      backward: the direction.
-      targets: what should be predicted at all times, floats in [0, 1] of the shape of `clips`, by default these.
+        decoded rollout from the state at the first of the frames, which is included.
+      clips: Clips that the observed frames are taken from, `[examples, frames, height, width, colours]`.
+      num_seen: Number of observed frames.
+      horizon: Number of steps to predict beyond them.
+      backward: Whether to predict backwards in time.
+      targets: Frames that should be predicted, floats in [0, 1] of the shape of `clips`; None for the clips themselves.
 
     Returns:
-      `[examples, horizon]`.
+      Errors in the order of prediction, `[examples, horizon]`.
 
     Raises:
-      ValueError: if the clips are shorter than `num_seen + horizon` frames, or there is nothing to see or to predict.
+      ValueError: If the clips are shorter than `num_seen + horizon` frames, or one of the two is below 1.
     """
-    targets, total = clips if targets is None else targets, clips.shape[1]
+    targets, num_frames = clips if targets is None else targets, clips.shape[1]
     if num_seen < 1 or horizon < 1:
         raise ValueError(f"num_seen and horizon must be 1 or more, got {num_seen} and {horizon}")
-    if total < num_seen + horizon:
-        raise ValueError(f"{num_seen} frames and {horizon} steps beyond need longer clips than {total} frames")
+    if num_frames < num_seen + horizon:
+        raise ValueError(f"{num_seen} frames and {horizon} steps beyond need longer clips than {num_frames} frames")
     if backward:
-        first = total - num_seen
+        first = num_frames - num_seen
         predicted = predict(clips[:, first:], horizon, True)[:, 1:]
         return relative_errors(predicted, targets[:, first - horizon : first][:, ::-1])
     predicted = predict(clips[:, :num_seen], num_seen + horizon - 1, False)[:, num_seen:]
     return relative_errors(predicted, targets[:, num_seen : num_seen + horizon])
 
 
-def horizons_within(num_frames: int, num_seen: int, wanted: Sequence[int] = HORIZONS) -> tuple[int, ...]:
-    """The horizons that clips of `num_frames` allow: those wanted that fit, or all the rest if none does."""
-    rest = num_frames - num_seen
-    fitting = tuple(horizon for horizon in wanted if horizon <= rest)
-    return fitting or ((rest,) if rest > 0 else ())
+def horizons_within(num_frames: int, num_seen: int, horizons: Sequence[int] = HORIZONS) -> tuple[int, ...]:
+    """Returns the horizons that fit into clips of a length, or all remaining frames if none of them fits.
+
+    Args:
+      num_frames: Number of frames per clip.
+      num_seen: Number of observed frames.
+      horizons: Numbers of steps to predict beyond the observed frames.
+    """
+    num_remaining = num_frames - num_seen
+    fitting = tuple(horizon for horizon in horizons if horizon <= num_remaining)
+    return fitting or ((num_remaining,) if num_remaining > 0 else ())
 
 
 def valid_prediction_times(
     predict: Predict,
     clips: np.ndarray,
     num_seen: int,
-    wanted: Sequence[int] = HORIZONS,
+    horizons: Sequence[int] = HORIZONS,
     targets: np.ndarray | None = None,
     margins: tuple[int, int] = (0, 0),
 ) -> dict[str, Any]:
-    """`valid_prediction_time` in both directions for every horizon that the clips allow.
+    """The `valid_prediction_time` in both directions for every horizon that fits into the clips.
 
     Args:
-      predict: as for `extrapolation_errors`, and so are `clips`, `num_seen` and `targets`.
-      clips: frames.
-      num_seen: frames that are seen.
-      wanted: horizons.
-      targets: what should be predicted.
-      margins: how many frames at the start, and at the end, of the clips may be predicted only. What is seen are the
-        first frames between the margins, and backwards the last.
+      predict: Decoded rollout from observed frames; see `extrapolation_errors`.
+      clips: Clips that the observed frames are taken from, `[examples, frames, height, width, colours]`.
+      num_seen: Number of observed frames.
+      horizons: Numbers of steps to predict beyond the observed frames; see `horizons_within`.
+      targets: Frames that should be predicted; None for the clips themselves.
+      margins: Numbers of frames at the start and at the end of the clips that are never observed, only predicted.
+        Forwards, the first frames between the margins are observed; backwards, the last.
 
     Returns:
       `{"forward": {"60": {steps, fraction, horizon}, ...}, "backward": {...}}`, both empty if the clips end with the
-      frames that are seen.
+      observed frames.
     """
-    targets, total = clips if targets is None else targets, clips.shape[1]
-    horizons = horizons_within(total - max(margins), num_seen, wanted)
-    parts = {"forward": slice(margins[0], total), "backward": slice(0, total - margins[1])}
-    result = {direction: {} for direction in parts}
+    targets, num_frames = clips if targets is None else targets, clips.shape[1]
+    horizons = horizons_within(num_frames - max(margins), num_seen, horizons)
+    parts = {"forward": slice(margins[0], num_frames), "backward": slice(0, num_frames - margins[1])}
+    times = {direction: {} for direction in parts}
     if horizons:
         for direction, part in parts.items():
             errors = extrapolation_errors(
                 predict, clips[:, part], num_seen, max(horizons), direction == "backward", targets[:, part]
             )
-            result[direction] = {str(horizon): valid_prediction_time(errors[:, :horizon]) for horizon in horizons}
-    return result
+            times[direction] = {str(horizon): valid_prediction_time(errors[:, :horizon]) for horizon in horizons}
+    return times

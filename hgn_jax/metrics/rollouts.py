@@ -1,6 +1,6 @@
-"""What is measured of a trained model.
+"""Measurements of rollouts: errors of their frames, conservation of energy and reversibility.
 
-Errors are mean squared errors of pixels in [0, 1], per frame over height, width and colours, `[examples, frames]`.
+Errors of frames `[examples, frames]` are mean squared errors of pixels in [0, 1] over height, width and colours.
 """
 
 from typing import Any
@@ -15,12 +15,25 @@ from hgn_jax.physics.phase_space import PhaseState
 
 
 def frame_errors(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Mean squared error of each frame: `[examples, frames, height, width, colours]` to `[examples, frames]`."""
+    """The mean squared error of each frame.
+
+    Args:
+      predicted: Predicted frames, `[examples, frames, height, width, colours]`.
+      observed: Observed frames of the same shape.
+
+    Returns:
+      Errors, `[examples, frames]`.
+    """
     return np.mean((predicted - observed) ** 2, axis=(2, 3, 4))
 
 
 def summarise(errors: np.ndarray) -> dict[str, Any]:
-    """Mean over everything, standard deviation over trajectories, and mean per step, of `[examples, frames]` errors."""
+    """Summarises errors `[examples, frames]`.
+
+    Returns:
+      `mse`: the mean over all frames; `mse_std`: the standard deviation over trajectories of their mean errors;
+      `mse_per_step`: the mean over trajectories at each step.
+    """
     return {
         "mse": float(errors.mean()),
         "mse_std": float(errors.mean(axis=1).std()),
@@ -29,20 +42,27 @@ def summarise(errors: np.ndarray) -> dict[str, Any]:
 
 
 def skill(mse: float, noise_floor: float, mean_image: float) -> float:
-    """1 - (mse - floor) / (mean image's mse - floor): 1 is all that can be predicted, 0 is a constant image."""
+    """The skill 1 - (mse - noise_floor) / (mean_image - noise_floor); 1 is perfect, 0 as good as the mean image.
+
+    Args:
+      mse: Mean squared error of the model.
+      noise_floor: Mean squared error that the noise of the observations makes inevitable.
+      mean_image: Mean squared error of predicting the mean image at all times.
+    """
     return 1.0 - (mse - noise_floor) / (mean_image - noise_floor)
 
 
 def energy_statistics(energies: np.ndarray) -> dict[str, float | None]:
-    """Conservation of an energy along rollouts.
+    """Statistics of how well an energy is conserved along rollouts.
 
     Args:
-      energies: `[steps + 1, examples]`.
+      energies: Energy at each step of each rollout, `[steps + 1, examples]`.
 
     Returns:
-      `mean`, over steps and rollouts; `variance`, along a rollout, averaged over rollouts; and `drift`, the largest
-      |H_t - H_0| of a rollout, averaged over rollouts, as a fraction of the standard deviation of H_0 over initial
-      states. None for what is not finite: of energies that overflow, or the drift if all rollouts start with the same.
+      `mean`: the mean over steps and rollouts; `variance`: the variance along a rollout, averaged over rollouts;
+      `drift`: the largest |H_t - H_0| of a rollout, averaged over rollouts, relative to the standard deviation of H_0
+      over rollouts. A statistic that is not finite is None: all of them if energies overflow, and the drift if all
+      rollouts start with the same energy.
     """
     energies = np.asarray(energies, np.float64)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -56,12 +76,12 @@ def energy_statistics(energies: np.ndarray) -> dict[str, float | None]:
 
 
 def energies_along(hamiltonian: Hamiltonian, path: PhaseState) -> jax.Array:
-    """The energy of every state of a path, `[steps + 1, batch]`."""
+    """Returns the energy of every state of a path, `[steps + 1, batch]`."""
     return jax.lax.map(hamiltonian, path)
 
 
 def relative_distance(state: PhaseState, reference: PhaseState) -> jax.Array:
-    """|state - reference| / |reference|, Euclidean over all of both phase-space arrays."""
+    """Returns |state - reference| / |reference|, a scalar, in the Euclidean norm over all entries of `q` and `p`."""
     difference = jax.tree.map(jnp.subtract, state, reference)
     return _norm(difference) / _norm(reference)
 
@@ -73,10 +93,13 @@ def _norm(state: PhaseState) -> jax.Array:
 def reversibility(
     hamiltonian: Hamiltonian, state: PhaseState, dt: float, num_steps: int, integrator: str, substeps: int = 1
 ) -> jax.Array:
-    """|s_0 - Phi_{-T}(Phi_T(s_0))| / |s_0|: how far a rollout there and back ends from its start."""
+    """Returns |s_0 - Phi_{-T}(Phi_T(s_0))| / |s_0|: the relative error after a rollout forwards and back.
+
+    The arguments are those of `rollout`.
+    """
     end = _last(rollout(hamiltonian, state, dt, num_steps, integrator, substeps))
-    back = _last(rollout(hamiltonian, end, -dt, num_steps, integrator, substeps))
-    return relative_distance(back, state)
+    returned = _last(rollout(hamiltonian, end, -dt, num_steps, integrator, substeps))
+    return relative_distance(returned, state)
 
 
 def _last(path: PhaseState) -> PhaseState:
@@ -86,13 +109,13 @@ def _last(path: PhaseState) -> PhaseState:
 def speed_consistency(
     hamiltonian: Hamiltonian, state: PhaseState, dt: float, num_steps: int, integrator: str, substeps: int = 1
 ) -> dict[str, jax.Array]:
-    """How far rollouts at half, normal and double speed of integration are from the exact path.
+    """The errors of rollouts with steps of twice, once and half the size.
 
-    The path is recorded every 2 dt, and compared at these common times with one of 16 times finer steps, as
-    `relative_distance`. A method of order n divides the error by about 2^n from one entry to the next.
+    Paths are recorded every 2 dt and compared there, by `relative_distance`, with a path of steps dt / 16. Each halving
+    of the step divides the error of a method of order n by about 2^n. The arguments are those of `rollout`.
 
     Returns:
-      The error with steps of `2dt`, `dt` and `dt/2`.
+      The errors with steps of `2dt`, `dt` and `dt/2`.
     """
 
     def path(refinement: int) -> PhaseState:

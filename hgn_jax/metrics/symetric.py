@@ -1,8 +1,7 @@
-"""SyMetric: whether a latent space is a canonical transformation of the true phase space (Higgins et al. 2021, arXiv
-2111.05986).
+"""SyMetric: a test whether latents are a canonical transformation of the true states.
 
-A sparse polynomial map from latents to true states is fitted, and its Jacobian J is tested for what makes a map
-symplectic, J E J^T = E.
+The metric of Higgins et al. (2021, arXiv 2111.05986): a sparse polynomial map from latents to true states is fitted,
+and its Jacobian J is tested for symplecticity, J E J^T = E.
 """
 
 import math
@@ -17,23 +16,24 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import PolynomialFeatures
 
 _PENALTIES = tuple(10.0**n for n in range(-8, -1))
-_MAX_LATENTS = 32  # more have too many monomials
+_MAX_LATENTS = 32  # more latents would have too many monomials
 _VARIANCE_KEPT = 0.999
-_MAX_MONOMIALS = 1000  # the time to fit them grows with the square of their number
+_MAX_MONOMIALS = 1000  # the time of a fit grows with the square of their number
 _NUM_JACOBIANS = 100
-_HELD_OUT = 0.25  # part of the points that R^2 is measured on
+_HELD_OUT_FRACTION = 0.25
+_MIN_POINTS = 16
 
 
 class SyMetric(NamedTuple):
-    """The result.
+    """The result of `symetric`.
 
     Attributes:
       score: 1 if `r_squared` > 0.9 and `distance` < 0.05, else 0.
-      r_squared: of the polynomial map on points it was not fitted to, averaged over the true coordinates.
-      distance: mean squared entry of (A A* / normaliser - I) over points; 0 for a canonical transformation.
-      order: of the polynomial.
-      num_latents: latent dimensions that were used.
-      variance_kept: part of the latents' variance that they hold; see `principal_pairs`.
+      r_squared: R² of the polynomial map on held-out points, averaged over the true coordinates.
+      distance: Mean squared entry of A A* / normaliser - I over points; 0 for a canonical transformation.
+      order: Order of the polynomial.
+      num_latents: Number of latent dimensions that were used.
+      variance_kept: Fraction of the latents' variance in those dimensions; see `principal_pairs`.
     """
 
     score: float
@@ -45,14 +45,14 @@ class SyMetric(NamedTuple):
 
 
 def informative(variance: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-    """Which latents to use: both of a pair (q_i, p_i) if the posterior variance of either is below the threshold.
+    """Selects the pairs (q_i, p_i) of latents in which the posterior variance of q_i or p_i is below a threshold.
 
     Args:
-      variance: posterior variances `[points, 2 k]`, first of q, then of p.
-      threshold: of the average over points; the prior's variance is 1.
+      variance: Posterior variances, `[points, 2 k]`, first of q, then of p.
+      threshold: Largest variance, averaged over points, of an informative latent. The prior's variance is 1.
 
     Returns:
-      `[2 k]` booleans; all True if no pair is informative.
+      Booleans `[2 k]`, True for the latents of selected pairs; all True if no pair is informative.
     """
     halves = variance.mean(axis=0).reshape(2, -1)
     pairs = (halves < threshold).any(axis=0)
@@ -62,18 +62,18 @@ def informative(variance: np.ndarray, threshold: float = 0.5) -> np.ndarray:
 def principal_pairs(
     latents: np.ndarray, variance_kept: float = _VARIANCE_KEPT, max_latents: int = _MAX_LATENTS
 ) -> tuple[np.ndarray, float]:
-    """The few directions in which many latents vary, as pairs (q_i, p_i).
+    """Reduces many latents to the few pairs (q_i, p_i) in which they vary.
 
-    q and p are turned by the same rotation, which is a canonical transformation of them, to the principal components
-    of both together, each counted as a fraction of its own variance.
+    The same rotation, a canonical transformation, takes q and p to their common principal components. The variances of
+    q and of p are weighted equally, each relative to its total.
 
     Args:
-      latents: `[points, 2 k]`, first q, then p.
-      variance_kept: part of the variance that the pairs must hold.
-      max_latents: that are kept at most, even if they hold less.
+      latents: Latents, `[points, 2 k]`, first q, then p.
+      variance_kept: Fraction of the variance that the pairs must keep.
+      max_latents: Largest number of coordinates, even if they keep less variance.
 
     Returns:
-      The coordinates, `[points, 2 m]`, and the part of the variance that they hold.
+      The coordinates, `[points, 2 m]`, and the fraction of the variance that they keep.
     """
     halves = np.split(latents - latents.mean(axis=0), 2, axis=1)
     covariance = sum(half.T @ half / max(np.sum(half**2), np.finfo(float).tiny) for half in halves)
@@ -94,29 +94,31 @@ def symetric(
 ) -> SyMetric:
     """Measures how symplectic the map from latents to true states is.
 
-    The map is a polynomial of the least order from 1 to `max_order` with R^2 above `min_r_squared`, or of the best if
-    none has, fitted by Lasso with a penalty chosen by cross-validation. With its Jacobian J at a point, A = J E J^T and
-    A* = J E^T J^T, A A* is the identity for a canonical transformation. It is divided by the mean over points of its
-    largest absolute entry, so that a constant factor does not matter. Latents and states are shifted, and scaled by one
-    number for all their coordinates, which is such a factor. Of more than 32 latents, whose monomials would be too
-    many, the `principal_pairs` with 99.9 % of the variance are used, 32 latents at most.
+    The map is a polynomial fitted by Lasso, with the penalty chosen by cross-validation. Its order is the lowest, from
+    1 to `max_order`, with R² above `min_r_squared`, or the one with the best R² if none reaches it. With its Jacobian J
+    at a point, A = J E J^T and A* = J E^T J^T, the product A A* is the identity for a canonical transformation. It is
+    divided by the mean over points of its largest absolute entry, so that constant factors do not matter. Latents are
+    shifted and divided by one number for all coordinates, and so are states; this is such a factor. More than 32
+    latents would have too many monomials and are first reduced to `principal_pairs`, with 99.9 % of the variance and at
+    most 32 latents.
 
-    The definition does not see everything. With one degree of freedom only the constancy of det J is tested; with more,
-    any orthogonal matrix passes for E, so that coordinates paired wrongly are not noticed. And a bent map that is
-    nearly linear is taken for the linear one. Unlike in the published code R^2 is that of points held out, as many
-    monomials can fit anything, and the penalty is chosen for each coordinate by itself.
+    The metric has blind spots. With one degree of freedom it tests only that det J is constant. With more, any
+    orthogonal matrix passes for E, so that wrongly paired coordinates go unnoticed. A bent map that is nearly linear
+    counts as linear. Two details differ from the published code: R² is measured on held-out points, since many
+    monomials can fit anything, and the penalty is chosen for each coordinate separately.
 
     Args:
-      latents: `[points, 2 k]`, first q, then p.
-      states: true states at the same times, `[points, 2 d]`, likewise.
-      variance: posterior variances of the latents, to drop those that are not `informative`; None to keep all.
-      max_order: of the polynomial; less where there would be more monomials than 1000, or than points to fit them to.
-      min_r_squared: that the polynomial must have.
-      max_distance: that is still symplectic.
-      seed: of the choice of the points held out.
+      latents: Latents, `[points, 2 k]`, first q, then p.
+      states: True states at the same times, `[points, 2 d]`, first q, then p.
+      variance: Posterior variances of the latents, used to drop those that are not `informative`; None to keep all.
+      max_order: Highest order of the polynomial; lower if it would have more than 1000 monomials, or more monomials
+        than points to fit.
+      min_r_squared: R² that the polynomial must exceed for a score of 1.
+      max_distance: Distance that must not be reached for a score of 1.
+      seed: Seed of the choice of held-out points.
 
     Raises:
-      ValueError: if the shapes do not fit, there are fewer than 16 points, or the states are all the same.
+      ValueError: If the shapes do not match, there are fewer than 16 points, or a coordinate of the states is constant.
     """
     latents, states = np.asarray(latents, np.float64), np.asarray(states, np.float64)
     _check(latents, states)
@@ -129,7 +131,7 @@ def symetric(
         latents, kept = principal_pairs(latents)
     x, y = _standardise(latents), _standardise(states)
     order = np.random.default_rng(seed).permutation(len(x))
-    held_out, fitted = np.split(order, [int(_HELD_OUT * len(x))])
+    held_out, fitted = np.split(order, [int(_HELD_OUT_FRACTION * len(x))])
     best = None
     for degree in _orders(max_order, x.shape[1], len(fitted)):
         polynomial = PolynomialFeatures(degree, include_bias=False).fit(x)
@@ -147,15 +149,15 @@ def symetric(
 
 
 def jacobians(powers: np.ndarray, weights: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Jacobians of polynomials, y_i = sum_f weights[i, f] prod_j x_j^powers[f, j].
+    """The Jacobians of the polynomials y_i = sum_f weights[i, f] prod_j x_j^powers[f, j].
 
     Args:
-      powers: `[monomials, n]` whole numbers.
-      weights: `[m, monomials]`.
-      points: `[points, n]`.
+      powers: Power of each variable in each monomial, integers `[monomials, n]`.
+      weights: Coefficients, `[m, monomials]`.
+      points: Points x at which to differentiate, `[points, n]`.
 
     Returns:
-      dy_i / dx_j, `[points, m, n]`.
+      The derivatives dy_i / dx_j, `[points, m, n]`.
     """
     columns = []
     for j in range(points.shape[1]):
@@ -167,7 +169,7 @@ def jacobians(powers: np.ndarray, weights: np.ndarray, points: np.ndarray) -> np
 
 
 def symplectic_distance(jacobian: np.ndarray) -> float:
-    """Mean squared entry of A A* / normaliser - I, of Jacobians `[points, 2 d, 2 k]`; see `symetric`."""
+    """Returns the mean squared entry of A A* / normaliser - I for Jacobians `[points, 2 d, 2 k]`; see `symetric`."""
     form = _symplectic_form(jacobian.shape[2])
     transposed = np.swapaxes(jacobian, 1, 2)
     product = (jacobian @ form @ transposed) @ (jacobian @ form.T @ transposed)
@@ -177,7 +179,7 @@ def symplectic_distance(jacobian: np.ndarray) -> float:
 
 
 def _symplectic_form(size: int) -> np.ndarray:
-    """E of Hamilton's equations ds/dt = E grad H, for s = (q, p) of `size` coordinates."""
+    """The matrix E of Hamilton's equations ds/dt = E grad H for s = (q, p) with `size` coordinates."""
     return np.kron([[0.0, 1.0], [-1.0, 0.0]], np.eye(size // 2))
 
 
@@ -185,30 +187,33 @@ def _check(latents: np.ndarray, states: np.ndarray) -> None:
     if latents.ndim != 2 or states.ndim != 2 or len(latents) != len(states):
         raise ValueError(f"need latents [points, 2 k] and states [points, 2 d], got {latents.shape} and {states.shape}")
     if latents.shape[1] % 2 or states.shape[1] % 2:
-        raise ValueError(f"latents and states are (q, p), even in number, got {latents.shape[1]}, {states.shape[1]}")
-    if len(latents) < 16:
-        raise ValueError(f"SyMetric needs 16 points or more, got {len(latents)}")
+        raise ValueError(
+            "latents and states are pairs (q, p) and need an even number of coordinates, "
+            f"got {latents.shape[1]} and {states.shape[1]}"
+        )
+    if len(latents) < _MIN_POINTS:
+        raise ValueError(f"SyMetric needs {_MIN_POINTS} points or more, got {len(latents)}")
     if not states.std(axis=0).all():
         raise ValueError("a coordinate of the true states is the same at all points")
 
 
 def _standardise(values: np.ndarray) -> np.ndarray:
-    """Centred, and divided by one number: scales of their own would undo or feign a canonical transformation."""
+    """Centres values and divides them by one number; a scale per coordinate could undo or feign a symplectic map."""
     centred = values - values.mean(axis=0)
     scale = np.sqrt(np.mean(centred**2))
     return centred / scale if scale > 0 else centred
 
 
 def _orders(max_order: int, num_latents: int, num_points: int) -> list[int]:
-    """The orders to be tried: 1, and higher ones with fewer monomials than there are points to fit them to."""
-    most = min(num_points, _MAX_MONOMIALS)
-    return [n for n in range(1, max_order + 1) if n == 1 or math.comb(num_latents + n, n) <= most]
+    """The orders to try: 1, and higher ones whose monomials are no more than the points or the maximum."""
+    max_monomials = min(num_points, _MAX_MONOMIALS)
+    return [n for n in range(1, max_order + 1) if n == 1 or math.comb(num_latents + n, n) <= max_monomials]
 
 
 def _fit(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights `[m, monomials]` and constants `[m]` of a sparse linear map to each of the targets."""
-    search = LassoCV(alphas=_PENALTIES, cv=2, precompute=True, tol=1e-7)  # started from the larger penalty before
+    """Returns weights `[m, monomials]` and constants `[m]` of a sparse linear map from features to each target."""
+    search = LassoCV(alphas=_PENALTIES, cv=2, precompute=True, tol=1e-7)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # small penalties converge slowly, and rarely win
+        warnings.simplefilter("ignore", ConvergenceWarning)  # small penalties converge slowly and are rarely chosen
         fits = [clone(search).fit(features, target) for target in targets.T]
     return np.stack([fit.coef_ for fit in fits]), np.array([fit.intercept_ for fit in fits])

@@ -1,4 +1,4 @@
-"""Encoders, decoders, energies and MLPs as pure Haiku functions, and the convolutions tuned for XLA on CPU.
+"""Encoder, decoder, energies and MLPs as pure Haiku functions, and convolutions tuned for XLA on CPU.
 
-A network knows nothing of the model that uses it, of losses or of training.
+Networks know nothing about the models that use them, about losses or about training.
 """

@@ -1,10 +1,14 @@
-"""The grid of 4x4 positions that the latent state of an HGN lives on, and the images that can be made of it."""
+"""The 4x4 grid of HGN's latent state, and the image sizes that can be decoded from it. No JAX here."""
 
 LATENT_SIZE = 4
 
 
 def num_doublings(image_size: int) -> int:
-    """Factors of two between the latent grid and the image; ValueError for sizes that are not 4 * 2^k, k >= 1."""
+    """Returns the number of factors of two between the latent grid and the image.
+
+    Raises:
+      ValueError: If the image size is not 4 * 2^k with k >= 1.
+    """
     doublings = (image_size // LATENT_SIZE).bit_length() - 1
     if doublings < 1 or image_size != LATENT_SIZE * 2**doublings:
         raise ValueError(

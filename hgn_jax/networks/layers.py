@@ -1,6 +1,7 @@
-"""Haiku's layers, with biases that can be learned in low precision too.
+"""Haiku layers whose biases can be learned in low precision.
 
-The gradient of a bias is a sum over all positions and examples. In bfloat16 such a sum of ones would not pass 256.
+The gradient of a bias is a sum over all positions and examples. In bfloat16 such a sum of ones stops growing at 256, so
+it is computed in float32 here.
 """
 
 from collections.abc import Callable
@@ -11,13 +12,18 @@ import jax.numpy as jnp
 
 
 def add_bias(x: jax.Array, b_init: hk.initializers.Initializer | None) -> jax.Array:
-    """`x` plus the parameter `b` of the module around, `[channels]`, whose gradient is summed in float32 or better."""
+    """Adds the parameter `b` of the enclosing module, with a gradient that is summed in float32 or better.
+
+    Args:
+      x: Features, `[..., channels]`.
+      b_init: Initialiser of the bias `[channels]`; None for zeros.
+    """
     b = hk.get_parameter("b", x.shape[-1:], x.dtype, b_init or jnp.zeros)
     return x + jnp.broadcast_to(b.astype(jnp.promote_types(x.dtype, jnp.float32)), x.shape).astype(x.dtype)
 
 
-class _Biased(hk.Module):
-    """A layer of Haiku's and `add_bias`; parameters, names and initial values are as in Haiku."""
+class _WithBias(hk.Module):
+    """Adds the bias of a Haiku layer by `add_bias`; parameters, names and initial values are those of Haiku."""
 
     def __init__(self, *args, b_init: hk.initializers.Initializer | None = None, **kwargs):
         super().__init__(*args, with_bias=False, **kwargs)
@@ -27,23 +33,24 @@ class _Biased(hk.Module):
         return add_bias(super().__call__(x), self._b_init)
 
 
-class Conv2D(_Biased, hk.Conv2D):
-    """A convolution of `[batch, height, width, channels]`."""
+class Conv2D(_WithBias, hk.Conv2D):
+    """`hk.Conv2D` over `[batch, height, width, channels]`."""
 
 
-class Linear(_Biased, hk.Linear):
-    """A linear layer of `[..., channels]`."""
+class Linear(_WithBias, hk.Linear):
+    """`hk.Linear` over `[..., channels]`."""
 
 
 class Conv3x3(hk.Module):
-    """`hk.Conv2D` with 3x3 kernels by a function of its own: the same parameters, names and initial values.
+    """`hk.Conv2D` with 3x3 kernels, computed by a given function; parameters and initial values are those of Haiku.
 
     Args:
-      convolve: `(x, kernel) -> y` of `[batch, height, width, channels]` and `[3, 3, channels, filters]`.
-      filters: of the result.
-      w_init: of the kernel.
-      b_init: of the bias.
-      name: of the module.
+      convolve: Function of images `[batch, height, width, channels]` and a kernel `[3, 3, channels, filters]` that
+        returns the convolved images.
+      filters: Number of output channels.
+      w_init: Initialiser of the kernel.
+      b_init: Initialiser of the bias.
+      name: Name of the module.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""In what precision networks compute.
+"""The arithmetic precision in which networks compute.
 
-An accelerator rounds the factors of a float32 matrix product by itself (TPUs to bfloat16, newer GPUs to TensorFloat32)
-unless it is told not to. So precision is said here for every network.
+Accelerators round the factors of float32 matrix products unless told otherwise, TPUs to bfloat16 and recent GPUs to
+TensorFloat32. The precision of every network is therefore stated here.
 """
 
 from typing import NamedTuple
@@ -15,8 +15,9 @@ class Precision(NamedTuple):
     """How a network computes.
 
     Attributes:
-      products: of what precision its matrix products and convolutions are, in JAX's words; a CPU has but the highest.
-      policy: what arrays are cast to, None to leave them as they are.
+      products: Precision of matrix products and convolutions, a value of `jax_default_matmul_precision`. It has no
+        effect on a CPU, which always uses the highest.
+      policy: Types to which parameters, inputs and outputs are cast; None to cast nothing.
     """
 
     products: str
@@ -31,7 +32,14 @@ PRECISIONS = {
 
 
 def in_precision(network: hk.Transformed, name: str) -> hk.Transformed:
-    """The same network computing in a precision of `PRECISIONS`; its parameters and its results keep theirs."""
+    """Returns the network with its arithmetic in a precision of `PRECISIONS`.
+
+    Parameters and outputs keep their types.
+
+    Args:
+      network: Any transformed network of one input.
+      name: Name in `PRECISIONS`.
+    """
     products, policy = PRECISIONS[name]
 
     def apply(params, x):

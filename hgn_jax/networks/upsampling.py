@@ -1,28 +1,29 @@
-"""Nearest-neighbour upsampling by two, alone and together with the convolution that follows it."""
+"""Nearest-neighbour upsampling by two, alone and fused with the convolution that follows it."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# What each of the 3 taps of a kernel adds to those that its two halves of an upsampled pixel see of the image before:
-# [half, tap of 2, tap of 3]. The upper half of a pixel sees it through taps 1 and 2, and the one above through tap 0.
+# Which of the 3 taps of a kernel fall on each of the 2 original pixels that an upsampled pixel sees: [half, one of 2
+# pixels, one of 3 taps]. The first half of a doubled pixel sees the pixel before it through tap 0 and its own pixel
+# through taps 1 and 2; the second half sees its own through taps 0 and 1 and the next through tap 2.
 _TAPS = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)
 
 
 def double(x: jax.Array) -> jax.Array:
-    """Nearest-neighbour upsampling by two, `[batch, height, width, channels]`."""
+    """Repeats every pixel of `[batch, height, width, channels]` twice in both directions."""
     return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
 
 
 def convolve_doubled(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """A 3x3 convolution of `double(x)` that pads it with zeros, by four 2x2 convolutions of `x` itself.
+    """Convolves `double(x)` with a 3x3 kernel and zero padding, by four 2x2 convolutions of `x`.
 
-    Each of the four pixels that one becomes sees but 2x2 pixels of `x`, some through several taps, whose weights are
-    summed beforehand: four ninths of the multiplications.
+    Each of the four pixels made from one sees only 2x2 pixels of `x`, some of them through several taps. The weights of
+    those taps are added beforehand, which leaves four ninths of the multiplications.
 
     Args:
-      x: `[batch, height, width, channels]`.
-      kernel: `[3, 3, channels, filters]`.
+      x: Images, `[batch, height, width, channels]`.
+      kernel: Kernel, `[3, 3, channels, filters]`.
 
     Returns:
       `[batch, 2 * height, 2 * width, filters]`.

@@ -1,11 +1,11 @@
 """Hamiltonians and the vector fields they generate.
 
-A Hamiltonian is any callable that takes a `PhaseState` and returns an energy, one scalar per batch
-element. Hamilton's equations (Eq. 3 of the paper) then give the motion,
+A Hamiltonian is any function that maps a `PhaseState` to an energy, one number per batch element. Hamilton's equations
+(Eq. 3 of the paper) then give the motion,
 
     dq/dt = dH/dp,    dp/dt = -dH/dq,
 
-with derivatives taken by `jax.grad`, so a formula and a neural network are treated alike.
+with derivatives taken by `jax.grad`, so that a formula and a neural network are treated alike.
 """
 
 import dataclasses
@@ -24,8 +24,8 @@ class SeparableHamiltonian:
     """H(q, p) = T(p) + V(q).
 
     Attributes:
-      kinetic: T, maps momenta to an energy per batch element.
-      potential: V, maps positions to an energy per batch element.
+      kinetic: Kinetic energy T, maps momenta `[batch, ...]` to energies `[batch]`.
+      potential: Potential energy V, maps positions `[batch, ...]` to energies `[batch]`.
     """
 
     kinetic: Callable[[jax.Array], jax.Array]
@@ -40,12 +40,12 @@ def separable(
 ) -> SeparableHamiltonian:
     """Returns the Hamiltonian H(q, p) = kinetic(p) + potential(q).
 
-    The splitting integrators (`symplectic_euler`, `leapfrog`, `yoshida4`) are symplectic only for
-    Hamiltonians of this form.
+    The splitting integrators (`symplectic_euler`, `leapfrog`, `yoshida4`) are symplectic for Hamiltonians of this form
+    only.
 
     Args:
-      kinetic: maps momenta `[batch, ...]` to energies `[batch]`.
-      potential: maps positions `[batch, ...]` to energies `[batch]`.
+      kinetic: Kinetic energy, maps momenta `[batch, ...]` to energies `[batch]`.
+      potential: Potential energy, maps positions `[batch, ...]` to energies `[batch]`.
     """
     return SeparableHamiltonian(kinetic, potential)
 
@@ -53,7 +53,7 @@ def separable(
 def velocity(hamiltonian: Hamiltonian) -> Callable[[PhaseState], jax.Array]:
     """Returns the map from a state to dq/dt = dH/dp, shaped like `q`."""
 
-    def total_energy(p, q):
+    def total_energy(p: jax.Array, q: jax.Array) -> jax.Array:
         return jnp.sum(hamiltonian(PhaseState(q, p)))
 
     return lambda state: jax.grad(total_energy)(state.p, state.q)
@@ -62,7 +62,7 @@ def velocity(hamiltonian: Hamiltonian) -> Callable[[PhaseState], jax.Array]:
 def force(hamiltonian: Hamiltonian) -> Callable[[PhaseState], jax.Array]:
     """Returns the map from a state to dp/dt = -dH/dq, shaped like `p`."""
 
-    def negative_energy(q, p):
+    def negative_energy(q: jax.Array, p: jax.Array) -> jax.Array:
         return -jnp.sum(hamiltonian(PhaseState(q, p)))
 
     return lambda state: jax.grad(negative_energy)(state.q, state.p)
@@ -71,11 +71,11 @@ def force(hamiltonian: Hamiltonian) -> Callable[[PhaseState], jax.Array]:
 def vector_field(hamiltonian: Hamiltonian) -> Callable[[PhaseState], PhaseState]:
     """Returns the map from a state to its time derivative `PhaseState(dq/dt, dp/dt)`.
 
-    The energies of a batch are summed before differentiation; as each depends on its own state
-    alone, the gradient of the sum holds the gradient of each.
+    The energies of a batch are summed before they are differentiated. Each depends on its own state alone, so the
+    gradient of the sum holds the gradient of each.
     """
 
-    def total_energy(state):
+    def total_energy(state: PhaseState) -> jax.Array:
         return jnp.sum(hamiltonian(state))
 
     def field(state: PhaseState) -> PhaseState:

@@ -1,13 +1,20 @@
-"""The coefficients of the integrators, of which `hgn_jax.physics.integrators` makes step functions.
+"""The coefficients of the integrators; `hgn_jax.physics.integrators` turns them into step functions.
 
-No JAX here: the names are known, and configurations checked, before it is imported.
+This file imports no JAX, so that configurations can check names of integrators without it.
 """
 
 from typing import NamedTuple
 
 
 class RungeKutta(NamedTuple):
-    """An explicit Runge-Kutta method whose stage i starts from the slope of stage i - 1 alone."""
+    """An explicit Runge-Kutta method in which stage i starts from the slope of stage i - 1 alone.
+
+    Attributes:
+      name: Name of the method.
+      order: Order of convergence: the global error is O(dt^order).
+      nodes: Time of each stage as a fraction of the step.
+      weights: Weight of the slope of each stage in the step.
+    """
 
     name: str
     order: int
@@ -16,7 +23,14 @@ class RungeKutta(NamedTuple):
 
 
 class Splitting(NamedTuple):
-    """A composition kick, drift, kick, ..., drift, kick with one more kick than drifts."""
+    """A composition kick, drift, kick, ..., drift, kick with one more kick than drifts.
+
+    Attributes:
+      name: Name of the method.
+      order: Order of convergence for separable Hamiltonians: the global error is O(dt^order).
+      kicks: Length of each kick (p moves by the force) as a fraction of the step.
+      drifts: Length of each drift (q moves by the velocity) as a fraction of the step.
+    """
 
     name: str
     order: int

@@ -1,10 +1,9 @@
-"""Numerical integration of Hamilton's equations through one `lax.scan` rollout.
+"""Numerical integration of Hamilton's equations by one `lax.scan` rollout.
 
-An integrator is data: `INTEGRATORS` maps a name to its order, whether it is symplectic and whether it
-is symmetric in time (a step of +dt undone exactly by a step of -dt), and its step function, made of
-the coefficients in `integration_methods`. They are symplectic and symmetric, and reach
-their order, **for separable Hamiltonians only**; with a joint H(q, p) they run, as first-order
-methods that preserve neither volume nor reversibility exactly.
+An integrator is data: `INTEGRATORS` maps a name to its order, its symmetries and its step function, which is made from
+the coefficients in `integration_methods`. Splitting methods are symplectic, symmetric and of their order **for
+separable Hamiltonians only**. With a joint H(q, p) they run as first-order methods that preserve neither volume nor
+reversibility exactly.
 """
 
 import functools
@@ -23,14 +22,16 @@ class Integrator(NamedTuple):
     """A one-step method for Hamilton's equations.
 
     Attributes:
-      name: the key in `INTEGRATORS`.
-      order: the global error of a rollout is O(dt**order).
-      symplectic: whether a step preserves the symplectic form (separable Hamiltonians).
-      symmetric: whether a step of -dt is the exact inverse of a step of dt (separable Hamiltonians).
-      start: `(hamiltonian, state) -> carry`, what the first step needs beside the state.
-      step: `(hamiltonian, dt, state, carry) -> (state, carry)`.
-      steps: `(num_steps, hamiltonian, dt, state, carry) -> (state, carry)`, the same as so many of them up to rounding.
-      kicks, drifts: the coefficients of a composition kick, drift, kick, ..., kick; empty for other methods.
+      name: Key in `INTEGRATORS`.
+      order: Order of convergence: the global error of a rollout is O(dt^order).
+      symplectic: Whether a step preserves the symplectic form, for separable Hamiltonians.
+      symmetric: Whether a step of -dt is the exact inverse of a step of dt, for separable Hamiltonians.
+      start: `(hamiltonian, state) -> carry`, the values that the first step needs besides the state.
+      step: `(hamiltonian, dt, state, carry) -> (state, carry)`, one step.
+      steps: `(num_steps, hamiltonian, dt, state, carry) -> (state, carry)`, several steps, equal to repeated calls of
+        `step` up to rounding.
+      kicks: Coefficients of the kicks of a splitting method; empty for other methods.
+      drifts: Coefficients of the drifts of a splitting method; empty for other methods.
     """
 
     name: str
@@ -49,16 +50,17 @@ def _shift(state: PhaseState, dt, slope: PhaseState) -> PhaseState:
 
 
 def _repeated(step: Callable) -> Callable:
-    """`steps` of a method from its `step`, in a loop."""
+    """Returns the `steps` of a method that loops over its `step`."""
 
     def steps(num_steps, hamiltonian, dt, state, carry):
-        return jax.lax.scan(lambda now, _: (step(hamiltonian, dt, *now), None), (state, carry), None, num_steps)[0]
+        advance = lambda state_and_carry, _: (step(hamiltonian, dt, *state_and_carry), None)
+        return jax.lax.scan(advance, (state, carry), None, num_steps)[0]
 
     return steps
 
 
 def _runge_kutta(name: str, order: int, nodes: tuple[float, ...], weights: tuple[float, ...]) -> Integrator:
-    """An explicit Runge-Kutta method whose stage i starts from the slope of stage i - 1 alone."""
+    """Returns the integrator of an `integration_methods.RungeKutta`."""
 
     def step(hamiltonian, dt, state, carry):
         field = vector_field(hamiltonian)
@@ -73,23 +75,22 @@ def _runge_kutta(name: str, order: int, nodes: tuple[float, ...], weights: tuple
 
 
 def _splitting(name: str, order: int, kicks: tuple[float, ...], drifts: tuple[float, ...]) -> Integrator:
-    """A composition kick, drift, kick, ..., drift, kick with one more kick than drifts.
+    """Returns the integrator of an `integration_methods.Splitting`.
 
-    A kick is the exact flow of V(q) and a drift that of T(p), hence every composition is symplectic;
-    coefficients that read the same backwards make it symmetric. The force after the last drift
-    is carried over: the next step opens at the same q, so a separable system needs it once. Of many steps in a row the
-    closing kick of one and the opening kick of the next are a single kick, which leaves less to carry and to add.
+    A kick is the exact flow of V(q) and a drift is the exact flow of T(p), so every composition is symplectic.
+    Coefficients that read the same backwards make it symmetric. The next step starts at the q where the last drift
+    ended; the force there is carried over, so that a separable system computes it once. Between consecutive steps the
+    closing and the opening kick are merged into one.
     """
-
-    between_steps = kicks[-1] + kicks[0]
+    merged_kick = kicks[-1] + kicks[0]
 
     def start(hamiltonian, state):
         return force(hamiltonian)(state)
 
-    def opened(dt, state, opening_force):
+    def opening_kick(dt, state, opening_force):
         return PhaseState(state.q, state.p + kicks[0] * dt * opening_force)
 
-    def drifts_and(later_kicks, hamiltonian, dt, state):
+    def drifts_and_kicks(later_kicks, hamiltonian, dt, state):
         q, p = state
         for drift, kick in zip(drifts, later_kicks, strict=True):
             q = q + drift * dt * velocity(hamiltonian)(PhaseState(q, p))
@@ -100,17 +101,17 @@ def _splitting(name: str, order: int, kicks: tuple[float, ...], drifts: tuple[fl
     def step(hamiltonian, dt, state, opening_force):
         if not isinstance(hamiltonian, SeparableHamiltonian):  # the force may have changed with p
             opening_force = force(hamiltonian)(state)
-        return drifts_and(kicks[1:], hamiltonian, dt, opened(dt, state, opening_force))
+        return drifts_and_kicks(kicks[1:], hamiltonian, dt, opening_kick(dt, state, opening_force))
 
     def steps(num_steps, hamiltonian, dt, state, opening_force):
         if not isinstance(hamiltonian, SeparableHamiltonian):
             return _repeated(step)(num_steps, hamiltonian, dt, state, opening_force)
 
-        def to_the_next(state, _):
-            return drifts_and((*kicks[1:-1], between_steps), hamiltonian, dt, state)[0], None
+        def merged_step(state, _):
+            return drifts_and_kicks((*kicks[1:-1], merged_kick), hamiltonian, dt, state)[0], None
 
-        state, _ = jax.lax.scan(to_the_next, opened(dt, state, opening_force), None, length=num_steps - 1)
-        return drifts_and(kicks[1:], hamiltonian, dt, state)
+        state, _ = jax.lax.scan(merged_step, opening_kick(dt, state, opening_force), None, length=num_steps - 1)
+        return drifts_and_kicks(kicks[1:], hamiltonian, dt, state)
 
     return Integrator(name, order, True, kicks == kicks[::-1], start, step, steps, kicks, drifts)
 
@@ -121,7 +122,7 @@ INTEGRATORS: dict[str, Integrator] = {method.name: _MAKERS[type(method)](**metho
 
 
 def get_integrator(name: str) -> Integrator:
-    """Returns the integrator called `name`; raises ValueError listing the names there are."""
+    """Returns the integrator with a name; raises ValueError with the list of names for any other."""
     if name not in INTEGRATORS:
         raise ValueError(f"unknown integrator {name!r}; choose one of {', '.join(INTEGRATORS)}")
     return INTEGRATORS[name]
@@ -136,24 +137,24 @@ def rollout(
     substeps: int = 1,
     unroll: int | bool = 1,
 ) -> PhaseState:
-    """Integrates Hamilton's equations from `state` and records the path.
+    """Integrates Hamilton's equations from a state and records the path.
 
     Args:
-      hamiltonian: maps a `PhaseState` to an energy per batch element.
-      state: where to start, `q` and `p` of one shape `[...]`.
-      dt: time between recorded states; negative runs time backwards. An array multiplies the states, so that
-        `[batch, 1, ...]` gives each example its own.
-      num_steps: number of states recorded after the first.
-      integrator: a name in `INTEGRATORS`.
-      substeps: integration steps of length `dt / substeps` between recorded states, which are not stored.
-      unroll: passed to `jax.lax.scan`; `True` unrolls the loop over recorded states entirely.
+      hamiltonian: Energy, maps a `PhaseState` to one number per batch element.
+      state: Initial state, `q` and `p` of the same shape `[...]`.
+      dt: Time between recorded states; a negative one runs time backwards. An array is broadcast against the states:
+        `[batch, 1, ...]` gives each example its own step.
+      num_steps: Number of states to record after the initial one.
+      integrator: Name in `INTEGRATORS`.
+      substeps: Number of integration steps, of length `dt / substeps` each, per recorded state.
+      unroll: Argument of `jax.lax.scan`; True unrolls the loop over recorded states entirely.
 
     Returns:
-      The path, a `PhaseState` with `q` and `p` of shape `[num_steps + 1, ...]`, the start included.
+      The path, a `PhaseState` with `q` and `p` of shape `[num_steps + 1, ...]`, the initial state included.
 
     Raises:
-      ValueError: for an unknown integrator, `num_steps < 0` or `substeps < 1`.
-      AssertionError: if `q` and `p` differ in shape or are not floating-point.
+      ValueError: If the integrator is unknown, `num_steps < 0` or `substeps < 1`.
+      AssertionError: If `q` and `p` differ in shape or are not floating-point.
     """
     if num_steps < 0:
         raise ValueError(f"num_steps must be 0 or more, got {num_steps}")

@@ -1,4 +1,4 @@
-"""Points of phase space."""
+"""States (q, p) of a mechanical system."""
 
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ class PhaseState(NamedTuple):
     A JAX pytree, so it passes through `jit`, `grad`, `vmap` and `scan`.
 
     Attributes:
-      q: generalised positions, any shape and floating-point type.
-      p: generalised momenta, the same shape as `q`.
+      q: Generalised positions, of any shape and floating-point type.
+      p: Generalised momenta, of the same shape as `q`.
     """
 
     q: jax.Array
@@ -21,11 +21,11 @@ class PhaseState(NamedTuple):
 
 
 def flip_momentum(state: PhaseState) -> PhaseState:
-    """The time-reversed state (q, -p): integrating it forwards retraces the past."""
+    """Returns the time-reversed state (q, -p): integrating it forwards retraces the past."""
     return PhaseState(state.q, -state.p)
 
 
 def check_state(state: PhaseState) -> None:
-    """Raises AssertionError unless `q` and `p` are floating-point arrays of one shape."""
+    """Raises AssertionError unless `q` and `p` are floating-point arrays of the same shape."""
     chex.assert_equal_shape([state.q, state.p])
     chex.assert_type([state.q, state.p], float)

@@ -1,4 +1,4 @@
-"""Rollouts by scipy's `solve_ivp`, as Greydanus et al. (2019) and App. A.3 of the HGN paper make them."""
+"""Rollouts by scipy's `solve_ivp`, as in Greydanus et al. (2019) and App. A.3 of the HGN paper."""
 
 import jax
 import jax.numpy as jnp
@@ -12,24 +12,24 @@ from hgn_jax.physics.phase_space import PhaseState
 def scipy_rollout(
     hamiltonian: Hamiltonian, state: PhaseState, dt: float, num_steps: int, tolerance: float = 1e-9
 ) -> PhaseState:
-    """Integrates Hamilton's equations by scipy's default method, the embedded Runge-Kutta 5(4) of variable step.
+    """Integrates Hamilton's equations by scipy's default method, an embedded Runge-Kutta 5(4) with adaptive steps.
 
-    The whole batch is integrated at once with common steps, in the precision of JAX when called; `tolerance` below
-    1e-6 needs `jax.enable_x64` and a Hamiltonian with float64 parameters.
+    All examples of a batch share the steps. The field is computed in JAX's current precision: a tolerance below 1e-6
+    needs `jax.enable_x64` and a Hamiltonian with float64 parameters.
 
     Args:
-      hamiltonian: maps a `PhaseState` to an energy per batch element.
-      state: where to start, `q` and `p` of one shape `[...]`.
-      dt: time between recorded states; negative runs time backwards.
-      num_steps: number of states recorded after the first.
-      tolerance: relative and absolute, of a step; scipy's norm of the error is the mean over the batch.
+      hamiltonian: Energy, maps a `PhaseState` to one number per batch element.
+      state: Initial state, `q` and `p` of the same shape `[...]`.
+      dt: Time between recorded states; a negative one runs time backwards.
+      num_steps: Number of states to record after the initial one.
+      tolerance: Relative and absolute tolerance of a step; scipy's norm of the error is the mean over the batch.
 
     Returns:
-      The path as float64 NumPy arrays, `q` and `p` of shape `[num_steps + 1, ...]`, the start included.
+      The path as float64 NumPy arrays, `q` and `p` of shape `[num_steps + 1, ...]`, the initial state included.
 
     Raises:
-      ValueError: for `num_steps < 0`.
-      FloatingPointError: if the solver gives up.
+      ValueError: If `num_steps < 0`.
+      FloatingPointError: If the solver fails.
     """
     if num_steps < 0:
         raise ValueError(f"num_steps must be 0 or more, got {num_steps}")
@@ -48,5 +48,5 @@ def scipy_rollout(
         (0.0, times[-1]), start.ravel(), t_eval=times, rtol=tolerance, atol=tolerance,
     )  # fmt: skip
     if not solution.success:
-        raise FloatingPointError(f"scipy gave up on a rollout: {solution.message}")
+        raise FloatingPointError(f"scipy could not integrate a rollout: {solution.message}")
     return PhaseState(*np.moveaxis(solution.y.T.reshape(num_steps + 1, 2, *shape), 1, 0))

@@ -1,6 +1,6 @@
 """The true Hamiltonians of the simulated systems (Sec. 4 of the paper), each written once.
 
-Constants may be Python numbers or arrays, so a system can also be built with learned or randomised constants.
+Constants may be Python numbers or arrays, so that a system can also be built with learned or randomised constants.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ class System(NamedTuple):
     """A mechanical system.
 
     Attributes:
-      name: its name, also that of its data set.
-      hamiltonian: the energy, `PhaseState -> [batch]`; separable, but for the double pendulum.
-      state_shape: shape of one `q` (and one `p`) without batch axes: `(1,)`, `(2,)` for the angles of the double
-        pendulum, or `(n, 2)` for n bodies in a plane.
-      constants: the physical constants it was made with.
+      name: Name of the system and of its data set.
+      hamiltonian: Energy, `PhaseState -> [batch]`; separable for all systems except the double pendulum.
+      state_shape: Shape of `q`, and of `p`, without batch axes: `(1,)`, `(2,)` for the angles of the double pendulum,
+        or `(n, 2)` for n bodies in a plane.
+      constants: Physical constants of the system.
     """
 
     name: str
@@ -35,8 +35,8 @@ def mass_spring(k: float = 2.0, m: float = 0.5) -> System:
     """The undamped mass on a spring, H = k q^2 / 2 + p^2 / (2 m).
 
     Args:
-      k: spring stiffness.
-      m: mass.
+      k: Stiffness of the spring.
+      m: Mass.
 
     Returns:
       A `System` over states of shape `[..., 1]`.
@@ -52,13 +52,13 @@ def mass_spring(k: float = 2.0, m: float = 0.5) -> System:
 
 
 def pendulum(m: float = 0.5, g: float = 3.0, l: float = 1.0, potential_factor: float = 2.0) -> System:  # noqa: E741
-    """The ideal pendulum, H = c m g l (1 - cos q) + p^2 / (2 m l^2), with q the angle from hanging.
+    """The ideal pendulum, H = c m g l (1 - cos q) + p^2 / (2 m l^2), with q the angle from the hanging position.
 
     Args:
-      m: mass of the bob.
-      g: gravitational acceleration.
-      l: length of the rod.
-      potential_factor: c; 2 as printed in the paper, 1 for the textbook pendulum.
+      m: Mass of the bob.
+      g: Gravitational acceleration.
+      l: Length of the rod.
+      potential_factor: Factor c of the potential energy; 2 as printed in the paper, 1 for the textbook pendulum.
 
     Returns:
       A `System` over states of shape `[..., 1]`.
@@ -75,22 +75,22 @@ def pendulum(m: float = 0.5, g: float = 3.0, l: float = 1.0, potential_factor: f
 
 
 def double_pendulum(m1: float = 0.5, m2: float = 0.5, g: float = 3.0, l1: float = 1.0, l2: float = 1.0) -> System:
-    """A pendulum hanging from the bob of another, q = (q_1, q_2) the angles of the rods from hanging.
+    """A pendulum that hangs from the bob of another; q = (q_1, q_2) are the angles of the rods from the vertical.
 
-    With the momenta p_i = dL/d(dq_i/dt) conjugate to the angles, and D = q_1 - q_2,
+    With the momenta p_i = dL/d(dq_i/dt) conjugate to the angles and D = q_1 - q_2,
 
         H = (m2 l2^2 p_1^2 + (m1 + m2) l1^2 p_2^2 - 2 m2 l1 l2 p_1 p_2 cos D) / (2 m2 l1^2 l2^2 (m1 + m2 sin^2 D))
             + (m1 + m2) g l1 (1 - cos q_1) + m2 g l2 (1 - cos q_2).
 
-    The kinetic energy depends on the angles, so H is not separable: splitting integrators such as `leapfrog` are
-    neither symplectic nor of their order for it.
+    The kinetic energy depends on the angles, so H is not separable. Splitting integrators such as `leapfrog` are then
+    neither symplectic nor of their usual order.
 
     Args:
-      m1: mass of the upper bob.
-      m2: mass of the lower bob.
-      g: gravitational acceleration.
-      l1: length of the upper rod.
-      l2: length of the lower rod.
+      m1: Mass of the upper bob.
+      m2: Mass of the lower bob.
+      g: Gravitational acceleration.
+      l1: Length of the upper rod.
+      l2: Length of the lower rod.
 
     Returns:
       A `System` over states of shape `[..., 2]`.
@@ -111,16 +111,16 @@ def n_body(num_bodies: int, m: float | jax.Array = 1.0, g: float = 1.0, name: st
     """Bodies in the plane under mutual gravitation, H = sum |p_i|^2 / (2 m_i) - sum_{i<j} g m_i m_j / |q_i - q_j|.
 
     Args:
-      num_bodies: how many, two or more.
-      m: one mass for all, or an array `[num_bodies]`.
-      g: gravitational constant.
-      name: name of the system, by default `<num_bodies>_body`.
+      num_bodies: Number of bodies, two or more.
+      m: Mass of every body, or an array of masses `[num_bodies]`.
+      g: Gravitational constant.
+      name: Name of the system, by default `<num_bodies>_body`.
 
     Returns:
       A `System` over states of shape `[..., num_bodies, 2]`.
 
     Raises:
-      ValueError: if there are fewer than two bodies.
+      ValueError: If there are fewer than two bodies.
     """
     if num_bodies < 2:
         raise ValueError(f"n_body needs two bodies or more, got {num_bodies}")
@@ -142,27 +142,27 @@ def n_body(num_bodies: int, m: float | jax.Array = 1.0, g: float = 1.0, name: st
 
 
 def two_body(m: float | jax.Array = 1.0, g: float = 1.0) -> System:
-    """Two gravitating bodies, states of shape `[..., 2, 2]`; see `n_body`."""
+    """Two gravitating bodies with states of shape `[..., 2, 2]`; see `n_body`."""
     return n_body(2, m, g, name="two_body")
 
 
 def three_body(m: float | jax.Array = 1.0, g: float = 1.0) -> System:
-    """Three gravitating bodies, states of shape `[..., 3, 2]`; see `n_body`."""
+    """Three gravitating bodies with states of shape `[..., 3, 2]`; see `n_body`."""
     return n_body(3, m, g, name="three_body")
 
 
 def circular_orbit(num_bodies: int, radius: jax.Array, angle: jax.Array, m: float = 1.0, g: float = 1.0) -> PhaseState:
-    """Equal masses at the corners of a regular polygon, turning rigidly and anticlockwise about its centre.
+    """Equal masses at the corners of a regular polygon that rotates rigidly and anticlockwise about its centre.
 
-    Newton's second law for one corner, m v^2 / r = sum of the attractions of the others, gives
+    Newton's second law for one corner, m v^2 / r = sum of the attractions by the other bodies, gives
     v^2 = g m / (4 r) * sum_{k=1}^{n-1} 1 / sin(pi k / n).
 
     Args:
-      num_bodies: number of bodies.
-      radius: distance of the bodies from the centre, `[...]`.
-      angle: polar angle of the first body in radians, `[...]`.
-      m: mass of each body.
-      g: gravitational constant.
+      num_bodies: Number of bodies.
+      radius: Distance of the bodies from the centre, `[...]`.
+      angle: Polar angle of the first body in radians, `[...]`.
+      m: Mass of each body.
+      g: Gravitational constant.
 
     Returns:
       A `PhaseState` with `q` and `p` of shape `[..., num_bodies, 2]`.
@@ -177,23 +177,23 @@ def circular_orbit(num_bodies: int, radius: jax.Array, angle: jax.Array, m: floa
 
 
 def rigid_orbit(num_bodies: int, radius: jax.Array, angle: jax.Array, m: jax.Array, g: jax.Array = 1.0) -> PhaseState:
-    """Two or three bodies of any masses turning rigidly and anticlockwise about their centre of mass at the origin.
+    """Two or three bodies of any masses that rotate rigidly and anticlockwise about their centre of mass, the origin.
 
-    Two bodies, or three at the corners of an equilateral triangle (Lagrange's solution), keep their distances s if they
-    turn with the angular velocity w of w^2 = g (sum of the masses) / s^3.
+    Two bodies, or three at the corners of an equilateral triangle (Lagrange's solution), keep their distance s if they
+    rotate with the angular velocity w, where w^2 = g (sum of the masses) / s^3.
 
     Args:
-      num_bodies: number of bodies, 2 or 3.
-      radius: distance of the bodies from the centre of their polygon, `[...]`.
-      angle: polar angle of the first body about that centre in radians, `[...]`.
-      m: masses, `[..., num_bodies]`.
-      g: gravitational constant, a number or `[...]`.
+      num_bodies: Number of bodies, 2 or 3.
+      radius: Distance of the bodies from the centre of their polygon, `[...]`.
+      angle: Polar angle of the first body about that centre in radians, `[...]`.
+      m: Masses, `[..., num_bodies]`.
+      g: Gravitational constant, a number or `[...]`.
 
     Returns:
       A `PhaseState` with `q` and `p` of shape `[..., num_bodies, 2]`.
 
     Raises:
-      ValueError: for more bodies, which equal distances are not enough for.
+      ValueError: If there are not two or three bodies; the solution needs equal distances between all of them.
     """
     if num_bodies not in (2, 3):
         raise ValueError(f"rigid_orbit is for two or three bodies, got {num_bodies}")
@@ -218,7 +218,7 @@ SYSTEMS: dict[str, Callable[..., System]] = {
 
 
 def get_system(name: str, **constants: float) -> System:
-    """Returns the system called `name`; raises ValueError listing the names there are."""
+    """Returns the system with a name; raises ValueError with the list of names for any other."""
     if name not in SYSTEMS:
         raise ValueError(f"unknown system {name!r}; choose one of {', '.join(SYSTEMS)}")
     return SYSTEMS[name](**constants)

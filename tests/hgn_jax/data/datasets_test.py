@@ -88,7 +88,7 @@ class BrokenDataTest(absltest.TestCase):
                 self._split([0.0], [1.0], [value]).__getitems__([1, 2])
 
     def test_another_shape(self):
-        with self.assertRaisesRegex(DataError, r"q of example 1 is \(2,\), of the first \(1,\)"):
+        with self.assertRaisesRegex(DataError, r"q of example 1 has shape \(2,\), that of the first \(1,\)"):
             self._split([0.0], [1.0, 2.0])[1]
 
     def test_a_flipped_byte_is_an_error_that_names_the_example(self):

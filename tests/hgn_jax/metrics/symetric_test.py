@@ -153,7 +153,7 @@ class SyMetricTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ((20, 4), (19, 4), "need latents"),
-        ((20, 3), (20, 4), "even in number"),
+        ((20, 3), (20, 4), "even number"),
         ((10, 4), (10, 4), "16 points or more"),
     )
     def test_shapes_that_do_not_fit(self, latents, states, message):

@@ -32,7 +32,7 @@ class ConvolutionTest(parameterized.TestCase):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
         # Parts of two images or one, with a remainder.
-        self.enter_context(absltest.mock.patch.object(convolution, "_POSITIONS", 2 * 4 * 4))
+        self.enter_context(absltest.mock.patch.object(convolution, "_POSITIONS_PER_PART", 2 * 4 * 4))
 
     @parameterized.parameters(*_SHAPES)
     def test_it_and_its_gradients_are_those_of_lax(self, name):
@@ -55,7 +55,7 @@ class ConvolutionTest(parameterized.TestCase):
 
     def test_few_pixels_are_in_forward_mode_too(self):
         x, kernel, _ = _drawn(1, 5, 6, 3, 3)
-        with absltest.mock.patch.object(convolution, "_POSITIONS", 31):
+        with absltest.mock.patch.object(convolution, "_POSITIONS_PER_PART", 31):
             tangent = jax.jvp(convolve, (x, kernel), (x, kernel))[1]
         chex.assert_trees_all_close(tangent, 2 * _lax(x, kernel), rtol=1e-12, atol=1e-12)
 
