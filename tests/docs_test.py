@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import pathlib
 import re
 import shlex
@@ -10,6 +11,9 @@ import pytest
 from absl import flags
 
 from data_builders import build
+from experiments.clips.results import FrameResults
+from experiments.hnn.results import StateResults
+from experiments.nhf.results import FlowResults
 from experiments.run import command_line
 from experiments.run.run_directory import flatten
 from experiments.tasks import TASKS, Task
@@ -165,6 +169,25 @@ def test_presets_exist(page):
         for placeholder, example in EXAMPLE_PRESETS.items():
             if re.fullmatch(rf"{placeholder}\w*", span):
                 assert span.replace(placeholder, example) in names, f"{span}: no such preset"
+
+
+@pytest.mark.parametrize("results", (FrameResults, StateResults, FlowResults))
+def test_every_field_of_the_results_is_described(results):
+    described = code_spans(ROOT / "docs" / "metrics.md")
+    assert {field.name for field in dataclasses.fields(results)} <= set(described)
+
+
+@pytest.mark.parametrize("page", (ROOT / "README.md", ROOT / "results" / "README.md"), ids=name_of)
+def test_the_table_of_errors_is_that_of_the_results(page):
+    rows = dict(re.findall(r"^\| ([^|]+) \| (.+) \|$", page.read_text(encoding="utf-8"), re.MULTILINE))
+    for column, system in enumerate(("mass_spring", "pendulum", "two_body", "three_body")):
+        test = json.loads((ROOT / "results" / f"{system}_small" / "metrics.json").read_text())["test"]
+        errors = {"HGN": test, **{name.replace("_", " "): errors for name, errors in test["reference"].items()}}
+        for name in ("HGN", "mean image", "noise floor"):
+            expected = f"{errors[name]['mse'] * 1e4:.2f} ± {errors[name]['mse_std'] * 1e4:.2f}"
+            assert rows[name].split(" | ")[column] == expected
+        skill = next(row for name, row in rows.items() if name.startswith("**skill**"))
+        assert skill.split(" | ")[column] == f"**{test['skill']:.3f}**"
 
 
 def test_the_readme_is_short():
