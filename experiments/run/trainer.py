@@ -185,13 +185,14 @@ def _start_or_restore(
 ) -> _Progress:
     """The progress at the newest checkpoint, or the start; of several processes all get the main one's state."""
     arguments = (model.init, optimizer, multiplier, config.training.seed, example)
-    template = training.init_state(*arguments)
+    template = training.state_template(*arguments)
     progress = _Progress(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), template), [], {})
     with hosts.together():
         if checkpoints is not None and checkpoints.latest_step is not None:
             progress = _restore(directory, config, checkpoints, template)
         elif checkpoints is not None:
-            progress = _Progress(template, [], {"training": 0.0, "training_cpu": 0.0})
+            start = training.init_state(*arguments)
+            progress = _Progress(start, [], {"training": 0.0, "training_cpu": 0.0})
     return progress._replace(state=hosts.from_main(progress.state))
 
 

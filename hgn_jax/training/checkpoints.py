@@ -1,5 +1,6 @@
-"""Checkpoints of a run by orbax, with what orbax does not see: a flipped byte, another model, a newer format."""
+"""Checkpoints of a run, written by orbax and verified by a digest, since orbax does not notice a changed byte."""
 
+import ast
 import hashlib
 import json
 import os
@@ -14,22 +15,24 @@ import orbax.checkpoint as ocp
 
 from hgn_jax.errors import first_line
 
-_FORMAT = 1
-_LONGEST_REASON = 200  # characters of what orbax or tensorstore says
-_OVERHEAD = 100_000  # bytes of a checkpoint beside its arrays, roughly
+_FORMAT = 2  # in format 1 the digest covered only the numbers, in the order in which they were saved
+_MAX_REASON_LENGTH = 200  # characters quoted from a message of orbax or tensorstore
+_OVERHEAD = 100_000  # approximate size in bytes of everything in a checkpoint but its arrays
+
+Arrays = dict[str, np.ndarray]
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be written, or none can be restored; the message is one line that says why."""
+    """A checkpoint cannot be written, or none can be restored; the message is one line with the reason."""
 
 
 class Restored(NamedTuple):
-    """A checkpoint.
+    """A restored checkpoint.
 
     Attributes:
-      state: the pytree that was saved.
-      notes: what was saved beside it.
-      damaged: a line for each newer checkpoint that could not be used.
+      state: The pytree that was saved.
+      notes: The notes that were saved with it.
+      damaged: One line for each newer checkpoint that could not be used.
     """
 
     state: Any
@@ -37,131 +40,178 @@ class Restored(NamedTuple):
     damaged: list[str]
 
 
+class _Checkpoint(NamedTuple):
+    """A checkpoint as it is on disk, its arrays named by their paths in the pytree, such as `params/encoder/w`."""
+
+    step: int
+    arrays: Arrays
+    notes: dict[str, Any]
+
+
 class Checkpoints:
-    """The checkpoints in one directory; a save that is interrupted leaves the earlier ones as they were.
+    """The checkpoints in one directory. An interrupted save leaves the earlier ones intact.
 
     Args:
-      directory: made if it is not there.
-      keep: how many of the newest stay on disk.
+      directory: The directory; it is created if it does not exist.
+      keep: Number of checkpoints to keep; older ones are deleted.
     """
 
     def __init__(self, directory: pathlib.Path, keep: int = 3):
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep,
-            create=False,  # orbax can do so for all processes of a job only
+            create=False,  # orbax would do so only for all processes of a job together
             enable_async_checkpointing=False,
-            # Of several processes one keeps the checkpoints, with whole arrays from the host.
+            # Of several processes only one uses the checkpoints, with whole arrays on its host.
             multiprocessing_options=ocp.options.MultiprocessingOptions(
                 primary_host=jax.process_index(), active_processes={jax.process_index()}
             ),
         )
         directory.mkdir(parents=True, exist_ok=True)
-        self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
+        self._directory = directory.absolute()
+        self._manager = ocp.CheckpointManager(self._directory, options=options)
 
     @property
     def latest_step(self) -> int | None:
-        """Steps done at the newest checkpoint, None if there is none."""
+        """Number of steps done at the newest checkpoint; None without a checkpoint."""
         return self._manager.latest_step()
 
     def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
-        """Writes the pytree `state`, and `notes` as JSON, as the checkpoint after `step` steps if it is new.
+        """Writes a checkpoint, unless the newest one is of the same step.
+
+        Args:
+          step: Number of steps done.
+          state: A pytree of arrays.
+          notes: Further values, saved as JSON.
 
         Raises:
-          CheckpointError: if it cannot be written; the earlier ones are as they were.
+          CheckpointError: If it cannot be written. The earlier checkpoints stay intact.
         """
-        if step != self.latest_step:
-            state = jax.device_get(state)
-            header = {
-                "format": _FORMAT,
-                "structure": _structure(state),
-                "digest": _digest(state, notes),
-                "notes": notes,
-            }
-            items = ocp.args.Composite(state=ocp.args.StandardSave(state), header=ocp.args.JsonSave(header))
-            try:
-                self._require_space(state)
-                self._manager.save(step, args=items)
-            except Exception as error:  # orbax and tensorstore have no common class of errors for a disk that is full
-                raise CheckpointError(
-                    f"checkpoint {step} cannot be written to {self._manager.directory}: {_reason(error)}"
-                ) from error
+        if step == self.latest_step:
+            return
+        state = jax.device_get(state)
+        header = {"format": _FORMAT, "digest": _digest(_named_leaves(state), notes), "notes": notes}
+        items = ocp.args.Composite(state=ocp.args.StandardSave(state), header=ocp.args.JsonSave(header))
+        try:
+            self._require_space(state)
+            self._manager.save(step, args=items)
+        except Exception as error:  # orbax and tensorstore have no common class of errors for a full disk
+            raise CheckpointError(
+                f"checkpoint {step} cannot be written to {self._directory}: {_reason(error)}"
+            ) from error
 
     def _require_space(self, state: Any) -> None:
         needed = _OVERHEAD + sum(x.nbytes for x in jax.tree.leaves(state))
-        if shutil.disk_usage(self._manager.directory).free < needed:
+        if shutil.disk_usage(self._directory).free < needed:
             raise OSError(f"No space left on device: it takes {needed} bytes")
 
     def restore(self, template: Any) -> Restored:
-        """Returns the newest checkpoint that is whole.
+        """Returns the newest intact checkpoint, with its arrays on the first device of this process.
 
-        Newer ones that are damaged are put aside as `<step>.damaged`, so that their steps can be saved again.
+        Newer checkpoints that are damaged are renamed to `<step>.damaged`, so that their steps can be saved again.
 
         Args:
-          template: a state with the structure, shapes and types of the one that was saved.
+          template: A pytree with the structure, shapes and types of the saved one, of arrays or of
+            `jax.ShapeDtypeStruct`.
 
         Raises:
-          FileNotFoundError: if there is no checkpoint.
-          CheckpointError: if there is none that is whole, or it is of another model or a newer version.
+          FileNotFoundError: If there is no checkpoint.
+          CheckpointError: If no checkpoint is intact, or the newest intact one has other arrays than the template or
+            was written by a newer version.
         """
-        steps = sorted(self._manager.all_steps(), reverse=True)
-        if not steps:
-            raise FileNotFoundError(f"no checkpoint in {self._manager.directory}")
-        damaged = []
-        for step in steps:
+        checkpoint, damaged = self._newest_intact()
+        difference = _difference(checkpoint.arrays, _named_leaves(template))
+        if difference:
+            raise CheckpointError(f"{self._describe(checkpoint.step)} is of another model: {difference}")
+        for step in damaged:
+            (self._directory / str(step)).rename(self._directory / f"{step}.damaged")
+        if damaged:
+            self._manager.reload()
+        leaves = [checkpoint.arrays[name] for name in _named_leaves(template)]
+        state = jax.tree.unflatten(jax.tree.structure(template), jax.device_put(leaves, jax.local_devices()[0]))
+        return Restored(state, checkpoint.notes, list(damaged.values()))
+
+    def read_arrays(self) -> Arrays:
+        """Returns the arrays of the newest intact checkpoint by their paths in the pytree; changes nothing on disk.
+
+        Raises:
+          FileNotFoundError, CheckpointError: As `restore`.
+        """
+        return self._newest_intact()[0].arrays
+
+    def _newest_intact(self) -> tuple[_Checkpoint, dict[int, str]]:
+        """The newest intact checkpoint, and one line by the step of each newer one that is damaged."""
+        damaged = {}
+        for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                state, notes = self._read(step, template)
+                return self._read(step), damaged
             except CheckpointError:
                 raise
-            except Exception as error:  # orbax and tensorstore have no common class of errors for files gone wrong
-                damaged.append(f"checkpoint {step} in {self._manager.directory} is damaged: {_reason(error)}")
-                continue
-            self._put_aside(steps[: len(damaged)])
-            return Restored(state, notes, damaged)
-        raise CheckpointError(f"no checkpoint is whole: {'; '.join(damaged)}")
+            except Exception as error:  # orbax and tensorstore have no common class of errors for damaged files
+                damaged[step] = f"{self._describe(step)} is damaged: {_reason(error)}"
+        if not damaged:
+            raise FileNotFoundError(f"no checkpoint in {self._directory}")
+        raise CheckpointError(f"no checkpoint is whole: {'; '.join(damaged.values())}")
 
-    def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
-        place = f"checkpoint {step} in {self._manager.directory}"
+    def _read(self, step: int) -> _Checkpoint:
         header = self._manager.restore(step, args=ocp.args.Composite(header=ocp.args.JsonRestore()))["header"]
         if header["format"] > _FORMAT:
-            raise CheckpointError(f"{place} has format {header['format']}, written by a newer version of hgn_jax")
-        if header["structure"] != _structure(template):
-            raise CheckpointError(f"{place} is of another model: its arrays have other names, shapes or types")
-        items = ocp.args.Composite(state=ocp.args.StandardRestore(template))
-        state = self._manager.restore(step, args=items)["state"]
-        if header["digest"] != _digest(state, header["notes"]):
-            raise ValueError("what was read is not what was written")
-        return state, header["notes"]
+            raise CheckpointError(
+                f"{self._describe(step)} has format {header['format']}, written by a newer version of hgn_jax"
+            )
+        items = ocp.args.Composite(state=ocp.args.StandardRestore())
+        arrays, notes = _named_leaves(self._manager.restore(step, args=items)["state"]), header["notes"]
+        if header["format"] == 1:
+            digest = _format_1_digest(arrays, notes, self._directory / str(step) / "state" / "_METADATA")
+        else:
+            digest = _digest(arrays, notes)
+        if header["digest"] != digest:
+            raise ValueError("the numbers read differ from those written")
+        return _Checkpoint(step, arrays, notes)
 
-    def _put_aside(self, steps: list[int]) -> None:
-        directory = pathlib.Path(self._manager.directory)
-        for step in steps:
-            (directory / str(step)).rename(directory / f"{step}.damaged")
-        if steps:
-            self._manager.reload()
+    def _describe(self, step: int) -> str:
+        return f"checkpoint {step} in {self._directory}"
 
     def close(self) -> None:
-        """Lets go of the directory."""
+        """Releases the resources of orbax."""
         self._manager.close()
 
 
 def _reason(error: Exception) -> str:
     system_error = re.search(r"os_error_code='(\d+)'", str(error))  # at the end of a long line of tensorstore's
-    return os.strerror(int(system_error[1])) if system_error else first_line(error)[:_LONGEST_REASON]
+    return os.strerror(int(system_error[1])) if system_error else first_line(error)[:_MAX_REASON_LENGTH]
 
 
-def _structure(state: Any) -> str:
-    """Hash of the names, shapes and types of a pytree's arrays."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
-    return _hash(*(f"{jax.tree_util.keystr(path)} {x.shape} {x.dtype}".encode() for path, x in leaves))
+def _named_leaves(tree: Any) -> dict[str, Any]:
+    """The leaves of a pytree by their paths. Dictionaries, tuples and named tuples of equal keys have equal paths."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
-def _digest(state: Any, notes: dict[str, Any]) -> str:
-    """Hash of the numbers of a pytree and of the notes."""
-    arrays = (np.asarray(x).tobytes() for x in jax.tree.leaves(jax.device_get(state)))
-    return _hash(json.dumps(notes, sort_keys=True).encode(), *arrays)
+def _difference(arrays: Arrays, expected: dict[str, Any]) -> str | None:
+    """Describes the first array whose name, shape or type is not as expected; None if there is no such array."""
+    for name in sorted(arrays.keys() | expected.keys()):
+        saved, wanted = (f"{x[name].dtype} {x[name].shape}" if name in x else "absent" for x in (arrays, expected))
+        if saved != wanted:
+            return f"its array {name} is {saved}, the model's is {wanted}"
+    return None
 
 
-def _hash(*parts: bytes) -> str:
+def _digest(arrays: Arrays, notes: dict[str, Any]) -> str:
+    """Hash of the names, shapes, types and numbers of arrays, and of the notes."""
+    parts = [json.dumps(notes, sort_keys=True).encode()]
+    for name, x in sorted(arrays.items()):
+        parts += [f"{name} {x.dtype} {x.shape}".encode(), np.asarray(x).tobytes()]
+    return _hash(parts)
+
+
+def _format_1_digest(arrays: Arrays, notes: dict[str, Any], metadata: pathlib.Path) -> str:
+    """Hash of the numbers of arrays in the order in which orbax's metadata list them, and of the notes."""
+    names = ["/".join(ast.literal_eval(key)) for key in json.loads(metadata.read_text())["tree_metadata"]]
+    numbers = [arrays[name].tobytes() for name in names if name in arrays]  # an empty optimiser state has none
+    return _hash([json.dumps(notes, sort_keys=True).encode(), *numbers])
+
+
+def _hash(parts: list[bytes]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)
