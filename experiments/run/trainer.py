@@ -28,7 +28,7 @@ from experiments.run.training_log import TrainingLog
 from experiments.tasks import Task
 from hgn_jax import training
 from hgn_jax.errors import DivergenceError
-from hgn_jax.training import Batch, Scalars, hosts
+from hgn_jax.training import Batch, Model, Scalars, hosts
 from hgn_jax.training.checkpoints import CheckpointError, Checkpoints
 from hgn_jax.training.geco import GECO, geco, saturation
 
@@ -49,7 +49,7 @@ class Run(NamedTuple):
 
     directory: RunDirectory
     config: Any
-    model: Any
+    model: Model
     data: Any
     state: training.TrainState
     seconds: dict[str, float]
@@ -177,7 +177,7 @@ def restore(directory: RunDirectory) -> tuple[Task, Run]:
 def _start_or_restore(
     directory: RunDirectory,
     config: Any,
-    model: Any,
+    model: Model,
     optimizer: Any,
     multiplier: GECO,
     example: Batch,
@@ -191,8 +191,7 @@ def _start_or_restore(
         if checkpoints is not None and checkpoints.latest_step is not None:
             progress = _restore(directory, config, checkpoints, template)
         elif checkpoints is not None:
-            start = training.init_state(*arguments)
-            progress = _Progress(start, [], {"training": 0.0, "training_cpu": 0.0})
+            progress = _Progress(training.init_state(*arguments), [], {"training": 0.0, "training_cpu": 0.0})
     return progress._replace(state=hosts.from_main(progress.state))
 
 
