@@ -9,6 +9,7 @@ from .physics import systems
 from .physics.hamiltonian import separable, vector_field
 from .physics.integrators import rollout
 from .physics.phase_space import PhaseState
+from .runs import load_run
 
 __all__ = [
     "HGNConfig",
@@ -16,6 +17,7 @@ __all__ = [
     "NHFConfig",
     "PhaseState",
     "data",
+    "load_run",
     "make_hgn",
     "make_hnn",
     "make_nhf",

@@ -1,0 +1,110 @@
+"""Finished runs of the programs in `experiments`, read back as models."""
+
+import json
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import cattrs
+import jax
+import jax.numpy as jnp
+
+from hgn_jax.models.hgn import make_hgn
+from hgn_jax.models.hgn_config import HGNConfig
+from hgn_jax.models.hnn import make_hnn
+from hgn_jax.models.hnn_config import HNNConfig
+from hgn_jax.models.nhf import make_nhf
+from hgn_jax.models.nhf_config import NHFConfig
+from hgn_jax.training.checkpoints import Arrays, CheckpointError, Checkpoints
+from hgn_jax.training.model import Batch, Model, Params
+
+
+class LoadedRun(NamedTuple):
+    """A trained model.
+
+    Attributes:
+      model: `HGN`, `HNN` or `NHF`.
+      params: Parameters at the end of the run, on the default device.
+      config: Configuration of the model: `HGNConfig`, `HNNConfig` or `NHFConfig`.
+    """
+
+    model: Model
+    params: Params
+    config: Any
+
+
+class _Program(NamedTuple):
+    """A program of `experiments`: the configuration of its model, the model, and a batch that initialises it.
+
+    The number of frames and the dimension in the batch are arbitrary, since they are not known without the data.
+    """
+
+    config_class: type
+    make_model: Callable[[Any], Model]
+    example: Callable[[Any], Batch]
+
+
+def _example_frames(config: HGNConfig) -> Batch:
+    num_frames = max(config.inference_frames or 1, config.loss_frames or 1, config.initial_horizon or 1)
+    return {"image": jax.ShapeDtypeStruct((1, num_frames, config.image_size, config.image_size, 3), jnp.uint8)}
+
+
+_PROGRAMS = {
+    "hgn": _Program(HGNConfig, make_hgn, _example_frames),
+    "hnn": _Program(HNNConfig, make_hnn, lambda config: {}),
+    "nhf": _Program(NHFConfig, make_nhf, lambda config: {"x": jax.ShapeDtypeStruct((1, 1), jnp.float32)}),
+}
+
+
+def load_run(path: str | os.PathLike[str]) -> LoadedRun:
+    """Reads the model of a run with the parameters of its newest intact checkpoint.
+
+    Nothing is compiled, no data set is opened, and the directory is not changed, so the run may still be training.
+
+    Args:
+      path: Directory of the run, as given by `--workdir`.
+
+    Raises:
+      FileNotFoundError: If there is no run, or it has no checkpoint yet.
+      ValueError: If its configuration is damaged, or of another program or version.
+      CheckpointError: If its checkpoints are damaged, or of another model or a newer version.
+    """
+    directory = pathlib.Path(path).expanduser()
+    program, config = _read_config(directory / "config.json")
+    model = program.make_model(config)
+    checkpoints = directory / "checkpoints"
+    if not checkpoints.exists():
+        raise FileNotFoundError(f"no checkpoint in {checkpoints}: the run has not come that far")
+    arrays = Checkpoints(checkpoints).read_arrays()
+    template = jax.eval_shape(model.init, jax.random.PRNGKey(0), program.example(config))
+    return LoadedRun(model, _fill(template, arrays, checkpoints), config)
+
+
+def _read_config(path: pathlib.Path) -> tuple[_Program, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"no run in {path.parent}: there is no {path.name}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} is not a configuration: it holds a {type(values).__name__}")
+    name = values.get("program", "hgn")
+    if name not in _PROGRAMS:
+        raise ValueError(f"{path} is of the unknown program {name!r}; known are {', '.join(_PROGRAMS)}")
+    program = _PROGRAMS[name]
+    try:  # the settings of the data and of the training are ignored
+        return program, cattrs.structure(values, program.config_class)
+    except Exception as error:  # cattrs groups errors of many kinds
+        reasons = "; ".join(cattrs.transform_error(error))
+        raise ValueError(f"{path} is not a configuration of this version: {reasons}") from error
+
+
+def _fill(template: Params, arrays: Arrays, checkpoints: pathlib.Path) -> Params:
+    """Replaces the leaves of a template by the arrays of the same names; their shapes may differ."""
+    leaves, structure = jax.tree_util.tree_flatten_with_path({"params": template})
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
+    if set(names) != {name for name in arrays if name.startswith("params/")}:
+        raise CheckpointError(f"the checkpoints in {checkpoints} are of another model than config.json says")
+    return jax.tree.unflatten(structure, [jnp.asarray(arrays[name]) for name in names])["params"]
