@@ -17,5 +17,5 @@ def batches(config: Config, clips: Clips) -> Batches:
     example = data.stack(source, [0], ("image",))
     if jax.default_backend() != "cpu":  # an accelerator learns faster than clips are read from disk
         source = data.Cached(source, ("image",), _CACHED_BYTES)
-    order = data.Batches(source, size, config.training.seed, part=hosts.own_part(size))
+    order = data.Batches(source, size, config.training.seed, part=hosts.local_slice(size))
     return Batches(batch_at=order, example=example, unit="frame", units_per_example=example["image"].shape[1])

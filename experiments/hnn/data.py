@@ -59,7 +59,7 @@ def load_states(config: Config, clips: Clips, split: str, num_examples: int | No
 def _state_batches(config: Config, clips: Clips) -> Callable[[int], Batch]:
     """A batch holds as many states as `batch_size` trajectories have, drawn from all trajectories."""
     size = config.training.batch_size
-    share = hosts.own_part(size)
+    share = hosts.local_slice(size)
 
     @functools.cache
     def load() -> tuple[Batch, BatchOrder, int]:
@@ -79,7 +79,7 @@ def _state_batches(config: Config, clips: Clips) -> Callable[[int], Batch]:
 def _window_batches(config: Config, source: Sequence[Any]) -> Callable[[int], Batch]:
     """A batch holds three successive frames of each of its clips, starting at a random one."""
     size, seed = config.training.batch_size, config.training.seed
-    order, share = BatchOrder(len(source), size, seed), hosts.own_part(size)
+    order, share = BatchOrder(len(source), size, seed), hosts.local_slice(size)
 
     def batch_at(step: int) -> Batch:
         images = data.stack(source, order(step)[share], ("image",))["image"]

@@ -41,7 +41,7 @@ def load_points(config: Config) -> Points:
     rows = tables.load_table(config.data.path) if config.data.path else tables.example_rows(config.data.name)
     table = tables.make_table(rows, config.data.test_fraction, config.data.split_seed)
     order = BatchOrder(len(table.train), config.training.batch_size, config.training.seed)
-    share = hosts.own_part(config.training.batch_size)
+    share = hosts.local_slice(config.training.batch_size)
     return Points(lambda step: {"x": table.train[order(step)[share]]}, table.test, None, table)
 
 
@@ -49,7 +49,7 @@ def _drawn(config: Config, density: Density) -> Points:
     draw = jax.jit(density.sample, static_argnums=1)
     key = jax.random.PRNGKey(config.training.seed)
     data_key = jax.random.fold_in(key, 1)  # the key itself makes the parameters and the noise of the training
-    share = hosts.own_part(config.training.batch_size)
+    share = hosts.local_slice(config.training.batch_size)
 
     def batch_at(step: int) -> dict[str, np.ndarray]:
         return {"x": np.asarray(draw(jax.random.fold_in(data_key, step), config.training.batch_size))[share]}

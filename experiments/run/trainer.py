@@ -79,14 +79,14 @@ def claim(task: Task, config: Any, workdir: str) -> Iterator[tuple[RunDirectory,
     Raises:
       UserError: In one line, for whatever the user can mend.
     """
-    with hosts.together(), user_errors():
+    with hosts.fail_together(), user_errors():
         config = task.resolve(config)
         _require_even_batches(config.training.batch_size)
         directory = open_run(workdir, config)
     with user_errors():
         data = hosts.main_first(lambda: task.open_data(config))
     with contextlib.ExitStack() as stack:
-        with hosts.together():
+        with hosts.fail_together():
             stack.enter_context(lock(directory))
             write_config(directory, config)
         yield directory, config, data
@@ -187,12 +187,12 @@ def _start_or_restore(
     arguments = (model.init, optimizer, multiplier, config.training.seed, example)
     template = training.state_template(*arguments)
     progress = _Progress(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), template), [], {})
-    with hosts.together():
+    with hosts.fail_together():
         if checkpoints is not None and checkpoints.latest_step is not None:
             progress = _restore(directory, config, checkpoints, template)
         elif checkpoints is not None:
             progress = _Progress(training.init_state(*arguments), [], {"training": 0.0, "training_cpu": 0.0})
-    return progress._replace(state=hosts.from_main(progress.state))
+    return progress._replace(state=hosts.broadcast_from_main(progress.state))
 
 
 def _restore(

@@ -1,8 +1,8 @@
 """GECO: a Lagrange multiplier that enforces a reconstruction constraint (Rezende & Viola 2018, "Taming VAEs").
 
-Shaped like an optax transformation: `init` gives the state, `update` the next one. The Lagrangian
-KL + multiplier * C is minimised over the model by gradient descent, while the multiplier climbs as long
-as the constraint C is violated (C > 0) and falls while it holds (C < 0).
+It has the form of an optax transformation: `init` returns a state, `update` the next one. The Lagrangian
+KL + multiplier * C is minimised over the model by gradient descent. Meanwhile the multiplier rises while the constraint
+is violated (C > 0) and falls while it holds (C < 0).
 """
 
 from collections.abc import Callable
@@ -15,7 +15,13 @@ from hgn_jax.training.geco_config import GECOConfig, validate
 
 
 class GECOState(NamedTuple):
-    """Log of the multiplier, the moving average of the constraint (from zero) and the number of updates."""
+    """State of the multiplier; all arrays are scalars.
+
+    Attributes:
+      log_multiplier: Logarithm of the multiplier.
+      average: Moving average of the constraint, which starts at zero.
+      count: Number of updates, int32.
+    """
 
     log_multiplier: jax.Array
     average: jax.Array
@@ -28,24 +34,29 @@ class GECOState(NamedTuple):
 
 
 class GECO(NamedTuple):
-    """`init() -> GECOState` and `update(state, constraint) -> GECOState`."""
+    """Update rule of the multiplier.
+
+    Attributes:
+      init: `() -> GECOState`.
+      update: `(state, constraint) -> GECOState`, for the scalar constraint of a training step.
+    """
 
     init: Callable[[], GECOState]
     update: Callable[[GECOState, jax.Array], GECOState]
 
 
 def saturation(config: GECOConfig, multiplier: float) -> str | None:
-    """`minimum` or `maximum` if the multiplier has come to that limit, up to rounding, else None."""
+    """Returns `minimum` or `maximum` if the multiplier is at that limit, up to rounding; otherwise None."""
     if multiplier >= config.maximum * (1.0 - 1e-4):
         return "maximum"
     return "minimum" if multiplier <= config.minimum * (1.0 + 1e-4) else None
 
 
 def geco(config: GECOConfig) -> GECO:
-    """Returns GECO as a pair of pure functions.
+    """Returns the update rule of the multiplier as a pair of pure functions.
 
     Raises:
-      ValueError: as `hgn_jax.training.geco_config.validate`.
+      ValueError: If a setting is invalid.
     """
     validate(config)
 
@@ -55,7 +66,7 @@ def geco(config: GECOConfig) -> GECO:
     def update(state: GECOState, constraint: jax.Array) -> GECOState:
         count = state.count + 1
         average = config.decay * state.average + (1.0 - config.decay) * constraint
-        unbiased = average / (1.0 - config.decay**count)  # the average starts at zero, not at a constraint
+        unbiased = average / (1.0 - config.decay**count)  # corrects for the start at zero
         change = jnp.clip(config.rate * unbiased, -config.max_change, config.max_change)
         log_multiplier = jnp.clip(state.log_multiplier + change, jnp.log(config.minimum), jnp.log(config.maximum))
         return GECOState(log_multiplier, average, count)

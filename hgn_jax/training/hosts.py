@@ -1,9 +1,9 @@
-"""Processes that train as one, by `jax.distributed`: on several hosts, or several on one.
+"""Several processes that train one model together by `jax.distributed`, on one host or several.
 
-Each process has its own devices and reads its own part of every batch. One of them, the main one, writes. In a process
-that is alone the functions here do nothing, or all of the work.
+Each process has its own devices and reads its own part of every batch; the main process, number 0, writes. With a
+single process these functions are no-ops or do all of the work.
 
-JAX is imported where it is used: a program asks this module to check its flags before it imports JAX.
+JAX is imported inside the functions, because programs check their flags with this module before they import JAX.
 """
 
 import contextlib
@@ -16,29 +16,29 @@ from hgn_jax.errors import OtherProcessError
 
 Result = TypeVar("Result")
 
-_LONGEST_EVALUATION = 24 * 3600  # seconds that the others wait for the main process at the end
-# What launchers say of the number of processes of a job.
-_LAUNCHER_COUNTS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+_SHUTDOWN_TIMEOUT = 24 * 3600  # seconds for which the other processes wait while the main one evaluates
+_PROCESS_COUNT_VARIABLES = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")  # set by SLURM and by Open MPI
 
 
 def start(coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None) -> None:
-    """Joins the other processes; must come before anything that starts a JAX backend.
+    """Connects this process with the others; must be called before JAX is first used.
 
-    Without arguments it joins those of a TPU pod or of a job under SLURM or Open MPI, and does nothing elsewhere.
+    Without arguments, the processes of a TPU pod or of a job under SLURM or Open MPI are connected; elsewhere nothing
+    happens.
 
     Args:
-      coordinator: `host:port` of process 0, the same for all.
-      num_processes: how many there are.
-      process_id: which one this is, from 0.
+      coordinator: Address of process 0, `host:port`, the same in all processes.
+      num_processes: Number of processes.
+      process_id: Number of this process, from 0.
 
     Raises:
-      ValueError: in one line, unless the three are given together and make sense.
+      ValueError: If only some of the three are given, or one is invalid.
     """
-    given = (coordinator, num_processes, process_id)
-    if all(value is None for value in given):
+    arguments = (coordinator, num_processes, process_id)
+    if all(value is None for value in arguments):
         _start_on_cluster()
         return
-    if any(value is None for value in given):
+    if any(value is None for value in arguments):
         raise ValueError("coordinator, num_processes and process_id belong together; give all three or none")
     host, _, port = coordinator.rpartition(":")
     if not host or not port.isdigit():
@@ -49,28 +49,28 @@ def start(coordinator: str | None = None, num_processes: int | None = None, proc
         )
     import jax
 
-    jax.distributed.initialize(coordinator, num_processes, process_id, shutdown_timeout_seconds=_LONGEST_EVALUATION)
+    jax.distributed.initialize(coordinator, num_processes, process_id, shutdown_timeout_seconds=_SHUTDOWN_TIMEOUT)
 
 
 def _start_on_cluster() -> None:
-    launched = any(os.environ.get(name, "1") != "1" for name in _LAUNCHER_COUNTS)
+    launched = any(os.environ.get(name, "1") != "1" for name in _PROCESS_COUNT_VARIABLES)
     if launched or importlib.util.find_spec("libtpu"):
         import jax
 
-        # A TPU without companions has no coordinator to be found, which is a ValueError; a launcher's job has one.
+        # On a single TPU host there is no coordinator, which raises ValueError. The job of a launcher always has one.
         with contextlib.nullcontext() if launched else contextlib.suppress(ValueError):
-            jax.distributed.initialize(shutdown_timeout_seconds=_LONGEST_EVALUATION)
+            jax.distributed.initialize(shutdown_timeout_seconds=_SHUTDOWN_TIMEOUT)
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes."""
+    """Whether this process is the main one, which writes."""
     import jax
 
     return jax.process_index() == 0
 
 
-def own_part(batch_size: int) -> slice:
-    """The examples of a batch that this process reads."""
+def local_slice(batch_size: int) -> slice:
+    """Returns which examples of a batch of `batch_size` this process reads."""
     import jax
 
     size = batch_size // jax.process_count()
@@ -78,21 +78,22 @@ def own_part(batch_size: int) -> slice:
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
-    """All processes leave the block, or none does: where one raises, the others raise OtherProcessError."""
+def fail_together() -> Iterator[None]:
+    """Makes all processes leave the block normally or none: if one raises, the others raise OtherProcessError."""
     try:
         yield
     except Exception:
-        _who_failed(True)
+        _failed_processes(True)
         raise
-    failed = _who_failed(False)
+    failed = _failed_processes(False)
     if failed:
         import jax
 
         raise OtherProcessError(f"process {failed[0]} of {jax.process_count()} failed, and says why itself")
 
 
-def _who_failed(failed: bool) -> list[int]:
+def _failed_processes(failed: bool) -> list[int]:
+    """The numbers of the processes that failed, once each has said whether it did."""
     import jax
     import numpy as np
     from jax.experimental import multihost_utils
@@ -103,15 +104,19 @@ def _who_failed(failed: bool) -> list[int]:
 
 
 def main_first(function: Callable[[], Result]) -> Result:
-    """The result of `function`, called by the main process first, so that the others find what it made."""
-    with together():
+    """Returns `function()`, called in the main process before the others, so that they find the files it makes."""
+    with fail_together():
         result = function() if is_main() else None
-    with together():
+    with fail_together():
         return result if is_main() else function()
 
 
-def from_main(tree: Any) -> Any:
-    """The main process's pytree of arrays, as NumPy arrays, in every process; the others give its structure."""
+def broadcast_from_main(tree: Any) -> Any:
+    """Returns the main process's pytree of arrays in every process, as NumPy arrays.
+
+    Args:
+      tree: The pytree. In the other processes only its structure, shapes and types matter.
+    """
     import jax
     from jax.experimental import multihost_utils
 

@@ -1,4 +1,4 @@
-"""The scalars a run writes while it trains: `metrics.csv` and TensorBoard events."""
+"""The scalars that a run logs while it trains: `metrics.csv` and TensorBoard events."""
 
 import csv
 import pathlib
@@ -7,10 +7,12 @@ import tensorboardX
 
 
 class MetricsWriter:
-    """Rows of scalars in `metrics.csv`, and the same in TensorBoard events.
+    """Writes rows of scalars to `metrics.csv` and to TensorBoard events.
 
-    Opening a directory that has rows already goes on behind row `resume_step`: later rows, written between the
-    checkpoint and the interruption, are dropped, since the resumed run writes them again.
+    Args:
+      directory: Directory of both files.
+      resume_step: Number of steps done at the checkpoint that the run continues from. Later rows, left by an
+        interrupted run, are deleted, because they will be written again.
     """
 
     def __init__(self, directory: pathlib.Path, resume_step: int):
@@ -23,18 +25,24 @@ class MetricsWriter:
         self._events = tensorboardX.SummaryWriter(str(directory), purge_step=resume_step + 1)
 
     def write(self, step: int, scalars: dict[str, float], speed: dict[str, float]) -> None:
-        """Adds a row. `speed`, which no two runs share, goes to TensorBoard only."""
+        """Adds a row.
+
+        Args:
+          step: Number of steps done.
+          scalars: Scalars for both files.
+          speed: Scalars for TensorBoard only, because they differ from run to run.
+        """
         _append(self._path, [{"step": step, **scalars}])
         for name, value in {**scalars, **speed}.items():
             self._events.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Flushes what is left."""
+        """Writes buffered events and closes their file."""
         self._events.close()
 
 
 def _append(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
-    """Adds rows to a CSV file, below a header if they are its first."""
+    """Adds rows to a CSV file, preceded by a header if the file is empty."""
     with path.open("a", newline="") as file:
         if rows:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -44,7 +52,7 @@ def _append(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
 
 
 def read_metrics(path: pathlib.Path) -> list[dict[str, float]]:
-    """The rows of a `metrics.csv`, none if the file is not there."""
+    """Returns the rows of a `metrics.csv`; an empty list if there is no such file."""
     if not path.exists():
         return []
     with path.open(newline="") as file:

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, occasional lines elsewhere."""
 
 import sys
 from typing import TextIO
@@ -8,8 +8,8 @@ from tqdm import tqdm
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-class _Lines:
-    """A file that turns a bar redrawn in place into lines, for logs and dumb terminals."""
+class _LineWriter:
+    """Turns a bar that is redrawn in place into lines, for log files and terminals without cursor control."""
 
     def __init__(self, file: TextIO):
         self._file = file
@@ -26,11 +26,20 @@ class _Lines:
 def progress_bar(
     total: int, description: str, unit: str, done: int = 0, file: TextIO | None = None, quiet: bool = False
 ) -> tqdm:
-    """A `tqdm` bar over `total` units, `done` of them before the start, with the time left; on stderr by default."""
+    """Returns a `tqdm` progress bar that shows the time left.
+
+    Args:
+      total: Number of units of work.
+      description: Text before the bar.
+      unit: Name of a unit, in the singular.
+      done: Number of units that were done before.
+      file: Where to write. Default: stderr.
+      quiet: Whether to write nothing.
+    """
     file = sys.stderr if file is None else file
-    common = {"total": total, "desc": description, "unit": unit, "initial": done, "disable": quiet}
+    kwargs = {"total": total, "desc": description, "unit": unit, "initial": done, "disable": quiet}
     if file.isatty():
-        return tqdm(**common, file=file, dynamic_ncols=True)
+        return tqdm(**kwargs, file=file, dynamic_ncols=True)
     bar_format = "{desc}: {n_fmt}/{total_fmt} {unit}s, {elapsed} gone, {remaining} left{postfix}"
     interval = _SECONDS_BETWEEN_LINES
-    return tqdm(**common, file=_Lines(file), mininterval=interval, maxinterval=interval, bar_format=bar_format)
+    return tqdm(**kwargs, file=_LineWriter(file), mininterval=interval, maxinterval=interval, bar_format=bar_format)

@@ -102,7 +102,7 @@ def make_update(
       devices: Devices that share a step. Default: all devices of all processes.
     """
     if devices is None:
-        # In the order of `hosts.own_part`, so that the examples of a process have consecutive numbers.
+        # In the order of `hosts.local_slice`, so that the examples of a process have consecutive numbers.
         devices = sorted(jax.devices(), key=lambda device: device.process_index)
 
     def step(state: TrainState, batch: Batch):

@@ -38,8 +38,8 @@ def _run_two(task, arguments=lambda process: (), environment=lambda process: {})
 
 def _share():
     """What each function gives in this process."""
-    print(hosts.is_main(), hosts.own_part(8))
-    print(hosts.from_main({"x": np.arange(2.0) + 10 * jax.process_index()})["x"].tolist())
+    print(hosts.is_main(), hosts.local_slice(8))
+    print(hosts.broadcast_from_main({"x": np.arange(2.0) + 10 * jax.process_index()})["x"].tolist())
     shared = pathlib.Path(os.environ["SHARED_FILE"])
 
     def make_or_find():
@@ -53,13 +53,13 @@ def _share():
 def _fail_in_one():
     """Process 1 fails in a block that all must pass."""
     try:
-        with hosts.together():
+        with hosts.fail_together():
             if jax.process_index() == 1:
                 raise ValueError("no room")
         print("passed")
     except (ValueError, hosts.OtherProcessError) as error:
         print(f"{type(error).__name__}: {error}")
-    with hosts.together():
+    with hosts.fail_together():
         print("going on")
 
 
@@ -82,11 +82,11 @@ class AloneTest(parameterized.TestCase):
     def test_a_process_without_others_does_all_the_work(self):
         hosts.start()
         self.assertTrue(hosts.is_main())
-        self.assertEqual(hosts.own_part(6), slice(0, 6))
+        self.assertEqual(hosts.local_slice(6), slice(0, 6))
         self.assertEqual(hosts.main_first(lambda: 3), 3)
         tree = {"x": np.arange(3)}
-        self.assertIs(hosts.from_main(tree), tree)
-        with self.assertRaisesRegex(KeyError, "missing"), hosts.together():
+        self.assertIs(hosts.broadcast_from_main(tree), tree)
+        with self.assertRaisesRegex(KeyError, "missing"), hosts.fail_together():
             raise KeyError("missing")
 
 

@@ -49,7 +49,7 @@ def _train(case):
     """The parameters and the multiplier after some steps on all devices there are, as one vector."""
     name, dtype, make_optimizer = _CASES[case]
     init, loss, feature, shape = _model(name)
-    num_devices, part = jax.local_device_count(), hosts.own_part(_BATCH_SIZE)
+    num_devices, part = jax.local_device_count(), hosts.local_slice(_BATCH_SIZE)
 
     def batch_at(step):
         whole = np.random.default_rng(step).uniform(size=(_BATCH_SIZE, *shape)).astype(dtype)
