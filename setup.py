@@ -14,30 +14,27 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    # The explicit root makes an editable install put this directory itself on the path: new modules need no reinstall.
+    # With an explicit root an editable install puts this directory itself on the path: new modules need no reinstall.
     package_dir={"": "."},
     packages=find_packages(include=["hgn_jax*", "data_builders*", "experiments*"]),
     package_data={
-        "": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # read by TFDS beside each builder
-        "hgn_jax": [
-            "__init__.pyi",
-            "data/__init__.pyi",
-            "training/__init__.pyi",
-        ],  # the public names, read by lazy_loader
+        "": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # TFDS reads them beside each builder
+        "hgn_jax": ["*.pyi", "*/*.pyi"],  # lazy_loader reads the public names there
     },
-    # From what these packages themselves ask for, at least, to before the next version that may break; the tests ran
-    # with the versions in requirements.lock.
+    # Each range starts at the oldest version that the other packages accept and ends before the next one that may break
+    # the project. The tests ran with the versions in requirements.lock.
     install_requires=[
         "absl-py>=2.3,<3",
         "array_record>=0.8,<0.9",  # the file format that needs no TensorFlow
         "av>=18.1,<19",  # reads mp4, for imageio
+        "cattrs>=24.1,<27",
         "chex>=0.1.92,<0.2",
         "dm-haiku>=0.0.17,<0.1",
         "filelock>=3.16,<5",
         "imageio>=2.38,<3",
         "importlib_resources>=7.0,<8",  # imported by tensorflow-datasets, which does not declare it
-        "jax>=0.10,<0.11",
-        "jaxlib>=0.10,<0.11",
+        "jax>=0.10,<0.13",
+        "jaxlib>=0.10,<0.13",
         "jmp>=0.0.4,<0.1",
         "lazy_loader>=0.4,<0.7",
         "matplotlib>=3.10,<4",
@@ -55,14 +52,16 @@ setup(
     extras_require={
         "benchmarks": ["diffrax>=0.7,<0.8", "distrax>=0.1.9,<0.2", "flowjax>=19.1,<20"],
         "test": ["hypothesis>=6.100,<7", "pytest>=8.4,<10", "pytest-xdist>=3.8,<4"],
-        "cuda": ["jax[cuda13]>=0.10,<0.11"],
-        # What the stock `tfds build` command imports; building and reading otherwise need none of it.
+        "cuda": ["jax[cuda13]>=0.10,<0.13"],
+        # Imported by the stock `tfds build` command only. Building and reading need none of it.
         "tfds": ["apache-beam>=2.77,<3", "mlcroissant>=1.1,<2", "tensorflow-cpu>=2.21,<3"],
     },
     classifiers=[
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Topic :: Scientific/Engineering :: Physics",
     ],
