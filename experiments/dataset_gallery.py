@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments.run import presets
+from data_builders import overrides
 from experiments.run.command_line import UserError, run, user_errors
 
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> None:
             raise UserError("video_folder needs --source, the directory of your videos")
         with user_errors():
             base = _CONFIG.value or ("default" if source else "small")
-            configs[name] = datasets.derive_config(name, base, **source, **presets.parse_fields(_FIELDS.value))
+            configs[name] = datasets.derive_config(name, base, **source, **overrides.parse_json(_FIELDS.value))
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from experiments.run import presets
+from data_builders import overrides
 from hgn_jax.config_checks import at_least, sizes
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def validate(data: DataConfig, evaluation: EvaluationConfig) -> None:
     if data.name == "video_folder" and not data.source:
         raise ValueError("data.source is missing: name the directory of your videos, --config.data.source=DIR")
     if data.fields is not None:
-        presets.parse_fields(data.fields)
+        overrides.parse_json(data.fields)
     if not evaluation.horizons:
         raise ValueError("evaluation.horizons must hold at least one number of steps")
 
@@ -91,7 +91,7 @@ def dataset_config(config: Any) -> "BuilderConfig":
     changes = {field: value for field, value in vars(config.data).items() if value is not None}
     name, base = changes.pop("name"), changes.pop("config")
     changes.pop("data_dir", None)
-    changes |= presets.parse_fields(changes.pop("fields", "{}"))
+    changes |= overrides.parse_json(changes.pop("fields", "{}"))
     return datasets.derive_config(name, base, image_size=config.image_size, **changes)
 
 
