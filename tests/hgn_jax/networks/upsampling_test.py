@@ -1,4 +1,4 @@
-"""Tests of upsampling and of the convolution that follows it."""
+"""Tests of `hgn_jax.networks.upsampling`."""
 
 import chex
 import jax
@@ -7,28 +7,36 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from hgn_jax.networks.upsampling import convolve_doubled, double
+from tests.hgn_jax.float64 import Float64TestCase
 
 
-def _convolve(x, kernel):
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+def _plain(x, kernel):
+    dimensions = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(double(x), kernel, (1, 1), "SAME", dimension_numbers=dimensions)
 
 
-class UpsamplingTest(parameterized.TestCase):
+class UpsamplingTest(Float64TestCase):
     def test_double_repeats_every_pixel(self):
         x = np.arange(12.0).reshape(1, 2, 3, 2)
         np.testing.assert_array_equal(double(x)[0, :, :, 1], np.kron(x[0, :, :, 1], np.ones((2, 2))))
 
-    @parameterized.parameters((1, 1, 1, 1), (3, 4, 4, 5), (2, 3, 5, 2))
-    def test_is_the_convolution_of_the_doubled_image(self, batch, height, width, channels):
-        with jax.enable_x64(True):
-            keys = jax.random.split(jax.random.PRNGKey(0), 3)
-            x = jax.random.normal(keys[0], (batch, height, width, channels), jnp.float64)
-            kernel = jax.random.normal(keys[1], (3, 3, channels, 4), jnp.float64)
-            cotangent = jax.random.normal(keys[2], (batch, 2 * height, 2 * width, 4), jnp.float64)
-            expected, pull = jax.vjp(lambda x, kernel: _convolve(double(x), kernel), x, kernel)
-            found, pull_found = jax.vjp(convolve_doubled, x, kernel)
-            chex.assert_trees_all_close(found, expected, rtol=1e-12, atol=1e-12)
-            chex.assert_trees_all_close(pull_found(cotangent), pull(cotangent), rtol=1e-11, atol=1e-11)
+    @parameterized.parameters((1, 1, 1, 1), (2, 3, 5, 2))
+    def test_fused_convolution_and_its_gradients_are_those_of_the_doubled_image(self, batch, height, width, channels):
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(batch, height, width, channels))
+        kernel = rng.normal(size=(3, 3, channels, 4))
+        cotangent = rng.normal(size=(batch, 2 * height, 2 * width, 4))
+
+        def value_and_gradients(function):
+            def compute(x, kernel, cotangent):
+                value, pull_back = jax.vjp(function, x, kernel)
+                return value, pull_back(cotangent)
+
+            return jax.jit(compute)(x, kernel, cotangent)
+
+        fused, expected = value_and_gradients(convolve_doubled), value_and_gradients(_plain)
+        self.assertEqual(fused[0].dtype, jnp.float64)
+        chex.assert_trees_all_close(fused, expected, rtol=1e-11, atol=1e-11)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from hgn_jax.physics.scipy_rollout import scipy_rollout
 
 
 class ScipyRolloutTest(absltest.TestCase):
-    def test_the_oscillator(self):
+    def test_is_the_exact_motion_of_an_oscillator(self):
         with jax.enable_x64(True):
             start = PhaseState(jnp.array([[0.5], [-1.0]]), jnp.array([[0.2], [0.4]]))
             for dt in (0.3, -0.3):
@@ -20,16 +20,16 @@ class ScipyRolloutTest(absltest.TestCase):
                 np.testing.assert_allclose(path.q, start.q * np.cos(2 * time) + start.p * np.sin(2 * time), atol=1e-7)
                 np.testing.assert_allclose(path.p, start.p * np.cos(2 * time) - start.q * np.sin(2 * time), atol=1e-7)
 
-    def test_agrees_with_our_own_on_two_bodies(self):
+    def test_agrees_with_a_fine_rollout_of_two_bodies(self):
         with jax.enable_x64(True):
             system = systems.two_body()
             start = jax.tree.map(lambda x: x[None], systems.circular_orbit(2, 0.8, 0.3))
             path = scipy_rollout(system.hamiltonian, start, 0.1, 10)
-            ours = rollout(system.hamiltonian, start, 0.1, 10, "rk4", substeps=20)
-            np.testing.assert_allclose(path.q, ours.q, atol=1e-7)
+            fine = rollout(system.hamiltonian, start, 0.1, 10, "rk4", substeps=20)
+            np.testing.assert_allclose(path.q, fine.q, atol=1e-7)
             self.assertEqual(path.p.shape, (11, 1, 2, 2))
 
-    def test_no_steps(self):
+    def test_records_the_initial_state_and_refuses_fewer_steps(self):
         start = PhaseState(np.ones((2, 1)), np.zeros((2, 1)))
         path = scipy_rollout(systems.pendulum().hamiltonian, start, 0.1, 0)
         np.testing.assert_array_equal(path.q, np.ones((1, 2, 1)))
