@@ -12,7 +12,8 @@ import hgn_jax
 from hgn_jax import data
 
 _DOCUMENTED = (
-    "PhaseState rollout vector_field separable systems make_hgn make_nhf make_hnn HGNConfig NHFConfig HNNConfig data"
+    "PhaseState rollout vector_field separable systems make_hgn make_nhf make_hnn HGNConfig NHFConfig HNNConfig data "
+    "load_run"
 )
 
 
