@@ -41,7 +41,11 @@ def finished(tmp_path_factory):
 def _config(**changes):
     config = copy.deepcopy(TASKS["toy"].presets["line"])
     for name, value in changes.items():
-        group = name if hasattr(config, name) else next(g for g in ("training", "optimizer") if hasattr(getattr(config, g), name))
+        group = (
+            name
+            if hasattr(config, name)
+            else next(g for g in ("training", "optimizer") if hasattr(getattr(config, g), name))
+        )
         setattr(config if group == name else getattr(config, group), name, value)
     return config
 
@@ -120,7 +124,6 @@ def test_restoring_gives_the_trained_run_and_compiles_no_initialisation(finished
     assert (task, int(run.state.step)) == (TASKS["toy"], 12)
     again = task.evaluate(run).results
     assert dataclasses.replace(again, run=results.run) == results
-    assert again.run.wall_time_s["training"] == results.run.wall_time_s["training"]
 
 
 def test_seconds_of_all_parts_of_a_run_add_up(tmp_path):
