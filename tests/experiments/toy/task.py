@@ -95,7 +95,7 @@ class Points(NamedTuple):
     def batch_at(self, step: int) -> dict[str, np.ndarray]:
         """This process's share of the batch of a step."""
         x, noise = np.random.default_rng((self.seed, step)).standard_normal((2, self.batch_size)).astype(np.float32)
-        share = hosts.own_part(self.batch_size)
+        share = hosts.local_slice(self.batch_size)
         return {"x": x[share], "y": (2.0 * x - 1.0 + np.float32(0.1) * noise)[share]}
 
 
