@@ -131,7 +131,7 @@ _REFUSED_CLIPS = [
     ({"data.num_train": 0}, "num_train must be positive"),
     ({"data.num_test": 1}, "the test split has one trajectory, and two are needed"),
     ({"data.source": "/videos"}, "unknown field source; choose from "),
-    ({"data.fields": "damping=1"}, "fields must be JSON, as "),
+    ({"data.fields": "damping=1"}, "fields must be JSON, "),
     ({"data.fields": "[1]"}, "fields must be JSON of fields and values"),
     ({"data.fields": '{"friction": 1}'}, "unknown field friction; choose from system"),
     ({"evaluation.num_examples": 1}, "evaluation.num_examples must be 2 or more, or None; got 1"),
