@@ -1,98 +1,138 @@
-"""The same training on 1, 2 and 4 devices of one process and on the devices of two processes, which must agree."""
+"""The same training on 1, 2 and 4 devices of one process and on the devices of two processes, which must agree.
 
+The test starts itself as a program, as `parallel_test.py CASES OUTPUT [COORDINATOR NUM_PROCESSES PROCESS_ID]`.
+"""
+
+import json
 import os
 import pathlib
 import socket
 import subprocess
 import sys
-import tempfile
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import optax
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import absltest
 
 from hgn_jax import HGNConfig, NHFConfig, make_hgn, make_nhf, training
-from hgn_jax.networks.latent_grid import LATENT_SIZE
+from hgn_jax.networks.encoder import LATENT_SIZE
 from hgn_jax.training import hosts
 from hgn_jax.training.geco import GECOConfig, geco
+from tests.hgn_jax.training import toy
 from tests.root import ROOT
 
-_NUM_STEPS = 20
-_BATCH_SIZE = 8
-_IMAGE_SIZE = 2 * LATENT_SIZE
-# SGD where it can be, as Adam would hide gradients that are summed where they should be averaged.
-_CASES = {
-    "hgn_float64": ("hgn", np.float64, lambda: optax.sgd(1e-2)),
-    "hgn_float32": ("hgn", np.float32, lambda: optax.sgd(1e-2)),
-    "nhf_float64": ("nhf", np.float64, lambda: optax.adam(1e-2)),
-}
-_TOLERANCES = {np.float64: 1e-10, np.float32: 1e-5}
+_NUM_STEPS, _BATCH_SIZE, _IMAGE_SIZE = 20, 8, 2 * LATENT_SIZE
+_DEVICE_COUNTS = (1, 2, 4)
 
 
-def _model(name):
-    """Its `init` and `loss`, and the shape of an example."""
-    if name == "nhf":
-        nhf = make_nhf(NHFConfig(hidden_sizes=(8,), posterior_sizes=(8,)))
-        return lambda key, batch: nhf.init(key, batch["x"]), nhf.loss, "x", (2,)
-    hgn = make_hgn(
-        HGNConfig(
-            image_size=_IMAGE_SIZE, state_channels=2, encoder_filters=(4, 4), transform_filters=(4,),
-            hamiltonian_filters=(4, 4), decoder_filters=(4,), loss_frames=2, initial_horizon=2,
-        )
+class _Case(NamedTuple):
+    """A model with the name and the shape of an example of its data, and its optimiser.
+
+    SGD where possible, because Adam would hide gradients that are summed rather than averaged.
+    """
+
+    model: training.Model
+    feature: str
+    shape: tuple[int, ...]
+    optimizer: optax.GradientTransformation = optax.sgd(1e-2)
+
+
+def _make_cases(names):
+    hgn = HGNConfig(
+        image_size=_IMAGE_SIZE, state_channels=2, encoder_filters=(4, 4), transform_filters=(4,),
+        hamiltonian_filters=(4, 4), decoder_filters=(4,), loss_frames=2, initial_horizon=2,
     )  # fmt: skip
-    return hgn.init, hgn.loss, "image", (3, _IMAGE_SIZE, _IMAGE_SIZE, 3)
+    cases = {
+        "toy": lambda: _Case(toy.ToyModel(), "x", (toy.NUM_FEATURES,)),
+        "hgn": lambda: _Case(make_hgn(hgn), "image", (3, _IMAGE_SIZE, _IMAGE_SIZE, 3)),
+        "nhf": lambda: _Case(
+            make_nhf(NHFConfig(hidden_sizes=(8,), posterior_sizes=(8,))), "x", (2,), optax.adam(1e-2)
+        ),
+    }
+    return {name: cases[name]() for name in names}
 
 
-def _train(case):
-    """The parameters and the multiplier after some steps on all devices there are, as one vector."""
-    name, dtype, make_optimizer = _CASES[case]
-    init, loss, feature, shape = _model(name)
-    num_devices, part = jax.local_device_count(), hosts.local_slice(_BATCH_SIZE)
+def _train(case, devices):
+    """Trains in float64 on some devices; returns the parameters and the multiplier as a list."""
+    local_devices = [device for device in devices if device.process_index == jax.process_index()]
 
     def batch_at(step):
-        whole = np.random.default_rng(step).uniform(size=(_BATCH_SIZE, *shape)).astype(dtype)
-        return training.split_among_devices({feature: whole[part]}, num_devices)
+        batch = np.random.default_rng(step).uniform(size=(_BATCH_SIZE, *case.shape))
+        return training.split_among_devices({case.feature: batch[hosts.local_slice(_BATCH_SIZE)]}, len(local_devices))
 
-    optimizer, multiplier = make_optimizer(), geco(GECOConfig(initial=10.0))
-    state = training.init_state(init, optimizer, multiplier, 0, {feature: np.zeros((_BATCH_SIZE, *shape), dtype)})
-    update = training.make_update(loss, optimizer, multiplier, num_steps=_NUM_STEPS)
-    update = training.compile_update(update, state, batch_at(0))
+    multiplier = geco(GECOConfig(initial=10.0))
+    example = {case.feature: np.zeros((_BATCH_SIZE, *case.shape))}
+    start = jax.device_get(training.init_state(case.model.init, case.optimizer, multiplier, 0, example))
+    update = training.make_update(case.model.loss, case.optimizer, multiplier, num_steps=_NUM_STEPS, devices=devices)
+    update = training.compile_update(update, start, batch_at(0))
     config = training.TrainingConfig(num_steps=_NUM_STEPS, batch_size=_BATCH_SIZE, log_every=5, checkpoint_every=10)
-    start = jax.device_get(state)
     state = training.train(update, start, batch_at, config, log=lambda *_: None, save=lambda *_: None)
     state = jax.device_get(state)
     moved = jax.tree.map(lambda new, old: np.abs(new - old).max(), state.params, start.params)
     assert max(jax.tree.leaves(moved)) > 0.05, "hardly trained"
     leaves = [*jax.tree.leaves(state.params), state.geco.multiplier]
-    assert all(leaf.dtype == dtype for leaf in leaves), "computed in another precision"
-    return np.concatenate([np.ravel(leaf) for leaf in leaves])
+    assert all(leaf.dtype == np.float64 for leaf in leaves), "computed in another precision"
+    return np.concatenate([np.ravel(leaf) for leaf in leaves]).tolist()
 
 
-def _child(arguments):
-    """Trains every case and, in the main process, saves the results."""
-    path, *hosts_arguments = arguments
-    if hosts_arguments:
-        coordinator, num_processes, process_id = hosts_arguments
-        hosts.start(coordinator, int(num_processes), int(process_id))
-    results = {}
-    for case, (_, dtype, _) in _CASES.items():
-        with jax.enable_x64(dtype == np.float64):
-            results[case] = _train(case)
-    if hosts.is_main():
-        np.savez(path, devices=jax.device_count(), processes=jax.process_count(), **results)
+def _check_hosts(directory):
+    """Returns what the functions of `hosts` do in this process."""
+    made = directory / "made"
+
+    def make_or_find():
+        found = made.exists()
+        made.touch()
+        return "found" if found else "made"
+
+    errors = []
+    for failing in (1, None):  # process 1 raises in the first block, no process in the second
+        try:
+            with hosts.fail_together():
+                if jax.process_index() == failing:
+                    raise ValueError("no room")
+        except (ValueError, hosts.OtherProcessError) as error:
+            errors.append(f"{type(error).__name__}: {error}")
+    return {
+        "is_main": hosts.is_main(),
+        "slice": str(hosts.local_slice(8)),
+        "broadcast": hosts.broadcast_from_main({"x": np.arange(2.0) + jax.process_index()})["x"].tolist(),
+        "main_first": hosts.main_first(make_or_find),
+        "errors": errors,
+    }
 
 
-def _start_child(num_devices, *arguments):
+def _run_as_program(cases, output, coordinator=None, num_processes=None, process_id=None):
+    hosts.start(coordinator, *(value and int(value) for value in (num_processes, process_id)))
+    output = pathlib.Path(output)
+    results = {"processes": jax.process_count(), "devices": jax.device_count()}
+    if jax.process_count() == 1:
+        device_lists = [jax.devices()[:count] for count in _DEVICE_COUNTS]
+    else:
+        device_lists = [None]
+        results["hosts"] = _check_hosts(output.parent)
+    with jax.enable_x64(True):
+        for name, case in _make_cases(cases.split(",") if cases else []).items():
+            results[name] = [_train(case, devices or jax.devices()) for devices in device_lists]
+    output.write_text(json.dumps(results))
+
+
+def _start_program(num_devices, *arguments, **environment):
+    environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={num_devices}"
     return subprocess.Popen(
-        [sys.executable, __file__, "--child", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={num_devices}",
-        },
+        [sys.executable, __file__, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
+
+
+def _read_results(programs):
+    """The results of programs that were started, by the files they write."""
+    for program in programs.values():
+        output, _ = program.communicate()
+        assert program.returncode == 0, output
+    return [json.loads(path.read_text()) for path in programs]
 
 
 def _free_port():
@@ -101,37 +141,53 @@ def _free_port():
         return server.getsockname()[1]
 
 
-def _finish(*children):
-    outputs = [child.communicate()[0] for child in children]
-    for child, output in zip(children, outputs, strict=True):
-        assert child.returncode == 0, output
+class ParallelTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.directory = pathlib.Path(self.create_tempdir().full_path)
 
+    def _compare_devices_and_processes(self, *cases):
+        names, coordinator = ",".join(cases), f"127.0.0.1:{_free_port()}"
+        paths = [self.directory / name for name in ("one_process", "process_0", "process_1")]
+        alone, *processes = _read_results(
+            {paths[0]: _start_program(4, names, paths[0])}
+            | {paths[1 + i]: _start_program(2, names, paths[1 + i], coordinator, 2, i) for i in range(2)}
+        )
+        self.assertEqual([(r["processes"], r["devices"]) for r in (alone, *processes)], [(1, 4), (2, 4), (2, 4)])
+        for name in cases:
+            expected, *shared = alone[name]
+            for result in (*shared, *(process[name][0] for process in processes)):
+                np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-10)
+        return processes
 
-@pytest.mark.slow
-class ParallelTest(parameterized.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        directory = pathlib.Path(tempfile.mkdtemp(dir=absltest.get_default_test_tmpdir()))
-        cls.results = {}
-        for num_devices in (1, 2, 4):
-            path = directory / f"{num_devices}.npz"
-            _finish(_start_child(num_devices, path))
-            cls.results[1, num_devices] = np.load(path, allow_pickle=False)
-        path, coordinator = directory / "processes.npz", f"127.0.0.1:{_free_port()}"
-        _finish(*(_start_child(2, path, coordinator, 2, i) for i in range(2)))
-        cls.results[2, 4] = np.load(path, allow_pickle=False)
+    def test_devices_and_processes_agree(self):
+        main, other = self._compare_devices_and_processes("toy")
+        expected = {"is_main": True, "slice": "slice(0, 4, None)", "broadcast": [0.0, 1.0], "main_first": "made"}
+        self.assertEqual(
+            main["hosts"], expected | {"errors": ["OtherProcessError: process 1 of 2 failed, and says why itself"]}
+        )
+        expected |= {"is_main": False, "slice": "slice(4, 8, None)", "main_first": "found"}
+        self.assertEqual(other["hosts"], expected | {"errors": ["ValueError: no room"]})
 
-    @parameterized.product(case=list(_CASES), setup=[(1, 2), (1, 4), (2, 4)])
-    def test_agree_with_one_device(self, case, setup):
-        alone, shared = self.results[1, 1], self.results[setup]
-        self.assertEqual((int(shared["processes"]), int(shared["devices"])), setup)
-        tolerance = _TOLERANCES[_CASES[case][1]]
-        np.testing.assert_allclose(shared[case], alone[case], rtol=tolerance, atol=tolerance)
+    @pytest.mark.slow
+    def test_devices_and_processes_agree_on_the_models(self):
+        self._compare_devices_and_processes("hgn", "nhf")
+
+    @pytest.mark.slow
+    def test_processes_under_slurm_need_no_arguments(self):
+        job_id = str(os.getpid() % 4096)  # JAX derives the port of the coordinator from it
+        environment = {
+            "SLURM_JOB_ID": job_id, "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2"
+        }  # fmt: skip
+        results = _read_results({
+            (path := self.directory / str(i)): _start_program(
+                1, "", path, **environment, SLURM_PROCID=str(i), SLURM_LOCALID=str(i)
+            )
+            for i in range(2)
+        })  # fmt: skip
+        self.assertEqual([r["processes"] for r in results], [2, 2])
+        self.assertEqual([r["hosts"]["is_main"] for r in results], [True, False])
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
-        _child(sys.argv[2:])
-    else:
-        absltest.main()
+    _run_as_program(*sys.argv[1:])

@@ -12,7 +12,7 @@ NUM_FEATURES = 3
 
 
 class ToyModel(NamedTuple):
-    """A `hgn_jax.training.Model` whose loss depends on every argument.
+    """A `hgn_jax.training.Model` whose loss depends on each of its arguments.
 
     Attributes:
       tolerance: Mean squared error that the constraint allows.
@@ -25,15 +25,15 @@ class ToyModel(NamedTuple):
         return {"w": jax.random.normal(key, batch["x"].shape[1:], batch["x"].dtype)}
 
     def loss(self, params, multiplier, key, batch, *, progress=1.0, slots=None):
-        """The Lagrangian of small weights that predict 1 from noisy features; the noise fades with the progress."""
+        """The Lagrangian of small weights that predict 1 with little error; the noise of the error grows slowly."""
         x = batch["x"]
         slots = jnp.arange(len(x)) if slots is None else slots
         noise = jax.vmap(lambda slot: jax.random.normal(jax.random.fold_in(key, slot), (), x.dtype))(slots)
-        error = jnp.mean((x @ params["w"] + 0.1 * (1.0 - progress) * noise - 1.0) ** 2)
+        error = jnp.mean((x @ params["w"] + 0.1 * (1.0 + progress) * noise - 1.0) ** 2)
         constraint = error - self.tolerance
         return multiplier * constraint + jnp.sum(params["w"] ** 2), {"error": error, "constraint": constraint}
 
 
-def batch_at(step: int, batch_size: int = 4) -> Batch:
+def batch_at(step: int, batch_size: int = 4, dtype: type = np.float32) -> Batch:
     """Returns the batch of a step."""
-    return {"x": np.random.default_rng(step).normal(size=(batch_size, NUM_FEATURES)).astype(np.float32)}
+    return {"x": np.random.default_rng(step).normal(size=(batch_size, NUM_FEATURES)).astype(dtype)}
