@@ -16,7 +16,7 @@ class GECOTest(parameterized.TestCase):
         self.assertAlmostEqual(float(state.multiplier), 37.0, places=4)
 
     @parameterized.parameters(0.5, -0.5)
-    def test_rises_while_violated_and_falls_while_held(self, constraint):
+    def test_rises_while_the_constraint_is_violated_and_falls_while_it_holds(self, constraint):
         rule = geco(GECOConfig())
         state = rule.init()
         multipliers = [float(state.multiplier)]
@@ -71,9 +71,9 @@ class GECOTest(parameterized.TestCase):
     @parameterized.parameters(
         {"minimum": 0.0}, {"initial": 1e9}, {"decay": 1.0}, {"rate": -1.0}, {"max_change": -0.1}, {"maximum": 1.0}
     )
-    def test_refuses(self, **wrong):
-        with self.assertRaisesRegex(ValueError, next(iter(wrong))):
-            geco(dataclasses.replace(GECOConfig(), **wrong))
+    def test_invalid_settings_are_refused(self, **setting):
+        with self.assertRaisesRegex(ValueError, next(iter(setting))):
+            geco(dataclasses.replace(GECOConfig(), **setting))
 
 
 if __name__ == "__main__":

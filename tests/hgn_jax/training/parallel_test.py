@@ -17,8 +17,9 @@ import optax
 import pytest
 from absl.testing import absltest
 
-from hgn_jax import HGNConfig, NHFConfig, make_hgn, make_nhf, training
-from hgn_jax.networks.encoder import LATENT_SIZE
+import hgn_jax
+from hgn_jax import training
+from hgn_jax.networks.latent_grid import LATENT_SIZE
 from hgn_jax.training import hosts
 from hgn_jax.training.geco import GECOConfig, geco
 from tests.hgn_jax.training import toy
@@ -40,28 +41,29 @@ class _Case(NamedTuple):
     optimizer: optax.GradientTransformation = optax.sgd(1e-2)
 
 
-def _make_cases(names):
-    hgn = HGNConfig(
+def _make_hgn():
+    config = hgn_jax.HGNConfig(
         image_size=_IMAGE_SIZE, state_channels=2, encoder_filters=(4, 4), transform_filters=(4,),
         hamiltonian_filters=(4, 4), decoder_filters=(4,), loss_frames=2, initial_horizon=2,
     )  # fmt: skip
-    cases = {
-        "toy": lambda: _Case(toy.ToyModel(), "x", (toy.NUM_FEATURES,)),
-        "hgn": lambda: _Case(make_hgn(hgn), "image", (3, _IMAGE_SIZE, _IMAGE_SIZE, 3)),
-        "nhf": lambda: _Case(
-            make_nhf(NHFConfig(hidden_sizes=(8,), posterior_sizes=(8,))), "x", (2,), optax.adam(1e-2)
-        ),
-    }
-    return {name: cases[name]() for name in names}
+    return _Case(hgn_jax.make_hgn(config), "image", (3, _IMAGE_SIZE, _IMAGE_SIZE, 3))
+
+
+def _make_nhf():
+    config = hgn_jax.NHFConfig(hidden_sizes=(8,), posterior_sizes=(8,))
+    return _Case(hgn_jax.make_nhf(config), "x", (2,), optax.adam(1e-2))
+
+
+_CASES = {"toy": lambda: _Case(toy.ToyModel(), "x", (toy.NUM_FEATURES,)), "hgn": _make_hgn, "nhf": _make_nhf}
 
 
 def _train(case, devices):
-    """Trains in float64 on some devices; returns the parameters and the multiplier as a list."""
-    local_devices = [device for device in devices if device.process_index == jax.process_index()]
+    """Trains in float64 on some devices, None for all; returns the parameters and the multiplier as a list."""
+    num_devices = len(devices or jax.local_devices())
 
     def batch_at(step):
         batch = np.random.default_rng(step).uniform(size=(_BATCH_SIZE, *case.shape))
-        return training.split_among_devices({case.feature: batch[hosts.local_slice(_BATCH_SIZE)]}, len(local_devices))
+        return training.split_among_devices({case.feature: batch[hosts.local_slice(_BATCH_SIZE)]}, num_devices)
 
     multiplier = geco(GECOConfig(initial=10.0))
     example = {case.feature: np.zeros((_BATCH_SIZE, *case.shape))}
@@ -114,8 +116,8 @@ def _run_as_program(cases, output, coordinator=None, num_processes=None, process
         device_lists = [None]
         results["hosts"] = _check_hosts(output.parent)
     with jax.enable_x64(True):
-        for name, case in _make_cases(cases.split(",") if cases else []).items():
-            results[name] = [_train(case, devices or jax.devices()) for devices in device_lists]
+        for name in cases.split(",") if cases else []:
+            results[name] = [_train(_CASES[name](), devices) for devices in device_lists]
     output.write_text(json.dumps(results))
 
 
@@ -173,7 +175,6 @@ class ParallelTest(absltest.TestCase):
     def test_devices_and_processes_agree_on_the_models(self):
         self._compare_devices_and_processes("hgn", "nhf")
 
-    @pytest.mark.slow
     def test_processes_under_slurm_need_no_arguments(self):
         job_id = str(os.getpid() % 4096)  # JAX derives the port of the coordinator from it
         environment = {
