@@ -14,7 +14,8 @@ from hgn_jax.config_checks import at_least, sizes
 if TYPE_CHECKING:
     from tensorflow_datasets.core import BuilderConfig
 
-SYSTEMS = ("mass_spring", "pendulum", "two_body", "three_body", "double_pendulum")
+# Number of coordinates q of the simulated systems.
+SYSTEMS = {"mass_spring": 1, "pendulum": 1, "two_body": 4, "three_body": 6, "double_pendulum": 2}
 
 
 @dataclasses.dataclass

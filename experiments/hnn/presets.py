@@ -47,7 +47,6 @@ class Config(HNNConfig):
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
 
 
-_STATE_SIZES = {"mass_spring": 1, "pendulum": 1, "two_body": 4, "three_body": 6, "double_pendulum": 2}
 _PAPER_STEPS, _SMALL_STEPS = 15_000, 3_000
 
 
@@ -98,7 +97,7 @@ def _embedding(system: str, model: str, preset: str) -> Config:
     return Config(
         preset=preset,
         model=model,
-        state_size=_STATE_SIZES[system],
+        state_size=SYSTEMS[system],
         data=DataConfig(name=system),
         training=TrainingConfig(num_steps=_PAPER_STEPS, batch_size=64, log_every=50, checkpoint_every=500),
     )
@@ -122,7 +121,7 @@ def _state(system: str) -> Config:
     return Config(
         preset=f"{system}_state",
         model="state",
-        state_size=_STATE_SIZES[system],
+        state_size=SYSTEMS[system],
         weight_decay=0.0,
         dt=0.125,
         data=DataConfig(name=system, config="small"),
