@@ -1,4 +1,4 @@
-"""Tests of `hgn_jax.data.datasets`; `experiments/hgn_test.py` reads a real data set."""
+"""Tests of `hgn_jax.data.datasets`."""
 
 import chex
 import numpy as np
@@ -47,23 +47,23 @@ class CachedTest(absltest.TestCase):
 
         self.source = Recorded(_SOURCE)
 
-    def _epochs(self, most_bytes, num_steps=60):
-        cached = Cached(self.source, ("image",), most_bytes)
+    def _read_epochs(self, max_bytes, num_steps=60):
+        cached = Cached(self.source, ("image",), max_bytes)
         batches, expected = Batches(cached, 4, seed=1), Batches(_SOURCE, 4, seed=1)
         for step in range(num_steps):
             chex.assert_trees_all_equal(batches(step), expected(step))
 
     def test_each_example_is_read_once(self):
-        self._epochs(1e6)
+        self._read_epochs(1e6)
         self.assertLen(self.read, len(set(self.read)))
         self.assertLen(self.read, len(_SOURCE))
 
-    def test_no_more_is_kept_than_there_is_room_for(self):
-        self._epochs(3 * _SOURCE[0]["image"].nbytes)
-        again = [index for index in set(self.read) if self.read.count(index) > 1]
-        self.assertLen(set(self.read) - set(again), 3)
+    def test_keeps_no_more_than_the_maximal_size(self):
+        self._read_epochs(3 * _SOURCE[0]["image"].nbytes)
+        reread = [index for index in set(self.read) if self.read.count(index) > 1]
+        self.assertLen(set(self.read) - set(reread), 3)
 
-    def test_an_example_twice_at_once_and_only_what_is_asked_for(self):
+    def test_repeated_indices_and_only_the_requested_features(self):
         cached = Cached(self.source, ("index",), 1e6)
         for _ in range(2):
             self.assertEqual(
@@ -76,18 +76,18 @@ class BrokenDataTest(absltest.TestCase):
     def _split(self, *values):
         return Split("train split of x", _Source({"q": np.asarray(value)} for value in values))
 
-    def test_what_is_whole_is_returned(self):
+    def test_returns_intact_examples(self):
         split = self._split([0.0], [1.0], [2.0])
         self.assertLen(split, 3)
         self.assertEqual(split[1]["q"], 1.0)
         self.assertEqual([example["q"] for example in split.__getitems__([2, 0])], [2.0, 0.0])
 
-    def test_a_state_that_is_not_finite(self):
+    def test_refuses_values_that_are_not_finite(self):
         for value in (np.nan, np.inf):
             with self.assertRaisesRegex(DataError, "train split of x: q of example 2 is not finite"):
                 self._split([0.0], [1.0], [value]).__getitems__([1, 2])
 
-    def test_another_shape(self):
+    def test_refuses_another_shape(self):
         with self.assertRaisesRegex(DataError, r"q of example 1 has shape \(2,\), that of the first \(1,\)"):
             self._split([0.0], [1.0, 2.0])[1]
 
@@ -97,7 +97,7 @@ class BrokenDataTest(absltest.TestCase):
         whole = [example["image"] for example in open_dataset(path)[0]["train"].__getitems__(range(6))]
         shard = next(path.glob("*train*array_record*"))
         content, errors = shard.read_bytes(), 0
-        record_bytes = 64 * 1024  # what is behind is padding, but for the index at the end
+        record_bytes = 64 * 1024  # padding follows, then the index
         for position in range(100, record_bytes, record_bytes // 20):
             shard.write_bytes(content[:position] + bytes([content[position] ^ 0x10]) + content[position + 1 :])
             try:
@@ -105,7 +105,7 @@ class BrokenDataTest(absltest.TestCase):
             except DataError as error:
                 self.assertRegex(str(error), r"^train split of .*small-.*: example \d cannot be read \([^\n]+\)$")
                 errors += 1
-            else:  # a byte that is not used
+            else:  # an unused byte
                 np.testing.assert_array_equal(images, whole)
         self.assertGreater(errors, 1)
 

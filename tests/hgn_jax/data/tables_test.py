@@ -74,7 +74,7 @@ class LoadTableTest(TableTestCase):
         ("is not text in UTF-8", b"1,2\n\xff\xfe,4\n"),
         ("cannot read .*rows.csv: .*", '1,2\n"3,4\n'),
     )
-    def test_bad_csv_is_named(self, message, content):
+    def test_wrong_csv_is_named(self, message, content):
         path = self.write("rows.csv", content)
         self.assertIn(str(path), self.assert_fails(message, tables.load_table, path))
 
@@ -88,7 +88,7 @@ class LoadTableTest(TableTestCase):
         ("must hold real numbers, not complex128", np.ones((2, 2), complex)),
         ("must hold real numbers, not datetime64", np.array([["2020-01-01"]], "datetime64[D]")),
     )
-    def test_bad_npy_is_named(self, message, array):
+    def test_wrong_npy_is_named(self, message, array):
         path = self.save(array)
         self.assertIn(str(path), self.assert_fails(message, tables.load_table, path))
 
@@ -102,14 +102,14 @@ class LoadTableTest(TableTestCase):
         path = self.write("rows.npy", whole[:size])
         self.assert_fails("rows.npy is not a complete .npy array", tables.load_table, path)
 
-    def test_another_file_with_the_name_of_an_array_is_named(self):
+    def test_other_files_with_the_suffix_of_an_array_are_named(self):
         np.savez(self.folder / "rows.npz", rows=_ROWS)
         path = (self.folder / "rows.npz").rename(self.folder / "rows.npy")
         self.assert_fails("rows.npy is not a complete .npy array", tables.load_table, path)
         path = self.write("rows.npy", "1,2\n3,4\n")
         self.assert_fails("rows.npy is not a complete .npy array", tables.load_table, path)
 
-    def test_missing_files_and_other_names(self):
+    def test_refuses_missing_files_and_other_suffixes(self):
         self.assert_fails("none.csv: there is no such file", tables.load_table, self.folder / "none.csv")
         (self.folder / "folder.npy").mkdir()
         self.assert_fails("folder.npy: there is no such file", tables.load_table, self.folder / "folder.npy")
@@ -181,7 +181,7 @@ class MakeTableTest(TableTestCase):
         ("the table is empty", np.zeros((0, 2))),
         ("the table must hold real numbers, not object", np.array([[None, 1.0]])),
     )
-    def test_bad_rows_are_named(self, message, rows):
+    def test_wrong_rows_are_named(self, message, rows):
         self.assert_fails(message, tables.make_table, rows, 0.5, 0)
 
 

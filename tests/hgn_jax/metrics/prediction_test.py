@@ -37,13 +37,13 @@ class ValidStepsTest(parameterized.TestCase):
     def test_median_and_fraction(self):
         errors = np.ones((3, 8))
         errors[0, :2] = errors[1, :6] = errors[2, :] = 0.0
-        found = prediction_metrics.valid_prediction_time(errors)
-        self.assertEqual(found, {"steps": 6.0, "fraction": 0.75, "horizon": 8})
+        time = prediction_metrics.valid_prediction_time(errors)
+        self.assertEqual(time, {"steps": 6.0, "fraction": 0.75, "horizon": 8})
 
 
 class ExtrapolationTest(parameterized.TestCase):
     def _predict(self, clips, good_steps):
-        """Predicts the clips themselves for so many steps beyond the four frames seen, and then constant images."""
+        """Predicts the clips exactly for a number of steps beyond the four observed frames, then constant images."""
 
         def predict(frames, num_steps, backward):
             self.assertEqual(frames.shape[1], 4)
@@ -58,7 +58,7 @@ class ExtrapolationTest(parameterized.TestCase):
         return predict
 
     @parameterized.product(backward=(False, True), good_steps=(0, 7, 20))
-    def test_counts_from_the_frames_seen(self, backward, good_steps):
+    def test_counts_from_the_observed_frames(self, backward, good_steps):
         clips = _clips()
         predict = self._predict(clips, good_steps)
         errors = prediction_metrics.extrapolation_errors(predict, clips, 4, 20, backward)
@@ -67,31 +67,31 @@ class ExtrapolationTest(parameterized.TestCase):
 
     def test_all_horizons(self):
         clips = _clips(130)
-        found = prediction_metrics.valid_prediction_times(self._predict(clips, 90), clips, 4)
+        times = prediction_metrics.valid_prediction_times(self._predict(clips, 90), clips, 4)
         for direction in ("forward", "backward"):
             self.assertEqual(
-                found[direction],
+                times[direction],
                 {
                     "60": {"steps": 60.0, "fraction": 1.0, "horizon": 60},
                     "120": {"steps": 90.0, "fraction": 0.75, "horizon": 120},
                 },
             )
 
-    def test_what_is_seen_may_differ_from_what_should_be_predicted(self):
+    def test_observed_frames_may_differ_from_the_targets(self):
         targets = _clips(130)
-        seen = np.round(targets * 10).astype(np.int8)  # as a noisy, quantised version of them
+        observed = np.round(targets * 10).astype(np.int8)  # like a noisy, quantised version
 
         def predict(frames, num_steps, backward):
             first = 126 if backward else 0
-            np.testing.assert_array_equal(frames, seen[:, first : first + 4])
+            np.testing.assert_array_equal(frames, observed[:, first : first + 4])
             return targets[:, first + np.arange(num_steps + 1) * (-1 if backward else 1)]
 
-        found = prediction_metrics.valid_prediction_times(predict, seen, 4, targets=targets)
-        self.assertEqual(found["forward"]["120"]["steps"], 120.0)
-        self.assertEqual(found["backward"]["120"]["steps"], 120.0)
+        times = prediction_metrics.valid_prediction_times(predict, observed, 4, targets=targets)
+        self.assertEqual(times["forward"]["120"]["steps"], 120.0)
+        self.assertEqual(times["backward"]["120"]["steps"], 120.0)
 
-    def test_margins_are_predicted_and_not_seen(self):
-        """A clip of ten frames, of which the first or the last four are seen, with 13 frames before and 15 after."""
+    def test_margins_are_predicted_and_never_observed(self):
+        """Clips of ten frames with margins of 13 and 15; the first or the last four of the ten are observed."""
         clips = _clips(38)
 
         def predict(frames, num_steps, backward):
@@ -100,26 +100,26 @@ class ExtrapolationTest(parameterized.TestCase):
             self.assertEqual(num_steps, 19 if backward else 3 + 19)
             return clips[:, first + direction * np.arange(num_steps + 1)]
 
-        found = prediction_metrics.valid_prediction_times(predict, clips, 4, margins=(13, 15))
-        whole = {"19": {"steps": 19.0, "fraction": 1.0, "horizon": 19}}  # 6 + 13, less than 6 + 15
-        self.assertEqual(found, {"forward": whole, "backward": whole})
+        times = prediction_metrics.valid_prediction_times(predict, clips, 4, margins=(13, 15))
+        expected = {"19": {"steps": 19.0, "fraction": 1.0, "horizon": 19}}  # 6 + 13, less than 6 + 15
+        self.assertEqual(times, {"forward": expected, "backward": expected})
 
-    def test_a_constant_image_is_valid_for_no_step(self):
+    def test_a_constant_image_is_never_valid(self):
         clips = _clips()
         constant = lambda frames, num_steps, backward: np.full((3, num_steps + 1, 4, 4, 3), clips.mean())
-        found = prediction_metrics.valid_prediction_times(constant, clips, 4)
-        self.assertEqual(found["forward"]["36"]["steps"], 0.0)
-        self.assertEqual(found["backward"]["36"]["fraction"], 0.0)
+        times = prediction_metrics.valid_prediction_times(constant, clips, 4)
+        self.assertEqual(times["forward"]["36"]["steps"], 0.0)
+        self.assertEqual(times["backward"]["36"]["fraction"], 0.0)
 
     def test_horizons_that_fit(self):
         self.assertEqual(prediction_metrics.horizons_within(257, 31), (60, 120))
         self.assertEqual(prediction_metrics.horizons_within(100, 31), (60,))
         self.assertEqual(prediction_metrics.horizons_within(31, 5), (26,))
         self.assertEqual(prediction_metrics.horizons_within(31, 31), ())
-        nothing = prediction_metrics.valid_prediction_times(None, _clips(31), 31)
-        self.assertEqual(nothing, {"forward": {}, "backward": {}})
+        times = prediction_metrics.valid_prediction_times(None, _clips(31), 31)
+        self.assertEqual(times, {"forward": {}, "backward": {}})
 
-    def test_clips_that_are_too_short(self):
+    def test_refuses_clips_that_are_too_short(self):
         with self.assertRaisesRegex(ValueError, "4 frames and 37 steps beyond need longer clips than 40 frames"):
             prediction_metrics.extrapolation_errors(None, _clips(), 4, 37)
         with self.assertRaisesRegex(ValueError, "must be 1 or more"):

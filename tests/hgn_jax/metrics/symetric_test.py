@@ -1,4 +1,4 @@
-"""Tests of `hgn_jax.metrics.symetric` on maps of which it is known whether they are canonical."""
+"""Tests of `hgn_jax.metrics.symetric` on maps that are known to be canonical or not."""
 
 import jax
 import numpy as np
@@ -8,7 +8,7 @@ from hgn_jax.metrics import symetric as latent_metrics
 from hgn_jax.metrics.symetric import symetric
 
 
-def _states(d, points=600, seed=0):
+def _states(d, points=300, seed=0):
     return np.random.default_rng(seed).standard_normal((points, 2 * d))
 
 
@@ -25,7 +25,7 @@ _CANONICAL = {
     "squeezed": lambda q, p: (3.0 * q, p / 3.0),
     "cubic_kick": lambda q, p: (q, p + q**3),
     "exchanged": lambda q, p: (-p, q),
-    "scaled_as_a_whole": lambda q, p: (10.0 * q - 4.0, 10.0 * p + 7.0),  # units, which the normalisation takes out
+    "scaled_as_a_whole": lambda q, p: (10.0 * q - 4.0, 10.0 * p + 7.0),  # units, which the normalisation removes
 }
 _NOT_CANONICAL = {
     "one_axis_scaled": lambda q, p: (np.stack([3.0 * q[:, 0], q[:, 1]], axis=1), p),
@@ -43,11 +43,11 @@ class SyMetricTest(parameterized.TestCase):
     def test_canonical_transformations_score_1(self, name, d):
         states = _states(d)
         latents = np.concatenate(_CANONICAL[name](states[:, :d], states[:, d:]), axis=1)
-        found = symetric(latents, states)
-        self.assertEqual(found.score, 1.0, found)
-        self.assertLess(found.distance, 0.01)
-        self.assertEqual(found.order, 3 if name == "cubic_kick" else 1)
-        self.assertEqual(found.num_latents, 2 * d)
+        result = symetric(latents, states)
+        self.assertEqual(result.score, 1.0, result)
+        self.assertLess(result.distance, 0.01)
+        self.assertEqual(result.order, 3 if name == "cubic_kick" else 1)
+        self.assertEqual(result.num_latents, 2 * d)
 
     @parameterized.parameters(*_NOT_CANONICAL)
     def test_other_maps_score_0(self, name):
@@ -56,35 +56,34 @@ class SyMetricTest(parameterized.TestCase):
             latents = np.concatenate(_NOT_CANONICAL[name](states[:, :2], states[:, 2:]), axis=1)
         self.assertEqual(symetric(latents, states, max_order=3).score, 0.0)
 
-    def test_what_the_metric_cannot_see(self):
-        """A A* = I asks of J E J^T to be orthogonal, not to be E."""
+    def test_wrongly_paired_coordinates_go_unnoticed(self):
+        """The metric's known blind spot: A A* = I requires J E J^T to be orthogonal, not to be E."""
         states = _states(2)
         (q1, q2), (p1, p2) = states[:, :2].T, states[:, 2:].T
-        mispaired = np.stack([q1, p1, q2, p2], axis=1)  # q1 taken for the position that p2 is the momentum of
+        mispaired = np.stack([q1, p1, q2, p2], axis=1)  # q1 paired with q2, and p1 with p2
         self.assertEqual(symetric(mispaired, states).score, 1.0)
 
     def test_with_one_degree_of_freedom_the_area_must_be_constant(self):
         rng = np.random.default_rng(0)
         radius, angle = rng.uniform(0.2, 1.5, 1500), rng.uniform(-2.0, 2.0, 1500)
         states = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-        found = symetric(np.stack([radius, angle], axis=1), states)  # det J = r
-        self.assertGreater(found.r_squared, 0.9)
-        self.assertGreater(found.distance, 0.05)
-        self.assertEqual(found.score, 0.0)
+        result = symetric(np.stack([radius, angle], axis=1), states)  # det J = r
+        self.assertGreater(result.r_squared, 0.9)
+        self.assertGreater(result.distance, 0.05)
+        self.assertEqual(result.score, 0.0)
         stretched = states * [4.0, 1.0]  # det J = 1/4 everywhere
         self.assertEqual(symetric(stretched, states).score, 1.0)
 
     def test_more_latents_than_coordinates(self):
-        """Coordinates of no meaning beside a perfect latent do no harm, and are dropped where they are the prior's."""
+        """Meaningless coordinates beside a perfect latent do no harm, and uninformative pairs are dropped."""
         states, noise = _states(2), _states(1, seed=3)
         latents = np.concatenate([states[:, :2], noise[:, :1], states[:, 2:], noise[:, 1:]], axis=1)
         self.assertEqual(symetric(latents, states)[::4], (1.0, 6))
-        variance = np.tile(
-            [0.1, 0.9, 0.95, 0.8, 0.2, 0.9], (len(states), 1)
-        )  # of the second pair only p is informative
-        found = symetric(latents, states, variance)
-        self.assertEqual(found.num_latents, 4)
-        self.assertEqual(found.score, 1.0)
+        # Only q of the first pair and p of the second are informative.
+        variance = np.tile([0.1, 0.9, 0.95, 0.8, 0.2, 0.9], (len(states), 1))
+        result = symetric(latents, states, variance)
+        self.assertEqual(result.num_latents, 4)
+        self.assertEqual(result.score, 1.0)
 
     def test_informative(self):
         variance = np.array([[0.1, 0.9, 0.6, 0.9, 0.9, 0.3], [0.1, 0.9, 0.6, 0.9, 0.9, 0.5]])
@@ -98,7 +97,7 @@ class SyMetricTest(parameterized.TestCase):
         points[0, 1] = 0.0
         with jax.enable_x64(True):
             polynomial = lambda x: weights @ jax.numpy.prod(x[None, :] ** powers, axis=1)
-            expected = jax.vmap(jax.jacfwd(polynomial))(points)
+            expected = jax.jit(jax.vmap(jax.jacfwd(polynomial)))(points)
         np.testing.assert_allclose(latent_metrics.jacobians(powers, weights, points), expected, atol=1e-12)
 
     def test_distance_by_hand(self):
@@ -109,7 +108,7 @@ class SyMetricTest(parameterized.TestCase):
         self.assertEqual(latent_metrics.symplectic_distance(np.zeros((3, 4, 4))), 0.25)
 
     def _embedded(self, q, p, num_pairs, scale=1.0, noise=1e-3):
-        """States in a space of many more pairs: turned in it, with a little noise in all of its directions."""
+        """Rotates states into a space of many more pairs and adds a little noise in all directions."""
         rng = np.random.default_rng(7)
         directions = np.linalg.qr(rng.standard_normal((num_pairs, num_pairs)))[0][: q.shape[1]]
         halves = [q @ directions, scale * p @ directions]
@@ -117,35 +116,34 @@ class SyMetricTest(parameterized.TestCase):
 
     def test_principal_pairs_find_the_states_among_many_latents(self):
         states = _states(2)
-        found, kept = latent_metrics.principal_pairs(
-            self._embedded(states[:, :2], states[:, 2:], 100, scale=1e-2, noise=0.0)
-        )
-        self.assertEqual(found.shape, (600, 4))
+        latents = self._embedded(states[:, :2], states[:, 2:], 100, scale=1e-2, noise=0.0)
+        pairs, kept = latent_metrics.principal_pairs(latents)
+        self.assertEqual(pairs.shape, (len(states), 4))
         self.assertAlmostEqual(kept, 1.0)
-        # The same rotation of q and p, which leaves lengths and products as they are, however small p is.
-        q, p = found[:, :2], found[:, 2:] / 1e-2
+        # q and p undergo the same rotation, however small p is, so all inner products are preserved.
+        q, p = pairs[:, :2], pairs[:, 2:] / 1e-2
         centred = states - states.mean(axis=0)
         np.testing.assert_allclose(q @ q.T, centred[:, :2] @ centred[:, :2].T, atol=1e-9)
         np.testing.assert_allclose(q @ p.T, centred[:, :2] @ centred[:, 2:].T, atol=1e-9)
 
-    def test_principal_pairs_of_what_does_not_move_and_of_what_moves_everywhere(self):
+    def test_principal_pairs_of_constant_latents_and_of_latents_without_structure(self):
         self.assertEqual(latent_metrics.principal_pairs(np.ones((20, 80)))[1], 0.0)
         latents = _states(100)
-        found, kept = latent_metrics.principal_pairs(latents)
-        self.assertEqual(found.shape, (600, 32))
+        pairs, kept = latent_metrics.principal_pairs(latents)
+        self.assertEqual(pairs.shape, (len(latents), 32))
         self.assertBetween(kept, 16 / 100, 0.5)
-        halves = zip(np.split(found, 2, axis=1), np.split(latents - latents.mean(axis=0), 2, axis=1), strict=True)
+        halves = zip(np.split(pairs, 2, axis=1), np.split(latents - latents.mean(axis=0), 2, axis=1), strict=True)
         self.assertAlmostEqual(kept, np.mean([np.sum(part**2) / np.sum(whole**2) for part, whole in halves]))
 
     @parameterized.parameters(*_CANONICAL)
     def test_canonical_transformations_among_many_latents_score_1(self, name):
         states = _states(2)
-        found = symetric(self._embedded(*_CANONICAL[name](states[:, :2], states[:, 2:]), 100), states)
-        self.assertEqual((found.score, found.num_latents), (1.0, 4))
-        self.assertBetween(found.variance_kept, 0.999, 1.0)
+        result = symetric(self._embedded(*_CANONICAL[name](states[:, :2], states[:, 2:]), 100), states)
+        self.assertEqual((result.score, result.num_latents), (1.0, 4))
+        self.assertBetween(result.variance_kept, 0.999, 1.0)
 
     @parameterized.parameters(*sorted(set(_NOT_CANONICAL) - {"not_finite"}))
-    def test_others_among_many_latents_score_0(self, name):
+    def test_other_maps_among_many_latents_score_0(self, name):
         states = _states(2)
         with np.errstate(divide="ignore"):
             latents = self._embedded(*_NOT_CANONICAL[name](states[:, :2], states[:, 2:]), 100)
@@ -156,11 +154,11 @@ class SyMetricTest(parameterized.TestCase):
         ((20, 3), (20, 4), "even number"),
         ((10, 4), (10, 4), "16 points or more"),
     )
-    def test_shapes_that_do_not_fit(self, latents, states, message):
+    def test_refuses_shapes_that_do_not_match(self, latents, states, message):
         with self.assertRaisesRegex(ValueError, message):
             symetric(np.zeros(latents), np.zeros(states))
 
-    def test_states_that_do_not_move(self):
+    def test_refuses_constant_states(self):
         states = _states(1)
         states[:, 1] = 2.0
         with self.assertRaisesRegex(ValueError, "the same at all points"):

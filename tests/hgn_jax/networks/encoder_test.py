@@ -22,13 +22,14 @@ class EncoderTest(parameterized.TestCase):
     def test_vectors_are_linear_projections_of_all_features(self):
         encoder = conv_encoder(8, [4, 6], "relu", latent_channels=5, vector=True)
         frames = jax.random.normal(_KEY, (3, 8, 8, 9))
-        params = encoder.init(_KEY, frames)
-        mean, log_variance = encoder.apply(params, frames)
+        params = jax.jit(encoder.init)(_KEY, frames)
+        apply = jax.jit(encoder.apply)
+        mean, log_variance = apply(params, frames)
         chex.assert_shape([mean, log_variance], (3, 5))
         self.assertEqual(params["mean"]["w"].shape, (4 * 4 * 6, 5))
         np.testing.assert_allclose(log_variance, -4.0, atol=1.0)  # the initial posterior is narrow
         doubled = params | {"mean": jax.tree.map(lambda x: 2.0 * x, params["mean"])}
-        np.testing.assert_allclose(encoder.apply(doubled, frames)[0], 2.0 * mean, rtol=1e-5)
+        np.testing.assert_allclose(apply(doubled, frames)[0], 2.0 * mean, rtol=1e-5)
 
 
 class StateTransformTest(parameterized.TestCase):
@@ -36,7 +37,7 @@ class StateTransformTest(parameterized.TestCase):
     def test_output_is_linear_and_takes_both_signs(self, activation):
         network = state_transform([8, 8], activation, 6)
         z = jax.random.normal(_KEY, (4, 4, 4, 6))
-        state = network.apply(network.init(_KEY, z), z)
+        state = jax.jit(lambda key: network.apply(network.init(key, z), z))(_KEY)
         chex.assert_shape(state, (4, 4, 4, 6))
         self.assertLess(state.min(), 0)
         self.assertGreater(state.max(), 0)

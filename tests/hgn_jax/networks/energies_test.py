@@ -27,8 +27,8 @@ class ConvEnergyTest(absltest.TestCase):
     def test_is_one_number_per_example_summed_over_space(self):
         network = conv_energy([ConvLayer(5), ConvLayer(1, kernel=1)], "softplus", 2.0, 1.0)
         x = jax.random.normal(_KEY, (3, 4, 4, 2))
-        params = network.init(_KEY, x)
-        energy = network.apply(params, x)
+        params = jax.jit(network.init)(_KEY, x)
+        energy = jax.jit(network.apply)(params, x)
         chex.assert_shape(energy, (3,))
         hidden = jax.nn.softplus(_convolve(x, params["convolution_0"]))
         np.testing.assert_allclose(energy, _convolve(hidden, params["energy"]).sum((1, 2, 3)), rtol=1e-5)
@@ -36,8 +36,7 @@ class ConvEnergyTest(absltest.TestCase):
     def test_output_is_linear_and_takes_both_signs(self):
         network = conv_energy([ConvLayer(8), ConvLayer(1)], "softplus", 2.0, 6.0)
         x = jax.random.normal(_KEY, (16, 4, 4, 6))
-        init_and_apply = jax.jit(lambda key: network.apply(network.init(key, x), x))
-        energies = jnp.stack([init_and_apply(key) for key in jax.random.split(_KEY, 6)])
+        energies = jax.jit(jax.vmap(lambda key: network.apply(network.init(key, x), x)))(jax.random.split(_KEY, 6))
         self.assertLess(energies.min(), 0)
         self.assertGreater(energies.max(), 0)
 
@@ -55,13 +54,13 @@ class MLPEnergyTest(parameterized.TestCase):
     def test_sees_all_numbers_of_a_state(self, *shape):
         network = mlp_energy((7, 5), "swish", 2.0, 1.0)
         x = jax.random.normal(_KEY, (3, *shape))
-        params = network.init(_KEY, x)
+        params = jax.jit(network.init)(_KEY, x)
         hidden = np.asarray(x).reshape(3, -1)
         for layer in ("linear_0", "linear_1"):
             hidden = hidden @ np.asarray(params[layer]["w"]) + np.asarray(params[layer]["b"])
             hidden = hidden / (1.0 + np.exp(-hidden))
         expected = hidden @ np.asarray(params["output"]["w"]) + np.asarray(params["output"]["b"])
-        np.testing.assert_allclose(network.apply(params, x), expected[:, 0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(jax.jit(network.apply)(params, x), expected[:, 0], rtol=1e-4, atol=1e-5)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tests of the precision in which networks compute."""
+"""Tests of `hgn_jax.networks.precision`, on a single network and on the networks of an HGN."""
 
 import functools
 
@@ -10,71 +10,78 @@ from jax.extend.core import jaxprs_in_params
 from jax.flatten_util import ravel_pytree
 
 from hgn_jax import HGNConfig, PhaseState, make_hgn
-from hgn_jax.models.hgn_config import _CHOICES
-from hgn_jax.networks.precision import PRECISIONS
+from hgn_jax.networks.decoder import conv_decoder
+from hgn_jax.networks.precision import PRECISIONS, in_precision
 
 _HIGHEST = (jax.lax.Precision.HIGHEST, jax.lax.Precision.HIGHEST)
 _KEY = jax.random.PRNGKey(0)
-_BATCH = {"image": np.random.default_rng(0).uniform(size=(2, 5, 8, 8, 3)).astype(np.float32)}
+_FRAMES = jax.ShapeDtypeStruct((2, 5, 8, 8, 3), jnp.float32)
 
 
-def _made(precision):
+def _float32(*shape):
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+@functools.cache
+def _hgn_and_params(precision):
+    """A small HGN and the shapes of its parameters."""
     config = HGNConfig(
         image_size=8, state_channels=2, encoder_filters=(4, 4), transform_filters=(4,), hamiltonian_filters=(4,),
         decoder_filters=(4,), precision=precision, unroll=1,
     )  # fmt: skip
     hgn = make_hgn(config)
-    return hgn, jax.eval_shape(hgn.init, _KEY, _BATCH)
-
-
-@functools.cache
-def _params():
-    """Parameters drawn for the shapes: initial ones take a while to compile."""
-    rng = np.random.default_rng(1)
-
-    def drawn(x):
-        return jnp.asarray(rng.normal(size=x.shape) / max(1.0, np.prod(x.shape[:-1]) ** 0.5), jnp.float32)
-
-    return jax.tree.map(drawn, _made("full")[1])
-
-
-@functools.cache
-def _loss_and_gradient(precision):
-    objective = jax.value_and_grad(lambda params: _made(precision)[0].loss(params, 1e3, _KEY, _BATCH)[0])
-    loss, gradient = jax.jit(objective)(_params())
-    return loss, gradient
+    return hgn, jax.eval_shape(hgn.init, _KEY, {"image": _FRAMES})
 
 
 def _products(function, *args):
-    """The equations of all convolutions and matrix products in it."""
+    """The equations of all convolutions and matrix products in a function."""
 
-    def inside(jaxpr):
+    def walk(jaxpr):
         for equation in jaxpr.eqns:
             if equation.primitive.name in ("conv_general_dilated", "dot_general"):
                 yield equation
             for inner in jaxprs_in_params(equation.params):
-                yield from inside(inner)
+                yield from walk(inner)
 
-    return list(inside(jax.make_jaxpr(function)(*args).jaxpr))
+    return list(walk(jax.make_jaxpr(function)(*args).jaxpr))
 
 
-class PrecisionTest(parameterized.TestCase):
-    def test_the_configuration_knows_them_all(self):
-        self.assertCountEqual(_CHOICES["precision"], PRECISIONS)
+class NetworkTest(parameterized.TestCase):
+    @parameterized.parameters(("tensorfloat32", 1e-3), ("bfloat16", 3e-2))  # relative precisions of 5e-4 and 4e-3
+    def test_outputs_and_gradients_are_near_those_of_full_precision(self, precision, tolerance):
+        network = conv_decoder(8, (4,), 3, "sigmoid", "none")
+        q = jax.random.normal(_KEY, (4, 4, 4, 2))
+        params = jax.jit(network.init)(_KEY, q)
+
+        def output_and_gradient(name):
+            apply = in_precision(network, name).apply
+            tree = jax.jit(lambda p: (apply(p, q), jax.grad(lambda p: (apply(p, q) ** 2).mean())(p)))(params)
+            self.assertEqual({x.dtype for x in jax.tree.leaves(tree)}, {jnp.dtype(jnp.float32)})
+            return [np.asarray(ravel_pytree(part)[0]) for part in tree]
+
+        for values, expected in zip(output_and_gradient(precision), output_and_gradient("full"), strict=True):
+            self.assertLess(np.linalg.norm(values - expected), tolerance * np.linalg.norm(expected))
+
+
+class HGNTest(parameterized.TestCase):
+    def test_configuration_allows_all_precisions(self):
+        rule = HGNConfig.__dataclass_fields__["precision"].metadata["rule"]
+        self.assertEqual(rule.description, f"one of {', '.join(PRECISIONS)}")
 
     @parameterized.parameters(*PRECISIONS)
-    def test_parameters_do_not_depend_on_it(self, precision):
-        shapes = [[(x.shape, x.dtype) for x in jax.tree.leaves(_made(name)[1])] for name in (precision, "full")]
-        self.assertEqual(*shapes)
+    def test_parameters_and_outputs_are_those_of_full_precision(self, precision):
+        hgn, params = _hgn_and_params(precision)
+        self.assertEqual(params, _hgn_and_params("full")[1])
+        self.assertEqual(jax.eval_shape(hgn.decode, params, _float32(1, 4, 4, 2)).dtype, jnp.float32)
 
     @parameterized.parameters(*PRECISIONS)
     def test_states_energies_and_their_rollout_are_in_full_precision(self, precision):
-        hgn, _ = _made(precision)
+        hgn, params = _hgn_and_params(precision)
 
         def end(params, z):
             return sum(x.sum() for x in hgn.rollout(params, hgn.initial_state(params, z), 3))
 
-        equations = _products(jax.grad(end), _params(), jnp.ones((2, 4, 4, 4)))
+        equations = _products(jax.grad(end), params, _float32(2, 4, 4, 4))
         self.assertNotEmpty(equations)
         for equation in equations:
             self.assertEqual(equation.params["precision"], _HIGHEST)
@@ -85,38 +92,24 @@ class PrecisionTest(parameterized.TestCase):
         ("tensorfloat32", jnp.float32, (jax.lax.Precision.HIGH, jax.lax.Precision.HIGH)),
         ("bfloat16", jnp.bfloat16, (jax.lax.Precision.DEFAULT, jax.lax.Precision.DEFAULT)),
     )
-    def test_encoder_and_decoder_and_their_gradients_compute_as_told(self, precision, dtype, precisions):
-        hgn, _ = _made(precision)
+    def test_encoder_and_decoder_and_their_gradients_are_in_the_configured_precision(self, precision, dtype, expected):
+        hgn, params = _hgn_and_params(precision)
         decode = jax.grad(lambda params, q: (hgn.decode(params, q) ** 2).sum(), argnums=(0, 1))
         encode = jax.grad(lambda params, frames: (hgn.infer(params, frames).mean ** 2).sum())
-        of_decoder = _products(decode, _params(), jnp.ones((3, 4, 4, 2)))
-        of_encoder = _products(encode, _params(), _BATCH["image"])
-        convolutions = [e for e in of_decoder + of_encoder if e.primitive.name == "conv_general_dilated"]
+        products = _products(decode, params, _float32(3, 4, 4, 2)) + _products(encode, params, _FRAMES)
+        convolutions = [equation for equation in products if equation.primitive.name == "conv_general_dilated"]
         self.assertGreater(len(convolutions), 15)
         for equation in convolutions:
             self.assertEqual(equation.outvars[0].aval.dtype, dtype)
-            self.assertEqual(equation.params["precision"], precisions)
-
-    @parameterized.parameters(*PRECISIONS)
-    def test_what_comes_out_and_its_gradient_are_in_the_precision_of_the_parameters(self, precision):
-        hgn, _ = _made(precision)
-        self.assertEqual(hgn.decode(_params(), jnp.ones((1, 4, 4, 2))).dtype, jnp.float32)
-        _, gradient = _loss_and_gradient(precision)
-        self.assertEqual({x.dtype for x in jax.tree.leaves(gradient)}, {jnp.dtype(jnp.float32)})
-
-    @parameterized.parameters(("tensorfloat32", 1e-3), ("bfloat16", 3e-2))  # relative precisions of 5e-4 and 4e-3
-    def test_loss_and_gradient_are_near_those_of_full_precision(self, precision, tolerance):
-        (loss, gradient), (expected, of_full) = map(_loss_and_gradient, (precision, "full"))
-        np.testing.assert_allclose(loss, expected, rtol=tolerance)
-        found, wanted = (np.asarray(ravel_pytree(tree)[0]) for tree in (gradient, of_full))
-        self.assertLess(np.linalg.norm(found - wanted), tolerance * np.linalg.norm(wanted))
+            self.assertEqual(equation.params["precision"], expected)
 
     def test_full_precision_is_that_of_the_parameters(self):
         with jax.enable_x64(True):
-            hgn, _ = _made("full")
-            params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), _params())
+            hgn, params = _hgn_and_params("full")
+            params = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, jnp.float64), params)
+            q = jax.ShapeDtypeStruct((1, 4, 4, 2), jnp.float64)
             for network in (hgn.decode, lambda params, q: hgn.hamiltonian(params)(PhaseState(q, q))):
-                self.assertEqual(jax.eval_shape(network, params, jnp.ones((1, 4, 4, 2))).dtype, jnp.float64)
+                self.assertEqual(jax.eval_shape(network, params, q).dtype, jnp.float64)
 
 
 if __name__ == "__main__":
