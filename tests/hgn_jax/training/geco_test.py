@@ -11,16 +11,13 @@ from hgn_jax.training.geco import GECOConfig, geco, saturation
 
 
 class GECOTest(parameterized.TestCase):
-    def test_starts_at_the_initial_multiplier(self):
-        state = geco(GECOConfig(initial=37.0)).init()
-        self.assertAlmostEqual(float(state.multiplier), 37.0, places=4)
-
     @parameterized.parameters(0.5, -0.5)
     def test_rises_while_the_constraint_is_violated_and_falls_while_it_holds(self, constraint):
-        rule = geco(GECOConfig())
+        rule = geco(GECOConfig(initial=37.0))
         state = rule.init()
         multipliers = [float(state.multiplier)]
-        for _ in range(20):
+        self.assertAlmostEqual(multipliers[0], 37.0, places=4)
+        for _ in range(5):
             state = rule.update(state, constraint)
             multipliers.append(float(state.multiplier))
         self.assertTrue(np.all(np.sign(np.diff(multipliers)) == np.sign(constraint)))
@@ -29,7 +26,7 @@ class GECOTest(parameterized.TestCase):
     def test_saturates(self, constraint, bound):
         rule = geco(GECOConfig(max_change=5.0))
         state = rule.init()
-        for _ in range(100):
+        for _ in range(10):
             state = rule.update(state, constraint)
         np.testing.assert_allclose(state.multiplier, bound, rtol=1e-4)
 

@@ -26,12 +26,12 @@ class LogsTest(absltest.TestCase):
         )
         self.assertNotEmpty(list(self.directory.glob("events.*")))
 
-    def test_resuming_drops_what_the_checkpoint_does_not_cover(self):
+    def test_resuming_deletes_the_rows_after_the_checkpoint(self):
         self._write((10, 20, 30, 40))
         self._write((30, 40, 50), resume_step=20)
         self.assertEqual([row["step"] for row in read_metrics(self.directory / "metrics.csv")], [10, 20, 30, 40, 50])
 
-    def test_no_file_no_rows(self):
+    def test_a_missing_file_has_no_rows(self):
         self.assertEmpty(read_metrics(self.directory / "metrics.csv"))
 
 
