@@ -1,4 +1,4 @@
-"""A double pendulum, seen as video, after the suite of *Which priors matter?* (Botev et al. 2021)."""
+"""Builder of the double_pendulum data set, after the suite of *Which priors matter?* (Botev et al. 2021)."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from data_builders.rendering import images as rendering
 
 @dataclasses.dataclass(eq=False)
 class DoublePendulumConfig(physics_builder.PhysicsConfig):
-    """Two bobs of the paper's pendulum. They stay within l1 + l2 = 2 of the centre, so that no disc is ever clipped."""
+    """Two bobs like the paper's pendulum. They stay within l1 + l2 = 2 of the centre, so no disc is ever clipped."""
 
     system: str = "double_pendulum"
     constants: dict[str, float] = dataclasses.field(
@@ -24,13 +24,13 @@ class DoublePendulumConfig(physics_builder.PhysicsConfig):
 
 
 class Builder(physics_builder.PhysicsBuilder):
-    """Builder of the double_pendulum data set; see `PhysicsBuilder` for what it holds."""
+    """Builder of the double_pendulum data set; `PhysicsBuilder` documents its contents."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS = physics_builder.standard_configs(
         DoublePendulumConfig,
-        # The ranges of DeepMind's suite, on a canvas with room to move.
+        # The ranges of DeepMind's suite, on a larger canvas, so that the scene can be shifted.
         randomised={
             "constant_ranges": {
                 "m1": (0.4, 0.6),

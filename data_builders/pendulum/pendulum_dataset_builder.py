@@ -1,4 +1,4 @@
-"""An ideal pendulum, seen as video (Sec. 4 of Hamiltonian Generative Networks)."""
+"""Builder of the pendulum data set: an ideal pendulum as video (Sec. 4 of Hamiltonian Generative Networks)."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from data_builders.rendering import images as rendering
 
 @dataclasses.dataclass(eq=False)
 class PendulumConfig(physics_builder.PhysicsConfig):
-    """The paper's settings. The bob stays at distance l = 1 from the centre, so that no disc is ever clipped."""
+    """The paper's settings. The bob stays at distance l = 1 from the centre, so the disc is never clipped."""
 
     system: str = "pendulum"
     constants: dict[str, float] = dataclasses.field(
@@ -24,7 +24,7 @@ class PendulumConfig(physics_builder.PhysicsConfig):
 
 
 class Builder(physics_builder.PhysicsBuilder):
-    """Builder of the pendulum data set; see `PhysicsBuilder` for what it holds."""
+    """Builder of the pendulum data set; `PhysicsBuilder` documents its contents."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}

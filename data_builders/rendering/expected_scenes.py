@@ -1,7 +1,8 @@
-"""Expectations of scenes under the observation noise on the coordinates, by quadrature.
+"""Expected images under observation noise on the coordinates, by quadrature.
 
-A composite is linear in the coverage by each disc. Where the noises of the discs are independent, the expected image is
-the composite of the expected coverages.
+A composite is linear in the coverage by each disc. If the noises of the discs are independent, the expected image is
+the composite of the expected coverages: integrals over one noisy coordinate, or over two that depend only on the
+distance. The coverages of the double pendulum are averaged together.
 """
 
 import functools
@@ -17,10 +18,10 @@ _PROFILE_POINTS = 4096
 
 @functools.lru_cache(maxsize=16)
 def _quadrature(steepness: float) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights for expectations over N(0, 1) of coverages, sigmoids of at most `steepness` in the variable.
+    """Nodes and weights for expectations over N(0, 1) of coverages: sigmoids whose steepness is at most `steepness`.
 
-    The trapezoidal rule errs by exp(-2 pi a / step) on integrands analytic within a of the real axis. The sigmoid's
-    pole is at a = pi / steepness, so this step errs by less than 1e-6 of alpha.
+    The error of the trapezoidal rule is exp(-2 pi a / step) for integrands that are analytic within a of the real axis.
+    The sigmoid's pole is at a = pi / steepness, so the error of this step is less than 1e-6 of alpha.
     """
     step = min(0.6, 1.4 / steepness)
     nodes = np.linspace(-4.5, 4.5, 1 + int(np.ceil(9.0 / step)))
@@ -30,26 +31,26 @@ def _quadrature(steepness: float) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.lru_cache(maxsize=16)
 def _coarse_quadrature(steepness: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss and Hermite's, with few nodes, for expectations over two variables.
+    """Gauss-Hermite nodes and weights, few of them, for expectations over two variables.
 
-    Compared with a fine rule on sigmoids anywhere within three deviations, it errs by less than 1e-4 of alpha up to a
-    steepness of 1.6, and by less than 1e-3 up to 4.
+    Compared with a fine rule on sigmoids centred within three standard deviations, the error is less than 1e-4 of alpha
+    up to a steepness of 1.6, and less than 1e-3 up to 4.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(int(np.ceil(max(5, 6.0 * steepness))))
     return nodes, weights / weights.sum()
 
 
 def _steepness(canvas: Canvas, noise: float, lever: float) -> float:
-    """Steepness of a coverage in the noise, in standard deviations, of a coordinate that moves the disc by `lever`."""
+    """Steepness of the coverage per standard deviation of the noise, for a coordinate that moves a disc by `lever`."""
     return canvas.edge_temperature * noise * lever / (2.0 * canvas.half_width)
 
 
 @functools.lru_cache(maxsize=16)
 def _blurred_profile(canvas: Canvas, noise: float) -> tuple[float, np.ndarray]:
-    """Expected coverage by a disc whose centre has isotropic Gaussian noise, tabulated over the distance.
+    """Tabulates the expected coverage by a disc whose centre has isotropic Gaussian noise.
 
     Returns:
-      The spacing of the table, and `E[alpha]` at distances 0, spacing, 2 spacing, ... of pixel and mean centre.
+      The spacing of the table, and `E[alpha]` at distances 0, spacing, 2 spacing, ... from the mean centre.
     """
     distances = np.linspace(0.0, canvas.disc_radius + 5.0 * noise + 0.5 * canvas.half_width, _PROFILE_POINTS)
     nodes, weights = _quadrature(_steepness(canvas, noise, canvas.rod_length))
@@ -61,16 +62,16 @@ def _blurred_profile(canvas: Canvas, noise: float) -> tuple[float, np.ndarray]:
 
 
 def _expected_composite_plane(canvas: Canvas, looks: Canvas, noise: float, q: jax.Array) -> jax.Array:
-    """E[image] where both coordinates of a centre are noisy: each coverage is a function of the distance alone."""
+    """E[image] if both coordinates of a centre are noisy: each coverage is a function of the distance alone."""
     spacing, profile = _blurred_profile(canvas, noise)
-    place = jnp.minimum(distance(canvas, disc_centres(looks, q)) / spacing, _PROFILE_POINTS - 1.001)
-    left = place.astype(jnp.int32)
+    position = jnp.minimum(distance(canvas, disc_centres(looks, q)) / spacing, _PROFILE_POINTS - 1.001)
+    left = position.astype(jnp.int32)
     profile = jnp.asarray(profile)
-    return composite(looks, profile[left] + (place - left) * (profile[left + 1] - profile[left]))
+    return composite(looks, profile[left] + (position - left) * (profile[left + 1] - profile[left]))
 
 
 def _expected_composite_line(canvas: Canvas, looks: Canvas, noise: float, q: jax.Array) -> jax.Array:
-    """E[image] where one noisy coordinate places the disc: a sum over quadrature nodes in that coordinate."""
+    """E[image] if one noisy coordinate moves the disc: a sum over quadrature nodes in that coordinate."""
 
     def add_node(total, node_and_weight):
         node, weight = node_and_weight
@@ -85,8 +86,9 @@ def _expected_composite_line(canvas: Canvas, looks: Canvas, noise: float, q: jax
 def _expected_composite_double(canvas: Canvas, looks: Canvas, noise: float, q: jax.Array) -> jax.Array:
     """E[image] of the double pendulum, whose lower disc moves with both angles, and so together with the upper one.
 
-    With coverages a of the upper and b of the lower disc, image = background (1 - a) (1 - b) + colour_a a (1 - b) +
-    colour_b b needs E[a], E[b] and E[a b], where b is first averaged over its own angle at each node of the other.
+    With coverages a of the upper and b of the lower disc, the image is background (1 - a) (1 - b) + colour_a a (1 - b)
+    + colour_b b. Its expectation needs E[a], E[b] and E[a b]; b is first averaged over its own angle at each node of
+    the other angle.
     """
 
     def disc_coverage(disc, shift):
@@ -97,7 +99,7 @@ def _expected_composite_double(canvas: Canvas, looks: Canvas, noise: float, q: j
         node, weight = node_and_weight
         upper = disc_coverage(0, (node, 0.0))
         lower = sum(inner_weight * disc_coverage(1, (node, inner_node)) for inner_node, inner_weight in inner)
-        upper, lower = jax.lax.optimization_barrier((upper, lower))  # or each of the three totals computes them anew
+        upper, lower = jax.lax.optimization_barrier((upper, lower))  # or XLA computes them anew for each total
         return tuple(t + weight * x for t, x in zip(totals, (upper, lower, upper * lower), strict=True)), None
 
     outer, inner = (
@@ -115,13 +117,13 @@ _EXPECTED_COMPOSITES = {"plane": _expected_composite_plane, "double_pendulum": _
 
 
 def expected_composite(canvas: Canvas, looks: Canvas, noise: float, q: jax.Array) -> jax.Array:
-    """E[image] over the observation noise.
+    """Computes E[image] over the observation noise.
 
     Args:
-      canvas: the scene, hashable; lengths of rods are the largest that `looks` has.
-      looks: the same with the look of one trajectory, which may be traced.
-      noise: standard deviation of the noise on each coordinate.
-      q: noise-free positions `[..., d]`.
+      canvas: The scene, hashable; its rods have the largest length of all looks.
+      looks: The same scene with the look of one trajectory, which may be traced.
+      noise: Standard deviation of the noise on each coordinate.
+      q: Noise-free positions, `[..., d]`.
 
     Returns:
       Images in [0, 1], `[..., H, W, 3]`.

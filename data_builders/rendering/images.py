@@ -1,4 +1,4 @@
-"""Draws the scenes of states, and the expectation of such drawings under observation noise."""
+"""Renders the scenes of states, and the expected images under observation noise."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -29,12 +29,12 @@ __all__ = ["PALETTE", "SKY_BLUE", "VERMILION", "YELLOW", "Canvas", "Colour", "Lo
 __all__ += ["disc_centres", "expected_images", "expected_render", "frames_per_call", "is_clipped", "render"]
 __all__ += ["scene_features"]
 
-# Small enough for the intermediate images to stay in a core's cache: about 480 frames of 32 x 32 pixels.
+# Small enough for the intermediate images to stay in a core's cache: 480 frames of 32 x 32 pixels.
 _PIXELS_PER_CALL = 480 * 32 * 32
 
 
 def is_clipped(canvas: Canvas, q: np.ndarray, look: Look | None = None) -> np.ndarray:
-    """Whether some disc lies partly outside the canvas: bool `[..., T]` for positions `[..., T, d]`, looks `[...]`."""
+    """Returns whether a disc lies partly outside the canvas, bool `[..., T]`; see `render` for the arguments."""
     if look is None:
         centres = disc_centres(canvas, q)
     else:
@@ -65,7 +65,7 @@ def _expected_render(canvas: Canvas, noise: float, q: jax.Array, look: Look | No
 
 
 def _frame_by_frame(q: np.ndarray, look: Look | None) -> tuple[np.ndarray, Look | None]:
-    """Positions `[..., T, d]` as `[frames, d]`, and looks `[...]` repeated for the frames of each."""
+    """Flattens positions `[..., T, d]` to `[frames, d]`, and repeats looks `[...]` for the frames of each."""
     q = np.asarray(q, np.float32)
     if look is None:
         return q.reshape(-1, q.shape[-1]), None
@@ -75,12 +75,14 @@ def _frame_by_frame(q: np.ndarray, look: Look | None) -> tuple[np.ndarray, Look 
 
 
 def frames_per_call(canvas: Canvas) -> int:
-    """The number of frames drawn at once; those of a call with fewer are padded to it, which costs as much."""
+    """Returns the number of frames drawn at once. Smaller calls are padded to it and take as long."""
     return max(1, _PIXELS_PER_CALL // canvas.image_size**2)
 
 
-def _in_chunks(function: Callable[..., jax.Array], canvas: Canvas, q: np.ndarray, look: Look | None, dtype):
-    """Applies `function` to fixed-size batches of the states `[..., d]`, the last one padded, so it compiles once."""
+def _in_batches(
+    function: Callable[..., jax.Array], canvas: Canvas, q: np.ndarray, look: Look | None, dtype: Any
+) -> np.ndarray:
+    """Applies `function` to batches of states `[..., d]`. All have one size, with padding, to compile once."""
     states, looks = _frame_by_frame(q, look)
     batch = frames_per_call(canvas)
     images = np.empty((len(states), canvas.image_size, canvas.image_size, 3), dtype)
@@ -96,61 +98,59 @@ def _padded(rows: np.ndarray, number: int) -> np.ndarray:
 
 
 def render(canvas: Canvas, q: np.ndarray, look: Look | None = None) -> np.ndarray:
-    """Draws states.
+    """Renders states.
 
     Args:
-      canvas: the scene.
-      q: positions `[..., d]`.
-      look: the look of each trajectory, if they differ; `q` is `[..., T, d]` then and the look `[...]`.
+      canvas: The scene.
+      q: Positions, `[..., d]`.
+      look: Look of each trajectory, `[...]`, if the looks differ; `q` is then `[..., T, d]`.
 
     Returns:
       Images, uint8 `[..., image_size, image_size, 3]`.
 
     Raises:
-      ValueError: for an unknown layout, or if the number of discs is not that of the colours.
+      ValueError: For an unknown layout, or if the numbers of discs and colours differ.
     """
-    return _in_chunks(functools.partial(_render, canvas), canvas, q, look, np.uint8)
+    return _in_batches(functools.partial(_render, canvas), canvas, q, look, np.uint8)
 
 
 def expected_render(canvas: Canvas, q: np.ndarray, observation_noise: float, look: Look | None = None) -> np.ndarray:
-    """E[image | noise-free state]: the mean drawing of `q + observation_noise * N(0, I)`.
+    """E[image | noise-free state]: the mean image of `q + observation_noise * N(0, I)`.
 
-    It is the best prediction, in mean squared error, of an observed frame by someone who knows the true state but not
-    the noise. A composite is linear in the coverage by each disc. Where the noises of the discs are independent, the
-    expected image is the composite of the expected coverages: integrals over one noisy coordinate, or over two that
-    depend on the distance alone. The discs of the double pendulum are averaged together.
+    Among all predictions from the true state without knowledge of the noise, it has the smallest mean squared error
+    against the observed frame. `expected_scenes` computes it by quadrature.
 
     Args:
-      canvas: the scene.
-      q: noise-free positions `[..., d]`.
-      observation_noise: standard deviation of the noise on each coordinate, in its units.
-      look: the look of each trajectory, if they differ; `q` is `[..., T, d]` then and the look `[...]`.
+      canvas: The scene.
+      q: Noise-free positions, `[..., d]`.
+      observation_noise: Standard deviation of the noise on each coordinate, in its units.
+      look: Look of each trajectory, `[...]`, if the looks differ; `q` is then `[..., T, d]`.
 
     Returns:
       Images scaled to [0, 1], float32 `[..., image_size, image_size, 3]`.
 
     Raises:
-      ValueError: for an unknown layout, or if the number of discs is not that of the colours.
+      ValueError: For an unknown layout, or if the numbers of discs and colours differ.
     """
     function = functools.partial(_expected_render, canvas, float(observation_noise))
-    return _in_chunks(function, canvas, q, look, np.float32)
+    return _in_batches(function, canvas, q, look, np.float32)
 
 
 def expected_images(
     metadata: Mapping[str, Any], q: np.ndarray, examples: Mapping[str, np.ndarray] | None = None
 ) -> np.ndarray:
-    """The expected image of each frame of a data set; its error against the observed one is the noise floor.
+    """Returns the expected image of each frame of a data set; its error against the observed one is the noise floor.
 
     Args:
-      metadata: the data set's metadata, `canvas`, `observation_noise` and `scene_features` in particular.
-      q: stored noise-free positions `[..., T, d]`.
-      examples: the other features of the same examples, `[...]`; of these it takes `scene_features(metadata)`.
+      metadata: Metadata of the data set.
+      q: Its noise-free positions, `[..., T, d]`.
+      examples: Other features of the same examples, `[...]`; needed if the metadata have `scene_features`.
 
     Returns:
       Images scaled to [0, 1], float32 `[..., T, image_size, image_size, 3]`.
 
     Raises:
-      ValueError: if the scene differs between examples, and `examples` does not tell how.
+      ValueError: If looks differ between examples, and `examples` lacks them.
     """
     names, look = scene_features(metadata), None
     if names:

@@ -1,11 +1,11 @@
-"""What a scene is: soft-edged discs on a canvas, and where the coordinates of a state put them.
+"""Scenes: soft-edged discs on a canvas, placed by the coordinates of a state.
 
-The canvas is a square of side `2 * half_width` in the system's units, origin in the middle, y upwards. A disc
-covers a pixel at distance d from its centre by
+The canvas is a square of side `2 * half_width` in the system's units, with the origin in the middle and y upwards. A
+disc covers a pixel at distance d from its centre by
 
     alpha = sigmoid(edge_temperature * (disc_radius - d) / (2 * half_width)),
 
-and the discs are laid "over" the background one after the other, image <- (1 - alpha) * image + alpha * colour.
+and the discs are drawn over the background one after the other, image <- (1 - alpha) * image + alpha * colour.
 Springs, rods and pivots are invisible (Sec. 4 of the paper).
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 
 Colour = tuple[int, int, int]
 
-# Bright ones of Okabe and Ito's palette for the colour-blind; they differ in lightness from each other and from grey.
+# Bright colours of Okabe and Ito's palette for the colour-blind; their lightness differs from each other's and grey's.
 YELLOW: Colour = (240, 228, 66)
 SKY_BLUE: Colour = (86, 180, 233)
 VERMILION: Colour = (213, 94, 0)
@@ -28,19 +28,19 @@ PALETTE = (YELLOW, SKY_BLUE, VERMILION, (0, 158, 115), (204, 121, 167), (230, 15
 
 @dataclasses.dataclass(frozen=True)
 class Canvas:
-    """What a scene looks like.
+    """Appearance of a scene.
 
     Attributes:
-      layout: a name in `LAYOUTS`: how coordinates become disc centres.
-      half_width: half the side of the canvas, in units of the system.
-      disc_radius: radius of the discs, in units of the system.
+      layout: Name in `LAYOUTS` of the function from coordinates to disc centres.
+      half_width: Half the side of the canvas, in units of the system.
+      disc_radius: Radius of the discs, in units of the system.
       colours: RGB of each disc, 0 to 255; later discs lie over earlier ones.
-      image_size: pixels along a side.
-      background: RGB, 0 to 255.
-      edge_temperature: steepness of the discs' edge per canvas width.
-      rod_length: distance of the pendulum's bob from the centre; other layouts do not use it.
-      second_rod_length: distance of the double pendulum's lower bob from the upper one.
-      offset: where the origin lies on the canvas, x and y from its middle, in units of the system.
+      image_size: Number of pixels along a side.
+      background: RGB of the background, 0 to 255.
+      edge_temperature: Steepness of the discs' edge per canvas width.
+      rod_length: Distance of a pendulum's (upper) bob from the pivot; layouts without rods ignore it.
+      second_rod_length: Distance of the double pendulum's lower bob from the upper one.
+      offset: Position (x, y) of the origin relative to the middle of the canvas, in units of the system.
     """
 
     layout: str
@@ -56,12 +56,12 @@ class Canvas:
 
 
 class Look(NamedTuple):
-    """What of a scene may differ between trajectories, which then takes the place of the canvas's own.
+    """The properties of a scene that may differ between trajectories. They replace those of the canvas.
 
     Attributes:
       colours: RGB of each disc, 0 to 255, `[..., n, 3]`.
-      offset: where the origin lies on the canvas, `[..., 2]`.
-      rod_lengths: of both rods, 1 where the scene has none, `[..., 2]`.
+      offset: Position of the origin relative to the middle of the canvas, `[..., 2]`.
+      rod_lengths: Lengths of two rods, 1 for a rod that the scene lacks, `[..., 2]`.
     """
 
     colours: np.ndarray
@@ -69,7 +69,7 @@ class Look(NamedTuple):
     rod_lengths: np.ndarray
 
     def on(self, canvas: Canvas) -> Canvas:
-        """The canvas with the look of one trajectory."""
+        """Returns the canvas with the look of one trajectory."""
         lengths = {"rod_length": self.rod_lengths[0], "second_rod_length": self.rod_lengths[1]}
         return dataclasses.replace(canvas, colours=self.colours, offset=self.offset, **lengths)
 
@@ -94,7 +94,7 @@ def _double_pendulum(canvas: Canvas, q: jax.Array) -> jax.Array:
     return jnp.cumsum(rods, axis=-2)
 
 
-# How the coordinates [..., d] of a state become the centres [..., n, 2] of its discs.
+# Functions from the coordinates [..., d] of a state to the centres [..., n, 2] of its discs.
 LAYOUTS: dict[str, Callable[[Canvas, jax.Array], jax.Array]] = {
     "vertical": _vertical,
     "pendulum": _pendulum,
@@ -104,17 +104,17 @@ LAYOUTS: dict[str, Callable[[Canvas, jax.Array], jax.Array]] = {
 
 
 def disc_centres(canvas: Canvas, q: jax.Array) -> jax.Array:
-    """Where the discs of a state are.
+    """Computes the centres of the discs of a state.
 
     Args:
-      canvas: the scene.
-      q: positions `[..., d]`; d = 2n for n bodies in the plane.
+      canvas: The scene.
+      q: Positions, `[..., d]`; d = 2n for n bodies in the plane.
 
     Returns:
-      Centres (x, y) `[..., n, 2]` in units of the system.
+      Centres (x, y), `[..., n, 2]`, in units of the system.
 
     Raises:
-      ValueError: for an unknown layout, or if the number of discs is not that of the colours.
+      ValueError: For an unknown layout, or if the numbers of discs and colours differ.
     """
     if canvas.layout not in LAYOUTS:
         raise ValueError(f"unknown layout {canvas.layout!r}; choose one of {', '.join(LAYOUTS)}")
@@ -125,7 +125,7 @@ def disc_centres(canvas: Canvas, q: jax.Array) -> jax.Array:
 
 
 def distance(canvas: Canvas, centres: jax.Array) -> jax.Array:
-    """Distances of pixel centres from points `[..., 2]`, as `[..., H, W]`; row 0 is the top of the canvas."""
+    """Returns the distances of pixels from points `[..., 2]`, `[..., H, W]`; row 0 is the top of the canvas."""
     pixels = (2.0 * (jnp.arange(canvas.image_size) + 0.5) / canvas.image_size - 1.0) * canvas.half_width
     dx = pixels - centres[..., None, None, 0]
     dy = pixels[::-1, None] - centres[..., None, None, 1]
@@ -133,12 +133,12 @@ def distance(canvas: Canvas, centres: jax.Array) -> jax.Array:
 
 
 def coverage(canvas: Canvas, distance: jax.Array) -> jax.Array:
-    """How much of pixels at these distances from its centre a disc covers."""
+    """Returns the coverage alpha of pixels by a disc at these distances from its centre."""
     return jax.nn.sigmoid(canvas.edge_temperature * (canvas.disc_radius - distance) / (2.0 * canvas.half_width))
 
 
 def composite(canvas: Canvas, alphas: jax.Array) -> jax.Array:
-    """Lays discs of coverage `[..., n, H, W]` over the background: `[..., H, W, 3]` in [0, 255]."""
+    """Draws discs of coverage `[..., n, H, W]` over the background; returns `[..., H, W, 3]` in [0, 255]."""
     image = jnp.asarray(canvas.background, alphas.dtype)
     for disc, colour in enumerate(canvas.colours):
         alpha = alphas[..., disc, :, :, None]
@@ -147,7 +147,7 @@ def composite(canvas: Canvas, alphas: jax.Array) -> jax.Array:
 
 
 def canvas_from_metadata(metadata: Mapping[str, Any]) -> Canvas:
-    """Returns the `Canvas` written in a data set's metadata under `canvas`."""
+    """Returns the `Canvas` in the metadata of a data set."""
     fields = dict(metadata["canvas"])
     fields["background"] = tuple(fields["background"])
     fields["offset"] = tuple(fields.get("offset", Canvas.offset))
@@ -156,5 +156,5 @@ def canvas_from_metadata(metadata: Mapping[str, Any]) -> Canvas:
 
 
 def scene_features(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """The features that tell how an example is drawn, those of `Look`; none if all are drawn alike."""
+    """Returns the features that describe the look of an example, the fields of `Look`; none if all look alike."""
     return Look._fields if metadata.get("varies_scene") else ()

@@ -1,4 +1,4 @@
-"""Ground truth: random draws, trajectories by scipy, and the configuration of a simulated data set.
+"""Ground truth: random draws, trajectories integrated by scipy, and the configuration of a simulated data set.
 
-No images and no files.
+Nothing here reads or writes files or knows TFDS's builders.
 """

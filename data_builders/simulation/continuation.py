@@ -1,7 +1,7 @@
-"""Trajectories of a simulated data set carried on beyond their last frame, and back before their first.
+"""Extends stored trajectories of a simulated data set beyond their last frame and before their first.
 
-How long a prediction stays valid is measured over more frames than the clips hold. The states beyond them are what the
-simulator would have recorded; their frames are drawn with the data set's own noise, from streams of their own.
+The valid prediction time is measured over more frames than the clips hold. The additional states are those the
+simulator would have recorded; their frames have the noise level of the data set, from random streams of their own.
 """
 
 import dataclasses
@@ -28,32 +28,32 @@ _FEATURES = ("image", "q", "p")
 def lengthen(
     metadata: Mapping[str, Any], examples: Sequence[Example], num_before: int, num_after: int, split: str = "test"
 ) -> list[dict[str, Any]]:
-    """Trajectories with more frames at both ends.
+    """Extends trajectories at both ends.
 
-    What it makes of a trajectory depends on the data set, the split and the trajectory's `index` alone.
+    The result for a trajectory depends only on the data set, the split and the trajectory's `index`.
 
     Args:
-      metadata: the data set's, which tell how it was simulated and drawn.
-      examples: of it, each with `image`, `q`, `p`, `index`, `constants`, and what of the scene differs between them.
-      num_before: how many frames are put before the first.
-      num_after: how many are put after the last.
-      split: that the examples are of.
+      metadata: Metadata of the data set, which describe the simulation and the scene.
+      examples: Its examples, each with `image`, `q`, `p`, `index`, `constants`, and its look if the looks differ.
+      num_before: Number of frames to add before the first.
+      num_after: Number of frames to add after the last.
+      split: Name of the split of the examples.
 
     Returns:
-      Those of the examples that float64 can follow so far, in their order; of the longer features `image`, `q` and `p`
-      alone.
+      The extended examples, in their order, without those that float64 cannot follow that far. Of the features with a
+      time axis they hold only `image`, `q` and `p`.
 
     Raises:
-      ValueError: if a number is negative.
+      ValueError: If a number is negative.
     """
     if num_before < 0 or num_after < 0:
         raise ValueError(f"num_before and num_after must be 0 or more, got {num_before} and {num_after}")
-    config, long = _config(metadata), set(simulation.Trajectories._fields) | {"image"}
+    config, timed = _config(metadata), set(simulation.Trajectories._fields) | {"image"}
     before = _beyond(config, examples, num_before, split, backward=True)
     after = _beyond(config, examples, num_after, split, backward=False)
     return [
         {
-            **{name: value for name, value in example.items() if name not in long},
+            **{name: value for name, value in example.items() if name not in timed},
             **{name: np.concatenate([part[name] for part in parts]) for name in _FEATURES},
         }
         for example, *parts in zip(examples, before, examples, after, strict=True)
@@ -64,7 +64,7 @@ def lengthen(
 def _beyond(
     config: PhysicsConfig, examples: Sequence[Example], num_steps: int, split: str, backward: bool
 ) -> list[dict[str, np.ndarray] | None]:
-    """The features of what follows, or precedes, in the order of time; None where it cannot be followed."""
+    """Returns the features of the added frames in the order of time; None for a trajectory that cannot be followed."""
     if not num_steps:
         return [{name: x[name][:0] for name in _FEATURES} for x in examples]
     setting = dataclasses.replace(config.simulation, dt=-config.dt if backward else config.dt, num_steps=num_steps)
@@ -74,17 +74,17 @@ def _beyond(
     q, p = (x[followed, 1:].reshape(len(kept), num_steps, config.num_coordinates) for x in path)
     image = _observe(config, kept, q, [draws.continuation_noise(setting, split, x["index"], backward) for x in kept])
     in_time = slice(None, None, -1 if backward else 1)
-    found = (
+    features = (
         {"image": i[in_time], "q": q[in_time].astype(np.float32), "p": p[in_time].astype(np.float32)}
         for i, q, p in zip(image, q, p, strict=True)
     )
-    return [next(found) if was else None for was in followed]
+    return [next(features) if accurate else None for accurate in followed]
 
 
 def _observe(
     config: PhysicsConfig, examples: Sequence[Example], q: np.ndarray, rngs: Sequence[np.random.Generator]
 ) -> np.ndarray:
-    """Frames of paths `[examples, steps, d]`, each with noise of its own."""
+    """Renders paths `[examples, steps, d]`, each with noise from its own stream."""
     noise = [rng.standard_normal(path.shape) for rng, path in zip(rngs, q, strict=True)]
     look = None
     if config.varies_scene:
@@ -94,12 +94,12 @@ def _observe(
 
 
 def _config(metadata: Mapping[str, Any]) -> PhysicsConfig:
-    """That of the data set, which may be older than some of the fields."""
+    """Returns the configuration of a data set; fields that are newer than the data set have their defaults."""
     return PhysicsConfig(name="", **{name: metadata[name] for name in field_names(PhysicsConfig) if name in metadata})
 
 
 def _end(config: PhysicsConfig, examples: Sequence[Example], time: int) -> PhaseState:
-    """The first or the last stored states, `[examples, *state_shape]`."""
+    """Returns the stored states at one time, `[examples, *state_shape]`."""
     shape = systems.get_system(config.system, **config.constants).state_shape
     ends = (_stack(examples, lambda x, name=name: x[name][time]) for name in ("q", "p"))
     return PhaseState(*(end.reshape(-1, *shape) for end in ends))

@@ -1,8 +1,8 @@
-"""What determines a simulated data set, and every random draw of it.
+"""Random draws of a simulated data set: initial states, constants, and the streams of all other draws.
 
-Trajectories come in chunks of `CHUNK_SIZE`, each drawn from streams seeded by (seed, split, number of the chunk). A
-trajectory is therefore a function of (simulation, split, index) alone: how many are asked for, and which process
-asks, changes nothing.
+Trajectories come in chunks of `CHUNK_SIZE`. Each chunk is drawn from streams seeded by (seed, split, number of the
+chunk), so that a trajectory is a function of (simulation, split, index) alone: it depends neither on the number of
+trajectories nor on the process that simulates it.
 """
 
 import dataclasses
@@ -17,11 +17,12 @@ from hgn_jax.physics.phase_space import PhaseState
 CHUNK_SIZE = 500
 SPLITS = ("train", "test")
 
-# One stream for each kind of draw. New kinds go to the end, or all others change.
+# One stream for each kind of draw. Append new kinds at the end, or all others change.
 _STREAMS = ("radius", "angle", "velocity", "noise", "constants", "scene")
 
-_CHUNKS_APART = 2**30  # of the streams of later attempts, which no chunk has for its first
-_CONTINUATIONS = 2**31  # first of the keys of continuations, which no chunk has
+# Offsets of the chunk number in the seed, larger than any chunk number.
+_ATTEMPT_OFFSET = 2**30  # between the attempts to draw a start
+_CONTINUATION_OFFSET = 2**31
 
 _NUM_BODIES = {"two_body": 2, "three_body": 3}
 
@@ -30,20 +31,20 @@ Constants = Mapping[str, float | np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Simulation:
-    """What determines the trajectories of a data set.
+    """The settings that determine the trajectories of a data set.
 
     Attributes:
-      system: a name in `hgn_jax.physics.systems.SYSTEMS`.
-      constants: physical constants, passed to that system; those left out keep the system's defaults.
-      radius_range: the initial radius is uniform in it; see `initial_states`.
-      num_steps: number of recorded states after the first.
-      dt: time between recorded states.
-      observation_noise: standard deviation of the Gaussian noise on every observed coordinate.
-      velocity_perturbation: relative standard deviation of the bodies' initial speeds.
-      seed: the seed of every random draw.
-      damping: gamma of dp/dt = -dH/dq - gamma dH/dp.
-      constant_ranges: constants that each trajectory draws for itself, uniformly from these ranges, instead of those in
-        `constants`. Of n bodies each draws its own mass.
+      system: Name of the system, in `hgn_jax.physics.systems.SYSTEMS`.
+      constants: Physical constants of the system; those left out keep the system's defaults.
+      radius_range: Range of the initial radius, which is uniform; see `initial_states`.
+      num_steps: Number of recorded states after the first.
+      dt: Time between recorded states.
+      observation_noise: Standard deviation of the Gaussian noise on every observed coordinate.
+      velocity_perturbation: Relative standard deviation of the bodies' initial speeds.
+      seed: Seed of every random draw.
+      damping: Friction gamma of dp/dt = -dH/dq - gamma dH/dp.
+      constant_ranges: Ranges of the constants that each trajectory draws uniformly for itself. They replace those in
+        `constants`. Each of n bodies draws its own mass.
     """
 
     system: str
@@ -59,24 +60,24 @@ class Simulation:
 
 
 def generators(simulation: Simulation, split: str, chunk: int) -> dict[str, np.random.Generator]:
-    """One independent random stream for each kind of draw."""
+    """Returns an independent random stream for each kind of draw."""
     root = np.random.SeedSequence(simulation.seed, spawn_key=(SPLITS.index(split), chunk))
     return dict(zip(_STREAMS, map(np.random.default_rng, root.spawn(len(_STREAMS))), strict=True))
 
 
 def continuation_noise(simulation: Simulation, split: str, index: int, backward: bool) -> np.random.Generator:
-    """The stream of the observation noise beyond the end, or before the start, of a trajectory."""
-    key = (SPLITS.index(split), _CONTINUATIONS + backward, int(index))
+    """Returns the stream of the observation noise after the end, or before the start, of a trajectory."""
+    key = (SPLITS.index(split), _CONTINUATION_OFFSET + backward, int(index))
     return np.random.default_rng(np.random.SeedSequence(simulation.seed, spawn_key=key))
 
 
 def constant_shape(system: str, name: str) -> tuple[int, ...]:
-    """Shape of a constant that is drawn for each trajectory: `(n,)` for the masses of n bodies, else `()`."""
+    """Returns the shape of a constant that each trajectory draws: `(n,)` for the masses of n bodies, else `()`."""
     return (_NUM_BODIES[system],) if name == "m" and system in _NUM_BODIES else ()
 
 
 def draw_constants(simulation: Simulation, split: str, chunk: int) -> dict[str, np.ndarray]:
-    """Draws the constants in `constant_ranges`, each float64 `[CHUNK_SIZE, *constant_shape]`."""
+    """Draws the constants in `constant_ranges`, float64 of shape `[CHUNK_SIZE, *constant_shape]`."""
     rng = generators(simulation, split, chunk)["constants"]
     return {
         name: rng.uniform(low, high, size=(CHUNK_SIZE, *constant_shape(simulation.system, name)))
@@ -84,15 +85,19 @@ def draw_constants(simulation: Simulation, split: str, chunk: int) -> dict[str, 
     }
 
 
-def _circle_in_phase_space(simulation, constants, radius, angle, rng) -> PhaseState:
-    """(q_i, p_i) = r_i (cos a_i, sin a_i): the mass on a spring and the pendulums."""
+def _circle_in_phase_space(
+    simulation: Simulation, constants: Constants, radius: np.ndarray, angle: np.ndarray, rng: np.random.Generator
+) -> PhaseState:
+    """(q_i, p_i) = r_i (cos a_i, sin a_i), for the mass on a spring and the pendulums."""
     del simulation, constants, rng
     shape = (len(radius), -1)
     return PhaseState((radius * np.cos(angle)).reshape(shape), (radius * np.sin(angle)).reshape(shape))
 
 
-def _perturbed_orbit(simulation, constants, radius, angle, rng) -> PhaseState:
-    """A circular orbit with the speed of each body perturbed and the total momentum then removed."""
+def _perturbed_orbit(
+    simulation: Simulation, constants: Constants, radius: np.ndarray, angle: np.ndarray, rng: np.random.Generator
+) -> PhaseState:
+    """A circular orbit with the speed of each body perturbed and then the total momentum removed."""
     num_bodies = _NUM_BODIES[simulation.system]
     constants = {**simulation.constants, **constants}
     masses = np.asarray(constants["m"])
@@ -101,12 +106,12 @@ def _perturbed_orbit(simulation, constants, radius, angle, rng) -> PhaseState:
         orbit = (systems.rigid_orbit if unequal else systems.circular_orbit)(num_bodies, radius, angle, **constants)
         q, p = np.asarray(orbit.q), np.asarray(orbit.p)
     p = p * (1.0 + simulation.velocity_perturbation * rng.standard_normal(p.shape[:2])[..., None])
-    if unequal:  # bodies share the drift as their masses
+    if unequal:  # the common drift velocity is removed, in proportion to the masses
         return PhaseState(q, p - (masses / masses.sum(axis=1, keepdims=True))[..., None] * p.sum(1, keepdims=True))
     return PhaseState(q, p - p.mean(axis=1, keepdims=True))
 
 
-# System -> the number of radii and angles of a start, and what is made of them.
+# System -> shape of the radii and angles of one start, and the function that makes the start from them.
 _STARTS: dict[str, tuple[tuple[int, ...], Callable[..., PhaseState]]] = {
     "mass_spring": ((), _circle_in_phase_space),
     "pendulum": ((), _circle_in_phase_space),
@@ -121,25 +126,25 @@ def initial_states(
 ) -> PhaseState:
     """Draws the initial states of one chunk (Sec. 4 of the paper; A.1 of Greydanus et al. 2019).
 
-    Radius and angle are independent and uniform. For one degree of freedom they are polar coordinates of (q, p); the
-    two of the double pendulum have a radius and an angle each. For n bodies they place the first on a circle about the
-    origin and the others at equal angles from it, with tangential momenta of the circular orbit times
-    1 + velocity_perturbation * N(0, 1), less the total momentum. Where the masses are drawn, the polygon is moved so
+    Radius and angle are independent and uniform. For one degree of freedom they are polar coordinates of (q, p); each
+    degree of freedom of the double pendulum has its own radius and angle. For n bodies they place the first on a circle
+    about the origin and the others at equal angles from it, with the tangential momenta of the circular orbit times
+    1 + velocity_perturbation * N(0, 1), minus the total momentum. If the masses are drawn, the polygon is shifted so
     that its centre of mass is at the origin.
 
     Args:
-      simulation: what to simulate.
-      split: a name in `SPLITS`.
-      chunk: number of the chunk, from 0.
-      attempt: number of the draw, from 0; the later ones are for starts that cannot be used.
-      drawn: the constants that each trajectory has for itself, by default those of the chunk.
+      simulation: Settings of the trajectories.
+      split: Name of the split, in `SPLITS`.
+      chunk: Number of the chunk, from 0.
+      attempt: Number of the draw, from 0; later draws replace starts that cannot be used.
+      drawn: Constants that each trajectory draws for itself; by default those of the chunk.
 
     Returns:
       A `PhaseState` of float64 NumPy arrays `[CHUNK_SIZE, *state_shape]`.
     """
     shape, start = _STARTS[simulation.system]
     drawn = draw_constants(simulation, split, chunk) if drawn is None else drawn
-    rngs = generators(simulation, split, chunk + attempt * _CHUNKS_APART)
+    rngs = generators(simulation, split, chunk + attempt * _ATTEMPT_OFFSET)
     radius = rngs["radius"].uniform(*simulation.radius_range, size=(CHUNK_SIZE, *shape))
     angle = rngs["angle"].uniform(0.0, 2.0 * np.pi, size=(CHUNK_SIZE, *shape))
     return start(simulation, drawn, radius, angle, rngs["velocity"])

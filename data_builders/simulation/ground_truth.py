@@ -1,6 +1,6 @@
-"""Ground-truth trajectories of the true systems (Sec. 4 of the paper): NumPy float64, vectorised over trajectories.
+"""Ground-truth trajectories of the true systems (Sec. 4 of the paper), float64 and vectorised over trajectories.
 
-The chunks of `draws` are each simulated whole, so that a trajectory does not depend on how many are asked for.
+Every chunk of `draws` is simulated as a whole, so that a trajectory does not depend on the number of trajectories.
 """
 
 import functools
@@ -23,34 +23,34 @@ from hgn_jax.physics.phase_space import PhaseState
 
 MAX_ENERGY_ERROR = 1e-8
 
-# Tolerances of DOP853, relative and absolute. The first is for a whole chunk at once, the others for single
-# trajectories that missed MAX_ENERGY_ERROR: scipy's error norm is a mean over the chunk, so one close encounter
-# among many calm orbits can hide in it.
+# Relative and absolute tolerances of DOP853. The first is for a whole chunk. The others are for single trajectories
+# that exceed MAX_ENERGY_ERROR: scipy's error norm is a mean over the chunk, which can hide one close encounter among
+# many calm orbits.
 _TOLERANCES = (1e-12, 1e-13, 3e-14)
 
-# How often a start is drawn again whose bodies come too close for float64. Were that common, it would bend the
-# distribution of the starts, and something else would be wrong.
-_MAX_ATTEMPTS = 5
+# Maximum number of new draws of a start whose bodies come too close for float64. If that were common, it would distort
+# the distribution of the starts, and something else would be wrong.
+_MAX_REDRAWS = 5
 
 
 class SimulationError(DatasetError):
-    """A trajectory could not be integrated to the accuracy asked for."""
+    """A trajectory could not be integrated to the required accuracy."""
 
 
 class Trajectories(NamedTuple):
-    """Simulated trajectories, float64; N of them with T + 1 recorded states of d coordinates (2n for n bodies).
+    """N simulated trajectories of T + 1 recorded states with d coordinates (2n for n bodies), float64.
 
     Attributes:
-      q: noise-free positions, `[N, T + 1, d]`.
-      p: noise-free momenta, `[N, T + 1, d]`.
+      q: Noise-free positions, `[N, T + 1, d]`.
+      p: Noise-free momenta, `[N, T + 1, d]`.
       dq_dt: dH/dp at (q, p), `[N, T + 1, d]`.
       dp_dt: -dH/dq - damping dH/dp at (q, p), `[N, T + 1, d]`.
       energy: H(q, p), `[N, T + 1]`.
       observed_q: `q` with observation noise, `[N, T + 1, d]`.
       observed_p: `p` with observation noise, `[N, T + 1, d]`.
-      energy_error: largest |H_t + W_t - H_0| / |H_0| over the trajectory, `[N]`; W_t is what friction has taken until
-        then, integrated along, and 0 without damping.
-      num_redrawn: how many starts had to be drawn again before this one, int64 `[N]`; see `simulate_chunk`.
+      energy_error: Largest |H_t + W_t - H_0| / |H_0| over the trajectory, `[N]`. W_t is the energy lost to friction up
+        to that time, integrated with the trajectory; it is 0 without damping.
+      num_redrawn: Number of starts that were discarded before this one, int64 `[N]`; see `simulate_chunk`.
     """
 
     q: np.ndarray
@@ -65,17 +65,21 @@ class Trajectories(NamedTuple):
 
 
 class _Mechanics(NamedTuple):
-    """A system's compiled functions of `q` and `p`, `[batch, *state_shape]`, and of the constants drawn for each."""
+    """A system's compiled functions of `q` and `p`, `[batch, *state_shape]`, and of the constants that each draws.
+
+    Attributes:
+      energy: The Hamiltonian, `[batch]`.
+      field: The time derivatives of `q` and `p`.
+      flat_field: The derivative of the solver's flat state; also takes the shape of `q`.
+    """
 
     energy: Callable[[np.ndarray, np.ndarray, Constants], jax.Array]
     field: Callable[[np.ndarray, np.ndarray, Constants], PhaseState]
-    flat_field: Callable[
-        [np.ndarray, Constants, tuple[int, ...]], jax.Array
-    ]  # of all that is integrated, and its shape
+    flat_field: Callable[[np.ndarray, Constants, tuple[int, ...]], jax.Array]
 
 
 class _Solution(NamedTuple):
-    """Paths, `[batch, T + 1, *state_shape]`, and the energy that friction has taken until then, `[batch, T + 1]`."""
+    """Paths, `[batch, T + 1, *state_shape]`, and the energy lost to friction up to each time, `[batch, T + 1]`."""
 
     path: PhaseState
     dissipated: np.ndarray
@@ -90,19 +94,19 @@ def _mechanics(system_name: str, shared: tuple[tuple[str, float], ...], damping:
         slope = vector_field(lambda state: energy(*state, drawn))(PhaseState(q, p))
         return PhaseState(slope.q, slope.p - damping * slope.q) if damping else slope
 
-    def each_with_its_own(function):
+    def vectorised(function):  # over trajectories, if they have constants of their own
         return jax.jit(lambda q, p, drawn: (jax.vmap(function) if drawn else function)(q, p, drawn))
 
     def flat_field(flat_state, drawn, shape):
         q, p = flat_state[: 2 * math.prod(shape)].reshape(2, *shape)
-        slope = each_with_its_own(field)(q, p, drawn)
+        slope = vectorised(field)(q, p, drawn)
         parts = [slope.q.ravel(), slope.p.ravel()]
         if damping:
             parts.append(damping * jnp.sum(jnp.square(slope.q).reshape(shape[0], -1), axis=1))
         return jnp.concatenate(parts)
 
-    # One call with one array in and out: the thousands of calls of a solver cost more than what they compute.
-    return _Mechanics(each_with_its_own(energy), each_with_its_own(field), jax.jit(flat_field, static_argnums=2))
+    # One call with one array in and out: the overhead of a solver's thousands of calls exceeds their computation.
+    return _Mechanics(vectorised(energy), vectorised(field), jax.jit(flat_field, static_argnums=2))
 
 
 def _mechanics_of(simulation: Simulation) -> _Mechanics:
@@ -115,25 +119,25 @@ def integrate_states(
 ) -> PhaseState:
     """Integrates the equations of motion from many states at once with scipy's DOP853.
 
-    They are Hamilton's (Eq. 3), with the friction -gamma dH/dp added to dp/dt where `damping` is not 0.
+    These are Hamilton's equations (Eq. 3), with friction -gamma dH/dp added to dp/dt if `damping` is not 0.
 
     Args:
-      simulation: names the system, `damping`, `dt` and `num_steps`.
-      start: initial `q` and `p`, `[batch, *state_shape]`.
-      tolerance: relative and absolute tolerance; scipy's error norm averages over the batch.
-      drawn: the constants that differ between trajectories, each `[batch, ...]`.
+      simulation: Settings, of which the system, `damping`, `dt` and `num_steps` count.
+      start: Initial `q` and `p`, `[batch, *state_shape]`.
+      tolerance: Relative and absolute tolerance; scipy's error norm averages over the batch.
+      drawn: Constants that differ between trajectories, each `[batch, ...]`.
 
     Returns:
       The path as float64 NumPy arrays, `q` and `p` of shape `[batch, num_steps + 1, *state_shape]`.
 
     Raises:
-      SimulationError: if the solver gives up.
+      SimulationError: If the solver fails.
     """
     return _integrate(simulation, start, tolerance, drawn or {}).path
 
 
 def _integrate(simulation: Simulation, start: PhaseState, tolerance: float, drawn: Constants) -> _Solution:
-    """With friction, the energy it takes is integrated along: dW/dt = gamma |dH/dp|^2 = -dH/dt."""
+    """With friction, also integrates the energy lost to it: dW/dt = gamma |dH/dp|^2 = -dH/dt."""
     flat_field = _mechanics_of(simulation).flat_field
     shape, size = start.q.shape, start.q.size
     times = simulation.dt * np.arange(simulation.num_steps + 1)
@@ -155,26 +159,26 @@ def _integrate(simulation: Simulation, start: PhaseState, tolerance: float, draw
 def _evaluate(
     simulation: Simulation, solution: _Solution, drawn: Constants
 ) -> tuple[np.ndarray, PhaseState, np.ndarray]:
-    """Energy and time derivatives along paths, and the largest relative error of the balance of energy of each."""
+    """Returns energies and time derivatives along paths, and the largest relative energy error of each path."""
     mechanics = _mechanics_of(simulation)
     with double_precision():
         energy = np.asarray(mechanics.energy(*solution.path, drawn))
         slope = PhaseState(*map(np.asarray, mechanics.field(*solution.path, drawn)))
     drift = np.max(np.abs(energy + solution.dissipated - energy[:, :1]), axis=1)
-    # A state at rest at the bottom has no energy to be relative to; its drift then counts as it is.
+    # A state at rest at the minimum has no energy to compare with; its drift is then taken as absolute.
     scale = np.where(energy[:, 0] == 0.0, 1.0, np.abs(energy[:, 0]))
     return energy, slope, drift / scale
 
 
 def _accurate_solution(simulation: Simulation, start: PhaseState, drawn: Constants) -> tuple[_Solution, np.ndarray]:
-    """Integrates a chunk, then each trajectory whose energy drifts again, alone and at tighter tolerances.
+    """Integrates a chunk, then each trajectory with a large energy error again, alone and at tighter tolerances.
 
     Returns:
-      The solution, and the largest error of the balance of energy of each trajectory, `[batch]`.
+      The solution, and the largest relative energy error of each trajectory, `[batch]`.
     """
     solution = _integrate(simulation, start, _TOLERANCES[0], drawn)
     _, _, error = _evaluate(simulation, solution, drawn)
-    for bad in np.flatnonzero(~(error <= MAX_ENERGY_ERROR)):  # written so that a NaN is bad
+    for bad in np.flatnonzero(~(error <= MAX_ENERGY_ERROR)):  # a NaN is bad
         alone = jax.tree.map(lambda x, row=bad: x[[row]], (start, dict(drawn)))
         for tolerance in _TOLERANCES[1:]:
             again = _integrate(simulation, alone[0], tolerance, alone[1])
@@ -186,22 +190,22 @@ def _accurate_solution(simulation: Simulation, start: PhaseState, drawn: Constan
 
 
 def follow(simulation: Simulation, start: PhaseState, drawn: Constants | None = None) -> tuple[PhaseState, np.ndarray]:
-    """Integrates given states as accurately as those of a data set, where that can be done.
+    """Integrates given states as accurately as those of a data set, where this is possible.
 
     Args:
-      simulation: names the system, `damping`, `num_steps`, and `dt`, which may be negative.
-      start: initial `q` and `p`, `[batch, *state_shape]`.
-      drawn: the constants that differ between trajectories, each `[batch, ...]`.
+      simulation: Settings, of which the system, `damping`, `num_steps` and `dt` count; `dt` may be negative.
+      start: Initial `q` and `p`, `[batch, *state_shape]`.
+      drawn: Constants that differ between trajectories, each `[batch, ...]`.
 
     Returns:
-      The path as float64 NumPy arrays, `[batch, num_steps + 1, *state_shape]`; and where the relative energy error is
-      at most `MAX_ENERGY_ERROR`, bool `[batch]`. The others are not to be used.
+      The path as float64 NumPy arrays, `[batch, num_steps + 1, *state_shape]`; and whether the relative energy error of
+      each trajectory is at most `MAX_ENERGY_ERROR`, bool `[batch]`. The other trajectories must not be used.
     """
     drawn = dict(drawn or {})
     try:
         solution, error = _accurate_solution(simulation, start, drawn)
         return solution.path, error <= MAX_ENERGY_ERROR
-    except SimulationError:  # of one of them, nobody knows which
+    except SimulationError:  # does not tell which trajectory failed
         if len(start.q) == 1:
             lost = np.full((1, simulation.num_steps + 1, *start.q.shape[1:]), np.nan)
             return PhaseState(lost, lost), np.zeros(1, bool)
@@ -217,12 +221,12 @@ def _put(solution: _Solution, row: int, alone: _Solution) -> None:
 
 
 def _solve_chunk(simulation: Simulation, split: str, chunk: int, drawn: Constants) -> tuple[_Solution, np.ndarray]:
-    """The accurate solutions of a chunk, and how many starts of each had to be drawn again, `[CHUNK_SIZE]`."""
+    """Returns the solution of a chunk, and the number of discarded starts of each trajectory, `[CHUNK_SIZE]`."""
     solution, error = _accurate_solution(simulation, initial_states(simulation, split, chunk, 0, drawn), drawn)
     num_redrawn = np.zeros(len(error), np.int64)
     for bad in np.flatnonzero(~(error <= MAX_ENERGY_ERROR)):
         constants = {name: value[[bad]] for name, value in drawn.items()}
-        for attempt in range(1, _MAX_ATTEMPTS + 1):
+        for attempt in range(1, _MAX_REDRAWS + 1):
             starts = initial_states(simulation, split, chunk, attempt, drawn)
             alone, [error_again] = _accurate_solution(
                 simulation, PhaseState(starts.q[[bad]], starts.p[[bad]]), constants
@@ -243,19 +247,19 @@ def _solve_chunk(simulation: Simulation, split: str, chunk: int, drawn: Constant
 def simulate_chunk(simulation: Simulation, split: str, chunk: int) -> Trajectories:
     """Simulates trajectories `chunk * CHUNK_SIZE` to `(chunk + 1) * CHUNK_SIZE` of a split.
 
-    Where three bodies come so close that float64 cannot hold their energy, the start is drawn again. That is rare, and
-    `num_redrawn` tells where.
+    If three bodies come so close that float64 cannot conserve their energy, their start is drawn again. This is rare;
+    `num_redrawn` counts it.
 
     Args:
-      simulation: what to simulate.
-      split: a name in `SPLITS`; the splits draw from disjoint random streams.
-      chunk: number of the chunk, from 0.
+      simulation: Settings of the trajectories.
+      split: Name of the split, in `draws.SPLITS`; the splits draw from disjoint random streams.
+      chunk: Number of the chunk, from 0.
 
     Returns:
-      `Trajectories` with N = `CHUNK_SIZE`, each of relative energy error at most `MAX_ENERGY_ERROR`.
+      `Trajectories` with N = `CHUNK_SIZE`, each with a relative energy error of at most `MAX_ENERGY_ERROR`.
 
     Raises:
-      SimulationError: if a trajectory cannot be integrated that accurately; never wrong data.
+      SimulationError: If a trajectory cannot be integrated that accurately.
     """
     drawn = draw_constants(simulation, split, chunk)
     solution, num_redrawn = _solve_chunk(simulation, split, chunk, drawn)

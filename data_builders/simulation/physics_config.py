@@ -1,4 +1,4 @@
-"""The configuration of a simulated data set, and the named ones that every system has."""
+"""The configuration of a simulated data set, and the named configurations that every system has."""
 
 import dataclasses
 import inspect
@@ -13,8 +13,8 @@ from data_builders.rendering import images as rendering
 from data_builders.simulation.draws import Simulation, constant_shape
 from hgn_jax.physics import systems
 
-# System -> how its coordinates are drawn, and the number of discs. (Making the system would tell as much, but also
-# start JAX, which nothing should do on import.)
+# System -> layout of its scene, and number of discs. (The system itself would tell, but making it starts JAX, which no
+# import should do.)
 _SCENES = {
     "mass_spring": ("vertical", 1),
     "pendulum": ("pendulum", 1),
@@ -23,10 +23,10 @@ _SCENES = {
     "double_pendulum": ("double_pendulum", 2),
 }
 
-# Names of the constants that are the lengths of rods in the scene, from the pivot on.
+# System -> names of the constants that are lengths of rods in the scene, from the pivot outwards.
 _RODS = {"pendulum": ("l",), "double_pendulum": ("l1", "l2")}
 
-# Name of a configuration -> what it changes in the paper's. Each also has a `small_` variant.
+# Name of a configuration -> its changes to the paper's. Each also has a `small_` variant.
 _VARIANTS: dict[str, dict[str, Any]] = {
     "noise_free": {"observation_noise": 0.0},
     "64x64": {"image_size": 64},
@@ -36,7 +36,7 @@ _VARIANTS: dict[str, dict[str, Any]] = {
 }
 _SMALL = {"num_train": 4_000, "num_test": 1_000}
 
-# How a value given for a field becomes what is stored, so that JSON's lists and integers do as well.
+# Type of a field -> conversion of a given value, so that lists and integers from JSON are accepted.
 _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     int: operator.index,
     float: float,
@@ -66,29 +66,30 @@ class PhysicsConfig(tfds.core.BuilderConfig):
     """Everything that determines a data set. Treat as frozen; `PhysicsBuilder.derive_config` makes changed copies.
 
     Attributes:
-      system: a name in `hgn_jax.physics.systems.SYSTEMS`.
-      constants: physical constants of the system; those left out take the system's defaults.
-      radius_range: range of the initial radius (Sec. 4 of the paper).
-      observation_noise: standard deviation of the noise added to each coordinate before rendering; the paper's
+      system: Name of the system, in `hgn_jax.physics.systems.SYSTEMS`.
+      constants: Physical constants of the system; those left out take the system's defaults.
+      radius_range: Range of the initial radius (Sec. 4 of the paper).
+      observation_noise: Standard deviation of the noise added to each coordinate before rendering; the paper's
         "sigma^2".
-      velocity_perturbation: relative standard deviation of the bodies' initial speeds.
-      num_train: number of training trajectories.
-      num_test: number of test trajectories.
-      num_steps: frames after the first.
-      dt: time between frames.
-      image_size: pixels along a side.
-      half_width: half the side of the canvas, in units of the system.
-      disc_radius: radius of the discs, in units of the system.
-      edge_temperature: steepness of the discs' edge per canvas width.
-      background: RGB, 0 to 255.
+      velocity_perturbation: Relative standard deviation of the bodies' initial speeds.
+      num_train: Number of training trajectories.
+      num_test: Number of test trajectories.
+      num_steps: Number of frames after the first.
+      dt: Time between frames.
+      image_size: Number of pixels along a side.
+      half_width: Half the side of the canvas, in units of the system.
+      disc_radius: Radius of the discs, in units of the system.
+      edge_temperature: Steepness of the discs' edge per canvas width.
+      background: RGB of the background, 0 to 255.
       colours: RGB of each body, 0 to 255.
-      seed: seed of all draws; the splits draw from disjoint streams of it.
-      damping: gamma of dp/dt = -dH/dq - gamma dH/dp.
-      num_test_steps: frames after the first in the test split, or 0 for `num_steps`.
-      constant_ranges: constants that each trajectory draws for itself, uniformly; of n bodies each draws its own mass.
-      num_colours: if not 0, each trajectory draws the colours of its bodies, all different, from the first so many of
-        `rendering.PALETTE`.
-      canvas_offset: if not 0, each trajectory moves its scene on the canvas by up to so much each way, uniformly.
+      seed: Seed of all draws; the splits draw from disjoint streams.
+      damping: Friction gamma of dp/dt = -dH/dq - gamma dH/dp.
+      num_test_steps: Number of frames after the first in the test split; 0 for `num_steps`.
+      constant_ranges: Ranges of the constants that each trajectory draws uniformly for itself. Each of n bodies draws
+        its own mass.
+      num_colours: Number of colours, from the start of `rendering.PALETTE`, from which each trajectory draws different
+        ones for its bodies; 0 for the fixed `colours`.
+      canvas_offset: Largest shift of the scene in x and y, which each trajectory draws uniformly; 0 for none.
     """
 
     system: str = "mass_spring"
@@ -159,27 +160,27 @@ class PhysicsConfig(tfds.core.BuilderConfig):
 
     @property
     def num_coordinates(self) -> int:
-        """Length d of a stored `q`: 1, 2 for the double pendulum, or 2n for n bodies."""
+        """Number d of coordinates of a state: 1, 2 for the double pendulum, or 2n for n bodies."""
         layout, num_discs = _SCENES[self.system]
         return 2 * num_discs if layout == "plane" else num_discs
 
     @property
     def simulation(self) -> Simulation:
-        """The part that determines the trajectories for training."""
+        """The settings of the training trajectories."""
         names = [field.name for field in dataclasses.fields(Simulation)]
         return Simulation(**{name: getattr(self, name) for name in names})
 
     def split_simulation(self, split: str) -> Simulation:
-        """The part that determines the trajectories of a split, which may have its own length."""
+        """Returns the settings of the trajectories of a split, which may have its own length."""
         return dataclasses.replace(self.simulation, num_steps=self.split_steps()[split])
 
     def split_steps(self) -> dict[str, int]:
-        """Frames after the first in each split."""
+        """Returns the number of frames after the first in each split."""
         return {"train": self.num_steps, "test": self.num_test_steps or self.num_steps}
 
     @property
     def canvas(self) -> rendering.Canvas:
-        """The part that determines how they look; lengths that are drawn have the largest value they can have."""
+        """The scene; rods whose lengths are drawn have their largest possible length."""
         shared = ("image_size", "half_width", "disc_radius", "edge_temperature", "background", "colours")
         rods = [max(self.constant_ranges.get(rod, (self.constants[rod],))) for rod in _RODS.get(self.system, ())]
         return rendering.Canvas(
@@ -190,32 +191,32 @@ class PhysicsConfig(tfds.core.BuilderConfig):
 
     @property
     def varies_scene(self) -> bool:
-        """Whether trajectories differ in how they are drawn, by colours, place on the canvas or lengths of rods."""
+        """Whether trajectories differ in their colours, place on the canvas or lengths of rods."""
         return bool(
             self.num_colours or self.canvas_offset or set(_RODS.get(self.system, ())) & set(self.constant_ranges)
         )
 
     def rods(self, constants: Mapping[str, Any]) -> list[Any]:
-        """The lengths of two rods among the constants of trajectories; those that a scene does not have are 1."""
-        found = [constants[name] for name in _RODS.get(self.system, ())]
-        return found + [1.0] * (2 - len(found))
+        """Returns the lengths of two rods from the constants of trajectories; rods that a scene lacks have length 1."""
+        lengths = [constants[name] for name in _RODS.get(self.system, ())]
+        return lengths + [1.0] * (2 - len(lengths))
 
     def constant_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each constant in an example."""
+        """Returns the shape of each constant in an example."""
         return {
             name: constant_shape(self.system, name) if name in self.constant_ranges else () for name in self.constants
         }
 
     def values(self) -> dict[str, Any]:
-        """The fields that determine the data, that is all but name and description."""
+        """Returns the fields that determine the data: all but name and description."""
         return {name: getattr(self, name) for name in _converters()}
 
     def num_trajectories(self) -> dict[str, int]:
-        """Number of trajectories in each split."""
+        """Returns the number of trajectories in each split."""
         return {"train": self.num_train, "test": self.num_test}
 
     def estimated_bytes(self) -> int:
-        """Size on disk, roughly: what zlib was seen to spend on the discs' edges, and the states in float32."""
+        """Estimates the size on disk: zlib's measured cost of the discs' edges, and the states in float32."""
         edge_length = len(self.colours) * self.disc_radius / self.half_width
         frame = 900 * edge_length * (self.image_size / 32) ** 1.8 + 4 * (4 * self.num_coordinates + 1)
         steps = self.split_steps()
@@ -223,7 +224,7 @@ class PhysicsConfig(tfds.core.BuilderConfig):
 
 
 def _converters() -> dict[str, Callable[[Any], Any]]:
-    """Field of `PhysicsConfig` -> its converter; leaves out the fields every TFDS configuration has."""
+    """Returns the converter of each field of `PhysicsConfig`, without those that every TFDS configuration has."""
     types = {field.name: field.type for field in dataclasses.fields(PhysicsConfig)}
     return {name: _CONVERTERS[types[name]] for name in field_names(PhysicsConfig)}
 
@@ -245,11 +246,11 @@ def _describe(config: PhysicsConfig) -> str:
 
 
 def standard_configs(config_class: type[PhysicsConfig], **variants: dict[str, Any]) -> list[PhysicsConfig]:
-    """The named configurations of a system: `paper`, `small`, and each variant in both sizes.
+    """Returns the named configurations of a system: `paper`, `small`, and each variant in both sizes.
 
     Args:
-      config_class: its defaults are the paper's.
-      **variants: name of a configuration -> what it changes; these are of this system alone.
+      config_class: Class of the configurations, with the paper's settings as defaults.
+      **variants: Changed fields of each configuration that only this system has, by its name.
     """
     changes = {"paper": {}, "small": _SMALL}
     for name, change in {**_VARIANTS, **variants}.items():

@@ -1,4 +1,4 @@
-"""What the metadata say of a split: the references for errors of images, the clipped fraction, the energy error."""
+"""Statistics of a split for its metadata: reference errors of images, clipped fraction, energy error."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,12 @@ from data_builders.simulation.physics_config import PhysicsConfig
 
 
 class SplitStatistics:
-    """Sums over trajectories, of pixels scaled to [0, 1].
+    """Sums over trajectories, with pixels scaled to [0, 1].
 
-    They are added up in the order of the chunks, whoever counted them, so that they do not depend on who did.
+    Sums of chunks are merged in the order of the chunks, so that the result does not depend on the number of workers.
+
+    Args:
+      config: Configuration of the data set.
     """
 
     def __init__(self, config: PhysicsConfig):
@@ -28,7 +31,13 @@ class SplitStatistics:
         self._num_redrawn = 0
 
     def add(self, part: simulation.Trajectories, images: np.ndarray, look: rendering.Look | None = None) -> None:
-        """Takes in trajectories `[n, T + 1, d]`, their images, uint8 `[n, T + 1, H, W, 3]`, and looks `[n, ...]`."""
+        """Adds trajectories.
+
+        Args:
+          part: Trajectories, `[n, T + 1, d]`.
+          images: Their images, uint8 `[n, T + 1, H, W, 3]`.
+          look: Their looks, `[n, ...]`, if trajectories differ in them.
+        """
         canvas, noise = self._config.canvas, self._config.observation_noise
         observed = images.astype(np.float32) / 255.0
         expected = rendering.expected_render(canvas, part.q, noise, look)
@@ -43,18 +52,18 @@ class SplitStatistics:
         self._num_redrawn += int(part.num_redrawn.sum())
 
     def sums(self) -> dict[str, np.ndarray]:
-        """What was counted, for `merge`."""
+        """Returns the sums, for `merge`."""
         return {name: np.asarray(value) for name, value in vars(self).items() if name != "_config"}
 
     def merge(self, sums: Mapping[str, np.ndarray]) -> None:
-        """Takes in what another counted."""
+        """Adds the sums of other trajectories."""
         for name, value in sums.items():
             value = value if value.ndim else value.item()
-            here = getattr(self, name)
-            setattr(self, name, max(here, value) if name == "_energy_error" else here + value)
+            total = getattr(self, name)
+            setattr(self, name, max(total, value) if name == "_energy_error" else total + value)
 
     def summary(self) -> dict[str, float]:
-        """See `PhysicsBuilder` for the entries."""
+        """Returns the statistics; `PhysicsBuilder` describes the entries."""
         num_frames = self._num_frames
         return {
             "num_trajectories": self._num_trajectories,

@@ -1,4 +1,4 @@
-"""What the builders of all data sets share: named and derived configurations, the file format, the metadata."""
+"""Base class of all builders: named and derived configurations, the file format, the metadata."""
 
 import os
 from typing import Any
@@ -11,10 +11,10 @@ from data_builders.tfds_backend import tf_dataset
 
 
 class Metadata(tfds.core.Metadata):
-    """A data set's metadata: a dictionary kept as JSON, where TFDS keeps that of any data set.
+    """Metadata of a data set: a dictionary stored as JSON in TFDS's usual place.
 
-    `tfds.core.MetadataDict` would do, if TFDS did not load it lazily, which `get` and `in` do not notice and which
-    `--update_metadata_only` does not survive.
+    It replaces `tfds.core.MetadataDict`, which TFDS loads lazily: `get` and `in` would not see the entries, and
+    `--update_metadata_only` would lose them.
     """
 
     def save_metadata(self, data_dir) -> None:
@@ -28,24 +28,24 @@ class Metadata(tfds.core.Metadata):
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Returns the metadata of the data set in the directory `path`; its builder says what is in it."""
+    """Returns the metadata of the data set in the directory `path`; its builder documents the entries."""
     metadata = Metadata()
     metadata.load_metadata(path)
     return dict(metadata)
 
 
 class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Base class of all builders. The `values()` of their configurations are what determines the data."""
+    """Base class of all builders. `values()` of a configuration returns the fields that determine the data."""
 
     def __init__(self, *, file_format: str | None = "array_record", **kwargs: Any):
-        """Array records by default: TFDS builds and reads them without TensorFlow."""
+        """Uses array records by default, which TFDS builds and reads without TensorFlow."""
         super().__init__(file_format=file_format, **kwargs)
 
     def _create_builder_config(self, builder_config, version):
         derived = (
             isinstance(builder_config, self.builder_config_cls) and builder_config.name not in self.builder_configs
         )
-        # TFDS would log a warning for a derived one.
+        # TFDS would log a warning for a derived configuration.
         return builder_config if derived else super()._create_builder_config(builder_config, version)
 
     @classmethod
@@ -53,15 +53,15 @@ class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Returns a configuration with some fields changed.
 
         Args:
-          base: the name of one of this builder's configurations, or a configuration of it.
-          **overrides: new values of fields of the configuration.
+          base: A configuration of this builder, or the name of one.
+          **overrides: New values of fields of the configuration.
 
         Returns:
-          The named configuration that is equal to the result, if there is one; else a new one, whose name is that of
-          `base` and the changes, and may serve as a directory's.
+          The named configuration that equals the result, if there is one; else a new one. Its name consists of that of
+          `base` and the changes, and can be the name of a directory.
 
         Raises:
-          ValueError: for an unknown configuration, an unknown field or a value that will not do.
+          ValueError: For an unknown configuration, an unknown field or an invalid value.
         """
         if isinstance(base, str):
             base = cls.named_config(base)
@@ -79,15 +79,15 @@ class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @classmethod
     def named_config(cls, name: str) -> tfds.core.BuilderConfig:
-        """Returns the configuration called `name`; raises ValueError listing the names there are."""
+        """Returns the configuration called `name`; raises ValueError listing the valid names."""
         if name not in cls.builder_configs:
             raise ValueError(
                 f"unknown configuration {name!r} of {cls.name}; choose one of {', '.join(cls.builder_configs)}"
             )
         return cls.builder_configs[name]
 
-    def _writing(self, split: str, download_config) -> dict[str, Any]:
-        """Where and how the shards of a split are written."""
+    def _writer_kwargs(self, split: str, download_config) -> dict[str, Any]:
+        """Returns the arguments of `shards.write_split` for a split: where and how its shards are written."""
         return {
             "filename_template": self._get_filename_template(split_name=split),
             "shard_config": download_config.get_shard_config(),
@@ -95,7 +95,7 @@ class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         }
 
     def _as_dataset(self, split, decoders=None, read_config=None, shuffle_files=False):
-        """Replaces TFDS's for array records, which it does not read with TensorFlow."""
+        """Replaces TFDS's method for array records, which it cannot read with TensorFlow."""
         if self.info.file_format != file_adapters.FileFormat.ARRAY_RECORD:
             return super()._as_dataset(split, decoders, read_config, shuffle_files)
         return tf_dataset.read(self, split, decoders, read_config, shuffle_files)

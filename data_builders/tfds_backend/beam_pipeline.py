@@ -1,4 +1,4 @@
-"""The records of a data set made and written by an Apache Beam pipeline, on whatever its runner runs on."""
+"""Makes and writes the records of a data set in an Apache Beam pipeline, with any of its runners."""
 
 import pathlib
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _SUMS = "sums"
 
 
 class _SerializedAlready:
-    """Takes the place of TFDS's serializer for examples that are records."""
+    """Replaces TFDS's serializer for examples that are serialised records already."""
 
     example_specs = None
 
@@ -27,11 +27,11 @@ class SplitPipeline:
     """The part of a pipeline that makes one split.
 
     Args:
-      split: its name.
-      make: makes the records of a task.
-      tasks: the chunks of the split, from the first.
-      directory: of the data set; the workers must reach it under the same name, as TFDS's own do.
-      **writer_arguments: of TFDS's `BeamWriter`.
+      split: Name of the split.
+      make: Function that makes the records of a task.
+      tasks: Chunks of the split, from the first.
+      directory: Directory of the data set, which the workers must reach under the same path, as with TFDS's own writer.
+      **writer_kwargs: Arguments of TFDS's `BeamWriter`.
     """
 
     def __init__(
@@ -40,17 +40,17 @@ class SplitPipeline:
         make: Callable[[Task], Records],
         tasks: list[Task],
         directory: pathlib.Path,
-        **writer_arguments: Any,
+        **writer_kwargs: Any,
     ):
         self._split, self._make, self._tasks = split, make, tasks
         self._sums = directory / f"{split}.{_SUMS}.npz"
-        self._filename_template = writer_arguments["filename_template"]
+        self._filename_template = writer_kwargs["filename_template"]
         self._writer = writer.BeamWriter(
-            serializer=_SerializedAlready(), hash_salt=split, disable_shuffling=False, **writer_arguments
+            serializer=_SerializedAlready(), hash_salt=split, disable_shuffling=False, **writer_kwargs
         )
 
     def add_to(self, pipeline: beam.Pipeline) -> None:
-        """Adds it to a pipeline that is then to be run."""
+        """Adds this part to a pipeline, before it is run."""
         split = self._split
         made = (
             pipeline
@@ -66,7 +66,7 @@ class SplitPipeline:
         )
 
     def read_sums(self) -> list[dict[str, np.ndarray]]:
-        """The `sums` of the chunks' statistics, in the order of the chunks, after the pipeline has run."""
+        """Returns the sums of each chunk's statistics, in the order of the chunks, after the pipeline has run."""
         chunks = [{} for _ in self._tasks]
         with np.load(self._sums, allow_pickle=False) as arrays:
             for key, value in arrays.items():
@@ -76,7 +76,7 @@ class SplitPipeline:
         return chunks
 
     def finish(self) -> splits.SplitInfo:
-        """The split that came out, after the pipeline has run."""
+        """Returns TFDS's description of the split, after the pipeline has run."""
         shard_lengths, num_bytes = self._writer.finalize()
         return splits.SplitInfo(
             name=self._split,
@@ -87,7 +87,7 @@ class SplitPipeline:
 
 
 class _Make(beam.DoFn):
-    """Makes the keyed records of a chunk, and beside them the numbered sums of its statistics."""
+    """Makes the records of a chunk with their indices, and the sums of its statistics with the chunk's number."""
 
     def __init__(self, make: Callable[[Task], Records]):
         self._make = make
@@ -103,9 +103,9 @@ def _save(sums: list[tuple[int, dict[str, np.ndarray]]], path: str) -> None:
 
 
 def run(parts: list[SplitPipeline], runner: Any, options: PipelineOptions | None) -> None:
-    """Runs the pipeline of these parts to its end; raises what a worker raises."""
+    """Runs a pipeline of these parts to its end; raises the errors of its workers."""
     options = options or PipelineOptions([])
-    options.view_as(TypeOptions).pipeline_type_check = False  # it takes TFDS's writer for wrong
+    options.view_as(TypeOptions).pipeline_type_check = False  # it rejects TFDS's writer
     with beam.Pipeline(runner=runner, options=options) as pipeline:
         for part in parts:
             part.add_to(pipeline)

@@ -1,4 +1,4 @@
-"""Checks of a data set on disk: its configuration, counts, and whether each record is what was written."""
+"""Checks a data set on disk: its configuration, its counts and the integrity of every record."""
 
 import dataclasses
 import json
@@ -15,21 +15,21 @@ _RECORDS_AT_A_TIME = 500
 
 
 def find_problem(path: pathlib.Path, config: tfds.core.BuilderConfig) -> str | None:
-    """What is wrong with the data set in a directory that should hold `config`, in words; None if it is whole."""
+    """Describes the first problem of the data set in a directory that should hold `config`; None if it has none."""
     try:
         info = tfds.builder_from_directory(path).info
         metadata = read_metadata(path)
-    except Exception as error:  # whatever TFDS, protobuf or json say about a missing or damaged file
+    except Exception as error:  # TFDS, protobuf and json raise various types for a missing or damaged file
         return f"its description cannot be read ({first_line(error)})"
     for field, value in json.loads(json.dumps(config.values())).items():
-        found = metadata.get(field, _default(type(config), field))  # older data sets lack the fields that are newer
-        if found != value:
-            return f"was built with {field} = {found}, not {value}"
-    counted = {split: found["num_trajectories"] for split, found in metadata.get("splits", {}).items()}
+        stored = metadata.get(field, _default(type(config), field))  # data sets lack fields that were added later
+        if stored != value:
+            return f"was built with {field} = {stored}, not {value}"
+    counted = {split: statistics["num_trajectories"] for split, statistics in metadata.get("splits", {}).items()}
     for split, expected in (config.num_trajectories() or counted).items():
-        found = info.splits[split].num_examples if split in info.splits else 0
-        if found != expected:
-            return f"is incomplete: {found} of {expected} {split} trajectories"
+        num_examples = info.splits[split].num_examples if split in info.splits else 0
+        if num_examples != expected:
+            return f"is incomplete: {num_examples} of {expected} {split} trajectories"
         for shard, num_records in zip(info.splits[split].filepaths, info.splits[split].shard_lengths, strict=True):
             problem = _find_shard_problem(pathlib.Path(shard), num_records)
             if problem:
@@ -44,16 +44,16 @@ def _find_shard_problem(shard: pathlib.Path, num_records: int) -> str | None:
         return f"{shard.name} is missing"
     try:
         reader = array_record_module.ArrayRecordReader(str(shard))  # reads the index at the end of the file
-        found = reader.num_records()
-        for first in range(0, found, _RECORDS_AT_A_TIME):  # which compares the hashes; a second for some hundred MB
-            reader.read(range(first, min(first + _RECORDS_AT_A_TIME, found)))
+        num_stored = reader.num_records()
+        for first in range(0, num_stored, _RECORDS_AT_A_TIME):  # compares hashes; a second for some hundred MB
+            reader.read(range(first, min(first + _RECORDS_AT_A_TIME, num_stored)))
         reader.close()
     except (RuntimeError, ValueError) as error:
         return f"{shard.name} is truncated or damaged ({first_line(error)})"
-    return None if found == num_records else f"{shard.name} holds {found} of {num_records} trajectories"
+    return None if num_stored == num_records else f"{shard.name} holds {num_stored} of {num_records} trajectories"
 
 
 def _default(config_class: type[tfds.core.BuilderConfig], field: str) -> Any:
-    """The value of a field in data sets that were built before there was that field."""
-    found = {each.name: each for each in dataclasses.fields(config_class)}[field]
-    return found.default if found.default_factory is dataclasses.MISSING else found.default_factory()
+    """Returns the default of a field, which holds for data sets that were built before the field was added."""
+    [declared] = [each for each in dataclasses.fields(config_class) if each.name == field]
+    return declared.default if declared.default_factory is dataclasses.MISSING else declared.default_factory()

@@ -1,4 +1,4 @@
-"""Chunks of a simulated data set as serialised records, a function of (configuration, split, number of the chunk)."""
+"""Chunks of a simulated data set as serialised records, functions of (configuration, split, number of the chunk)."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -32,13 +32,13 @@ class Records(NamedTuple):
 
 
 def tasks(split: str, num_trajectories: int) -> list[Task]:
-    """The chunks of the first trajectories of a split."""
+    """Divides the first trajectories of a split into chunks."""
     starts = range(0, num_trajectories, draws.CHUNK_SIZE)
     return [Task(split, i, min(draws.CHUNK_SIZE, num_trajectories - start)) for i, start in enumerate(starts)]
 
 
 def make_features(config: PhysicsConfig) -> tfds.features.FeaturesDict:
-    """The features of an example; the time axis has no fixed length where the splits differ in it."""
+    """Returns the features of an example; the time axis has no fixed length if the splits differ in it."""
     steps = set(config.split_steps().values())
     num_frames, size = steps.pop() + 1 if len(steps) == 1 else None, config.image_size
     state = tfds.features.Tensor(shape=(num_frames, config.num_coordinates), dtype=np.float32)
@@ -63,7 +63,7 @@ def make_features(config: PhysicsConfig) -> tfds.features.FeaturesDict:
 
 
 def make_records(config: PhysicsConfig, task: Task) -> Records:
-    """Simulates, draws and serialises trajectories, the same bytes wherever it is done."""
+    """Simulates, renders and serialises trajectories; the bytes are the same in every process."""
     features = make_features(config)
     statistics = SplitStatistics(config)
     records = list(shards.serialise(features, _examples(config, task, statistics)))
@@ -72,13 +72,13 @@ def make_records(config: PhysicsConfig, task: Task) -> Records:
 
 
 def _examples(config: PhysicsConfig, task: Task, statistics: SplitStatistics) -> Iterator[dict[str, Any]]:
-    """The examples of a chunk, which `statistics` takes in too."""
+    """Yields the examples of a chunk, and adds them to `statistics`."""
     setting = config.split_simulation(task.split)
     trajectories = simulation.simulate_chunk(setting, task.split, task.chunk)
     constants = {**config.constants, **draws.draw_constants(setting, task.split, task.chunk)}
     look = draw_look(config, task.split, task.chunk, constants) if config.varies_scene else None
-    block_size = max(1, rendering.frames_per_call(config.canvas) // (setting.num_steps + 1))  # bounds the memory
-    for begin in range(0, task.number, block_size):
+    block_size = max(1, rendering.frames_per_call(config.canvas) // (setting.num_steps + 1))
+    for begin in range(0, task.number, block_size):  # bounds the memory
         rows = slice(begin, min(begin + block_size, task.number))
         block = simulation.Trajectories(*(x[rows] for x in trajectories))
         block_look = None if look is None else rendering.Look(*(x[rows] for x in look))
@@ -86,23 +86,23 @@ def _examples(config: PhysicsConfig, task: Task, statistics: SplitStatistics) ->
             images = rendering.render(config.canvas, block.observed_q, block_look)
             statistics.add(block, images, block_look)
         for row, image in enumerate(images):
-            place = begin + row
-            example = {"image": image, "index": task.chunk * draws.CHUNK_SIZE + place}
+            index = begin + row
+            example = {"image": image, "index": task.chunk * draws.CHUNK_SIZE + index}
             for name in ("q", "p", "dq_dt", "dp_dt", "energy"):
                 example[name] = getattr(block, name)[row].astype(np.float32)
-            example["constants"] = {name: _row(value, place) for name, value in constants.items()}
+            example["constants"] = {name: _row(value, index) for name, value in constants.items()}
             if block_look is not None:
                 example |= {name: getattr(block_look, name)[row] for name in rendering.Look._fields}
             yield example
 
 
-def _row(constant: float | np.ndarray, place: int) -> Any:
-    """One trajectory's value of a constant, float32."""
-    return np.float32(constant[place] if isinstance(constant, np.ndarray) else constant)
+def _row(constant: float | np.ndarray, index: int) -> Any:
+    """Returns the value of a constant for one trajectory of the chunk, float32."""
+    return np.float32(constant[index] if isinstance(constant, np.ndarray) else constant)
 
 
 def draw_look(config: PhysicsConfig, split: str, chunk: int, constants: draws.Constants) -> rendering.Look:
-    """Draws how the trajectories of a chunk look: `[CHUNK_SIZE, ...]`, of the types that are stored."""
+    """Draws the looks of the trajectories of a chunk, `[CHUNK_SIZE, ...]`, in the types that are stored."""
     rng = draws.generators(config.simulation, split, chunk)["scene"]
     number, num_discs = draws.CHUNK_SIZE, len(config.colours)
     order = rng.permuted(np.tile(np.arange(max(config.num_colours, num_discs)), (number, 1)), axis=1)[:, :num_discs]

@@ -1,6 +1,6 @@
-"""Writes the records of a split as TFDS's own writer does, in its order and shards, without holding them in memory.
+"""Writes the records of a split in the order and the shards of TFDS's own writer, without holding them in memory.
 
-TFDS keeps a split in memory up to 1000 MiB, and needs TensorFlow beyond. Here records wait on disk for their place.
+TFDS keeps up to 1000 MiB of a split in memory, and needs TensorFlow for more. Here a temporary file holds the records.
 """
 
 import pathlib
@@ -13,10 +13,10 @@ from tensorflow_datasets.core.utils import shard_utils
 
 
 class Spool:
-    """Records in a temporary file, to be read in another order than they came in.
+    """Records in a temporary file, to be read in another order than they were written.
 
     Args:
-      path: the file, which is there only inside the `with` block.
+      path: Path of the file, which exists only inside the `with` block.
     """
 
     def __init__(self, path: pathlib.Path):
@@ -36,7 +36,7 @@ class Spool:
 
     @property
     def num_bytes(self) -> int:
-        """Size of all records."""
+        """Total size of the records."""
         return self._ends[-1]
 
     def add(self, records: Iterable[bytes]) -> None:
@@ -46,7 +46,7 @@ class Spool:
             self._ends.append(self._ends[-1] + len(record))
 
     def read(self, numbers: Iterable[int]) -> Iterator[bytes]:
-        """Yields the records of these numbers."""
+        """Yields the records with these numbers."""
         self._file.flush()
         for number in numbers:
             self._file.seek(self._ends[number])
@@ -54,11 +54,11 @@ class Spool:
 
 
 def serialise(features: features_dict.FeaturesDict, examples: Iterable[Any]) -> Iterator[bytes]:
-    """Yields the record of each example, the same bytes whenever it is done."""
+    """Yields the record of each example; the bytes are the same in every process."""
     serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
     for example in examples:
         proto = serializer.get_tf_example(features.encode_example(example))
-        yield proto.SerializeToString(deterministic=True)  # or the order of the features is that of chance
+        yield proto.SerializeToString(deterministic=True)  # the order of features is random otherwise
 
 
 def write_split(
@@ -68,29 +68,29 @@ def write_split(
     shard_config: shard_utils.ShardConfig,
     example_writer: writer.ExampleWriter,
 ) -> splits.SplitInfo:
-    """Writes the shards of a split in the order TFDS shuffles keys 0, 1, ... into.
+    """Writes the shards of a split, in the order in which TFDS shuffles the keys 0, 1, ...
 
     Args:
-      spool: the records, by index.
-      name: of the split, which TFDS salts the order with.
-      filename_template: of the shards.
-      shard_config: how many shards.
-      example_writer: writes a shard.
+      spool: Records of the split, by index.
+      name: Name of the split, the salt of TFDS's order.
+      filename_template: Template of the shards' paths.
+      shard_config: Rule for the number of shards.
+      example_writer: Writer of a shard.
 
     Returns:
-      What TFDS wants to know about the split.
+      TFDS's description of the split.
     """
     hasher = hashing.Hasher(name)
     keys = [hasher.hash_key(index) for index in range(len(spool))]
     order = sorted(range(len(spool)), key=keys.__getitem__)
     num_shards = shard_config.get_number_shards(spool.num_bytes, len(spool))
-    begin, lengths = 0, []
+    begin, shard_lengths = 0, []
     for shard, end in enumerate(shard_utils.get_shard_boundaries(len(spool), num_shards)):
         path = filename_template.sharded_filepath(shard_index=shard, num_shards=num_shards)
         part = order[begin:end]
         example_writer.write(path, zip((keys[index] for index in part), spool.read(part), strict=True))
-        lengths.append(end - begin)
+        shard_lengths.append(end - begin)
         begin = end
     return splits.SplitInfo(
-        name=name, shard_lengths=lengths, num_bytes=spool.num_bytes, filename_template=filename_template
+        name=name, shard_lengths=shard_lengths, num_bytes=spool.num_bytes, filename_template=filename_template
     )

@@ -1,4 +1,4 @@
-"""Array records as `tf.data.Dataset`, which TFDS itself does not make: what `tfds.load` needs."""
+"""Array records as a `tf.data.Dataset`, which `tfds.load` returns and TFDS itself cannot make of them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,20 +14,20 @@ def read(
     read_config: tfds.ReadConfig | None = None,
     shuffle_files: bool = False,
 ):
-    """Reads a split through its random-access source. Needs TensorFlow, as a `tf.data.Dataset` does.
+    """Reads a split through its random-access source. Needs TensorFlow.
 
     Args:
-      builder: of a data set that is there, in array records.
-      split: a split, a slice or a part of one.
-      decoders: None or a `tfds.decode.PartialDecoding`; others are for features that TensorFlow decodes.
-      read_config: `shuffle_seed` counts, for nothing else applies.
-      shuffle_files: whether to shuffle the examples; there is no need to keep to files.
+      builder: Builder of an existing data set in array records.
+      split: A split, a slice of a split or a part from `tfds.even_splits`.
+      decoders: None or a `tfds.decode.PartialDecoding`; other decoders need TensorFlow's own decoding.
+      read_config: Settings, of which only `shuffle_seed` applies.
+      shuffle_files: Whether to shuffle the examples, across files too.
 
     Returns:
       The `tf.data.Dataset`.
 
     Raises:
-      ValueError: for decoders that cannot be used.
+      ValueError: For decoders that cannot be used.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Three gravitating bodies, seen as video (Sec. 4 of Hamiltonian Generative Networks)."""
+"""Builder of the three_body data set: three gravitating bodies as video (Sec. 4 of Hamiltonian Generative Networks)."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from data_builders.rendering import images as rendering
 
 @dataclasses.dataclass(eq=False)
 class ThreeBodyConfig(physics_builder.PhysicsConfig):
-    """The paper's settings. Clips 0.5 % of frames, mostly by the noise."""
+    """The paper's settings. Discs are clipped in 0.5 % of frames, mostly because of the noise."""
 
     system: str = "three_body"
     constants: dict[str, float] = dataclasses.field(default_factory=lambda: {"m": 1.0, "g": 1.0})
@@ -23,13 +23,13 @@ class ThreeBodyConfig(physics_builder.PhysicsConfig):
 
 
 class Builder(physics_builder.PhysicsBuilder):
-    """Builder of the three_body data set; see `PhysicsBuilder` for what it holds."""
+    """Builder of the three_body data set; `PhysicsBuilder` documents its contents."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS = physics_builder.standard_configs(
         ThreeBodyConfig,
-        # The ranges of DeepMind's suite, on a canvas with room to move.
+        # The ranges of DeepMind's suite, on a larger canvas, so that the scene can be shifted.
         randomised={
             "constant_ranges": {"m": (0.5, 1.5), "g": (0.5, 1.5)},
             "num_colours": 6,

@@ -1,4 +1,4 @@
-"""Two gravitating bodies, seen as video (Sec. 4 of Hamiltonian Generative Networks)."""
+"""Builder of the two_body data set: two gravitating bodies as video (Sec. 4 of Hamiltonian Generative Networks)."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from data_builders.rendering import images as rendering
 
 @dataclasses.dataclass(eq=False)
 class TwoBodyConfig(physics_builder.PhysicsConfig):
-    """The paper's settings. Clips 0.4 % of frames, of the widest ellipses."""
+    """The paper's settings. Discs are clipped in 0.4 % of frames, on the widest ellipses."""
 
     system: str = "two_body"
     constants: dict[str, float] = dataclasses.field(default_factory=lambda: {"m": 1.0, "g": 1.0})
@@ -23,13 +23,13 @@ class TwoBodyConfig(physics_builder.PhysicsConfig):
 
 
 class Builder(physics_builder.PhysicsBuilder):
-    """Builder of the two_body data set; see `PhysicsBuilder` for what it holds."""
+    """Builder of the two_body data set; `PhysicsBuilder` documents its contents."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS = physics_builder.standard_configs(
         TwoBodyConfig,
-        # The ranges of DeepMind's suite, on a canvas with room to move.
+        # The ranges of DeepMind's suite, on a larger canvas, so that the scene can be shifted.
         randomised={
             "constant_ranges": {"m": (0.5, 1.5), "g": (0.5, 1.5)},
             "num_colours": 6,

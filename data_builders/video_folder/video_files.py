@@ -1,8 +1,8 @@
 """Reads the video files of a directory as clips of square RGB frames.
 
-What a file may be is the table `_READERS`, by extension. An array is `[T, H, W]` (grey), `[T, H, W, C]`, or many clips:
+`_READERS` lists the supported types of files. An array is `[T, H, W]` (grey), `[T, H, W, C]`, or many clips:
 `[N, T, H, W]` or `[N, T, H, W, C]`, with C = 1, 3 or 4 colours last. Its values are integers from 0 to 255, floats in
-[0, 1], or 0 and 1 of any type. An alpha channel is laid over black.
+[0, 1], or 0 and 1 of any type. An alpha channel is composited over black.
 """
 
 import functools
@@ -21,21 +21,21 @@ from hgn_jax.training.progress import progress_bar
 FITS = ("stretch", "crop")
 
 _CHANNELS = (1, 3, 4)
-_BYTES_BEFORE_PROGRESS = 10**9  # files of less take about a second to look at
-_ROUNDING = 1e-3  # how far float pixels may lie outside [0, 1]
+_BYTES_BEFORE_PROGRESS = 10**9  # smaller directories take about a second to read
+_ROUNDING = 1e-3  # tolerance of float pixels outside [0, 1]
 
 
 class UnreadableError(ValueError):
-    """A file, or an array in it, is no video that can be used; the message is the reason, in one line."""
+    """A file, or an array in it, cannot be used as a video; the message is the reason, in one line."""
 
 
 class Clip(NamedTuple):
     """One video.
 
     Attributes:
-      name: of the array in its file; empty where a file is no archive of arrays.
-      place: in an array of several clips, `[0]`, `[1]`, ...; else empty.
-      frames: uint8 `[height, width, 3]` each, to be asked for once; raises anything if the file is damaged.
+      name: Name of its array, if the file is an archive of arrays; else empty.
+      place: Index in an array of several clips, `[0]`, `[1]`, ...; else empty.
+      frames: Iterator over the frames, uint8 `[height, width, 3]`; raises the reader's errors if the file is damaged.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Clip(NamedTuple):
 
 
 def list_files(source: str | os.PathLike[str]) -> list[str]:
-    """The files below a directory, hidden ones and links to directories too, as sorted relative paths with `/`."""
+    """Lists the files below a directory, with hidden ones and links to directories, as sorted relative POSIX paths."""
     source = pathlib.Path(source)
     names = []
     for directory, subdirectories, files in os.walk(source, onerror=_raise):
@@ -58,12 +58,15 @@ def _raise(error: OSError) -> None:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a relative path, or a directory on it, begins with a dot."""
+    """Returns whether a part of a relative path begins with a dot."""
     return any(part.startswith(".") for part in name.split("/"))
 
 
 def fingerprint(source: str | os.PathLike[str]) -> str:
-    """A digest of the names and contents of the files below a directory, but for hidden ones: 16 hexadecimal digits."""
+    """Computes a digest, 16 hexadecimal digits, of the names and contents of the files below a directory.
+
+    Hidden files do not count. Files that cannot be read are represented by their error.
+    """
     names = [name for name in list_files(source) if not is_hidden(name)]
     paths = {name: os.path.join(source, name) for name in names if os.path.isfile(os.path.join(source, name))}
     sizes = {name: os.path.getsize(path) for name, path in paths.items()}
@@ -78,12 +81,12 @@ def fingerprint(source: str | os.PathLike[str]) -> str:
 
 @functools.cache
 def _digest(path: str, size: int, changed: int) -> str:
-    """That of a file's content, kept for as long as its size and the time of its last change are the same."""
+    """Computes the digest of a file's content, cached for its size and the time of its last change."""
     del size, changed
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:  # which is no reason not to use the others
+    except OSError as error:
         return str(error.strerror)
 
 
@@ -91,14 +94,14 @@ def read_clips(path: str | os.PathLike[str]) -> tuple[list[Clip], dict[str, str]
     """Opens a video file.
 
     Args:
-      path: the file.
+      path: Path of the file.
 
     Returns:
-      Its clips, and by name the reason for each array of it that is no video.
+      Its clips, and by name the reason for each of its arrays that is not a video.
 
     Raises:
-      UnreadableError: if it is of no known type, or holds no video.
-      Exception: whatever its reader says of a damaged file.
+      UnreadableError: If its type is unknown, or it holds no video.
+      Exception: The error of its reader, of any type, for a damaged file.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -147,7 +150,7 @@ _READERS: dict[str, Callable[[pathlib.Path], tuple[list[Clip], dict[str, str]]]]
 
 
 def _array_clips(name: str, array: np.ndarray) -> list[Clip]:
-    """The clips of an array; raises UnreadableError if it is no video."""
+    """Returns the clips of an array; raises UnreadableError if it is not a video."""
     clips = _five_axes(array)
     scale = _scale(array)
     several = len(clips) > 1
@@ -155,7 +158,7 @@ def _array_clips(name: str, array: np.ndarray) -> list[Clip]:
 
 
 def _five_axes(array: np.ndarray) -> np.ndarray:
-    """A view `[clips, time, height, width, colours]`."""
+    """Returns a view `[clips, time, height, width, colours]`."""
     shape = array.shape
     if 0 in shape:
         raise UnreadableError(f"is empty, of shape {shape}")
@@ -172,12 +175,12 @@ def _five_axes(array: np.ndarray) -> np.ndarray:
 
 
 def _scale(array: np.ndarray) -> float:
-    """What the values are multiplied by to lie in 0 to 255; raises UnreadableError for others than are allowed."""
+    """Returns the factor that scales the values to 0 to 255; raises UnreadableError for values that are not pixels."""
     if array.dtype.kind not in "buif":
         raise UnreadableError(f"values of type {array.dtype} are no pixels")
     low, high = float(array.min()), float(array.max())
     if array.dtype.kind == "f":
-        if not (-_ROUNDING <= low and high <= 1 + _ROUNDING):  # written so that a NaN is refused
+        if not (-_ROUNDING <= low and high <= 1 + _ROUNDING):  # refuses NaN too
             raise UnreadableError(f"floats must lie in [0, 1], found {low:g} to {high:g}")
         return 255.0
     if low < 0 or high > 255:
@@ -194,15 +197,15 @@ def _frames(clip: np.ndarray, scale: float) -> Iterator[np.ndarray]:
 
 
 def resize(frame: np.ndarray, size: int, fit: str) -> np.ndarray:
-    """Resamples a frame, bicubic and without aliasing, to a square.
+    """Resamples a frame to a square, bicubic and without aliasing.
 
     Args:
-      frame: uint8 `[height, width, 3]`.
-      size: pixels along a side of the result.
-      fit: `stretch` the whole frame to a square, or `crop` the largest square from its middle.
+      frame: Frame, uint8 `[height, width, 3]`.
+      size: Number of pixels along a side of the result.
+      fit: `stretch` for the whole frame, or `crop` for the largest square from its middle.
 
     Returns:
-      uint8 `[size, size, 3]`.
+      The square frame, uint8 `[size, size, 3]`.
     """
     height, width = frame.shape[:2]
     if (height, width) == (size, size):

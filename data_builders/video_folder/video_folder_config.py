@@ -16,21 +16,22 @@ SPLITS_BY = ("file", "clip", "time")
 
 @dataclasses.dataclass(eq=False)
 class VideoFolderConfig(tfds.core.BuilderConfig):
-    """What determines a data set of videos. Treat as frozen; `Builder.derive_config` makes changed copies.
+    """Everything that determines a data set of videos. Treat as frozen; `Builder.derive_config` makes changed copies.
 
     Attributes:
-      source: the directory of the videos, searched with its subdirectories.
-      fingerprint: digest of the files in `source`, taken from them if empty. It stands for them: a directory that
-        changes is another data set, and what was built from one that has gone is still found.
-      num_steps: frames of a window after the first.
-      image_size: pixels along a side.
-      frame_step: every how many frames one is taken; 2 doubles the time between the frames of a window.
-      stride: taken frames from the start of a window to the start of the next; num_steps + 1 for none in common.
-      fit: how a frame becomes a square, `stretch` or `crop`.
-      split_by: what is kept for testing: whole files (`file`), single clips of files that hold many (`clip`), or the
-        end of every clip (`time`).
-      test_fraction: the part of the files, clips or time that is kept for testing, at least one of each kind.
-      split_seed: which files or clips these are.
+      source: Directory of the videos; its subdirectories are searched too.
+      fingerprint: Digest of the files in `source`, computed if empty. It identifies the data set: a directory that
+        changes is another data set, and a data set is still found when its directory has gone.
+      num_steps: Number of frames of a window after the first.
+      image_size: Number of pixels along a side.
+      frame_step: Interval between the frames that are used; 2 doubles the time between the frames of a window.
+      stride: Number of used frames from the start of a window to the start of the next; with num_steps + 1 windows do
+        not overlap.
+      fit: Method by which a frame becomes a square, `stretch` or `crop`.
+      split_by: Unit that is kept for testing: whole files (`file`), single clips of files with many clips (`clip`), or
+        the end of every clip (`time`).
+      test_fraction: Fraction of the files, clips or time that is kept for testing, at least one.
+      split_seed: Seed of the choice of files or clips.
     """
 
     source: str = ""
@@ -45,13 +46,13 @@ class VideoFolderConfig(tfds.core.BuilderConfig):
     split_seed: int = 0
 
     def __post_init__(self):
-        for name, least in {"num_steps": 1, "image_size": 1, "frame_step": 1, "stride": 1, "split_seed": 0}.items():
+        for name, minimum in {"num_steps": 1, "image_size": 1, "frame_step": 1, "stride": 1, "split_seed": 0}.items():
             try:
                 setattr(self, name, operator.index(getattr(self, name)))
             except TypeError as error:
                 raise ValueError(f"{name}: cannot use {getattr(self, name)!r} ({error})") from None
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be {least} or more, got {getattr(self, name)}")
+            if getattr(self, name) < minimum:
+                raise ValueError(f"{name} must be {minimum} or more, got {getattr(self, name)}")
         for name, allowed in {"fit": video_files.FITS, "split_by": SPLITS_BY}.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
@@ -73,26 +74,26 @@ class VideoFolderConfig(tfds.core.BuilderConfig):
 
     @property
     def num_frames(self) -> int:
-        """Frames of a window."""
+        """Number of frames of a window."""
         return self.num_steps + 1
 
     def values(self) -> dict[str, Any]:
-        """The fields that determine the data: the fingerprint, and not where the files with it are."""
+        """Returns the fields that determine the data: the fingerprint of the files, but not their place."""
         return {name: getattr(self, name) for name in field_names(self) if name != "source"}
 
     def num_trajectories(self) -> dict[str, int]:
-        """Empty: how many windows there are is known when the files have been read, and is in the metadata then."""
+        """Returns an empty dictionary: the number of windows is only known, and in the metadata, after the build."""
         return {}
 
     def estimated_bytes(self) -> int:
-        """Size on disk, roughly: that of the videos, which are larger in pixels and better compressed."""
+        """Estimates the size on disk by that of the videos, which have more pixels and are better compressed."""
         names = video_files.list_files(self.source) if os.path.isdir(self.source) else []
         paths = [pathlib.Path(self.source, name) for name in names]
         return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def current_fingerprint(source: str) -> str:
-    """The fingerprint of the files in a directory as they are; raises ValueError if they cannot be read."""
+    """Returns the fingerprint of the files in a directory; raises ValueError if they cannot be read."""
     try:
         if pathlib.Path(source).is_dir():
             return video_files.fingerprint(source)

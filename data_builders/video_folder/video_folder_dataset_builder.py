@@ -1,4 +1,4 @@
-"""Your own videos: the files of a directory, cut into clips of equal length."""
+"""Builder of a data set from your own videos: the files of a directory, cut into windows of equal length."""
 
 import contextlib
 import itertools
@@ -21,11 +21,16 @@ from data_builders.video_folder.video_splits import Video, count, too_short
 from hgn_jax.errors import first_line
 from hgn_jax.training.progress import progress_bar
 
-_FRAMES_BETWEEN_SIGNS = (100, 10_000)  # of progress, on a terminal and elsewhere
+_FRAMES_BETWEEN_UPDATES = {True: 100, False: 10_000}  # of the progress bar, on a terminal or not
 
 
 class _FrameStore:
-    """The resized frames of all files in one file, which grows beyond the memory; to be read when all are written."""
+    """Stores the resized frames of all videos in one file, which may exceed the memory.
+
+    Args:
+      directory: Directory of the file.
+      image_size: Number of pixels along a side of each frame.
+    """
 
     def __init__(self, directory: str, image_size: int):
         self._path = pathlib.Path(directory, "frames")
@@ -34,6 +39,7 @@ class _FrameStore:
         self.length = 0
 
     def append(self, frame: np.ndarray) -> None:
+        """Appends a frame, uint8 `[size, size, 3]`; raises DatasetError if the disk is full."""
         try:
             self._file.write(frame.tobytes())
         except OSError as error:
@@ -41,7 +47,7 @@ class _FrameStore:
         self.length += 1
 
     def read(self) -> np.ndarray:
-        """All frames, `[time, size, size, 3]`."""
+        """Returns all frames, `[time, size, size, 3]`; none can be appended afterwards."""
         self._file.close()
         return np.memmap(self._path, np.uint8, "r", shape=(self.length, *self._shape))
 
@@ -49,14 +55,14 @@ class _FrameStore:
 class Builder(BaseBuilder):
     """Builder of the video_folder data set.
 
-    An example is one window of T + 1 frames: `image` uint8 `[T + 1, size, size, 3]`; `video`, the file and, as far as
-    it holds several, the clip in it; `first_frame`, the number of the window's first frame in that clip; and the
-    `index` of the window in its split. True states are not known.
+    An example is one window of T + 1 frames: `image` uint8 `[T + 1, size, size, 3]`; `video`, the file and, if it holds
+    several, the clip in it; `first_frame`, the index of the window's first frame in that clip; and the `index` of the
+    window in its split. True states are not known.
 
-    The metadata of a built data set hold every field of its `VideoFolderConfig`; `videos`, by split the clips that its
-    windows are of; `left_out`, by file (or clip) the reason why it is in neither; and for each split under `splits`
-    `num_trajectories`, the number of windows, and `mean_image_mse`, the error of the split's mean image: the mean
-    square over pixels and frames, with pixels scaled to [0, 1].
+    The metadata of a built data set hold every field of its `VideoFolderConfig`; `videos`, the clips of each split;
+    `left_out`, the reason for each file or clip that is in neither split; and for each split, under `splits`, its
+    `num_trajectories`, the number of windows, and `mean_image_mse`, the error of its mean image: the mean square over
+    pixels and frames, with pixels scaled to [0, 1].
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -65,7 +71,7 @@ class Builder(BaseBuilder):
 
     @classmethod
     def derive_config(cls, base: str | VideoFolderConfig, **overrides: Any) -> VideoFolderConfig:
-        """As `BaseBuilder.derive_config`; the name begins with that of the directory."""
+        """As `BaseBuilder.derive_config`; the new name begins with that of the directory of the videos."""
         if "source" in overrides:
             overrides.setdefault("fingerprint", "")
         derived = super().derive_config(base, **overrides)
@@ -86,18 +92,18 @@ class Builder(BaseBuilder):
         return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features), metadata=Metadata())
 
     def download_and_prepare(self, **kwargs: Any) -> None:
-        """Builds the data set; raises DatasetError if the videos are not there, have changed, or cannot be used."""
+        """Builds the data set; raises DatasetError if the videos are missing, have changed, or cannot be used."""
         parent = pathlib.Path(self.data_dir).parent
         parent.mkdir(parents=True, exist_ok=True)
         try:
             with tempfile.TemporaryDirectory(prefix="incomplete.", dir=parent) as self._scratch:
                 super().download_and_prepare(**kwargs)
         finally:
-            with contextlib.suppress(OSError):  # as it holds the data set
+            with contextlib.suppress(OSError):  # removed only if it is empty, after a failure
                 parent.rmdir()
 
     def _generate_splits(self, dl_manager, download_config) -> list[Any]:
-        """Replaces TFDS's, which keeps a split in memory and needs TensorFlow beyond 1000 MiB."""
+        """Replaces TFDS's method, which keeps a split in memory and needs TensorFlow for more than 1000 MiB."""
         infos = []
         for split, examples in self._split_generators(dl_manager).items():
             number = self.info.metadata["splits"][split]["num_trajectories"]
@@ -109,8 +115,8 @@ class Builder(BaseBuilder):
                 for record in shards.serialise(self.info.features, itertools.islice(examples, number)):
                     spool.add([record])
                     bar.update()
-                infos.append(shards.write_split(spool, split, **self._writing(split, download_config)))
-            for _ in examples:  # to the end, where the metadata are complete
+                infos.append(shards.write_split(spool, split, **self._writer_kwargs(split, download_config)))
+            for _ in examples:  # the generator completes the metadata at its end
                 pass
         return infos
 
@@ -123,10 +129,10 @@ class Builder(BaseBuilder):
         print(f"Cutting the videos in {config.source} into windows of {shape}, into {path}", flush=True)
         store = _FrameStore(self._scratch, config.image_size)
         videos, left_out = self._read_videos(store)
-        self._check_source()  # they may have changed while they were read
+        self._check_source()  # files may have changed while they were read
         splits = video_splits.split(videos, config)
         windows = {split: video_splits.windows(part, config) for split, part in splits.items()}
-        # TFDS writes the metadata after the splits, so what the generators put in here is written too.
+        # TFDS writes the metadata after the splits, so that the generators can still add to them.
         self.info.metadata.clear()
         self.info.metadata.update(
             config.values(),
@@ -145,31 +151,31 @@ class Builder(BaseBuilder):
         if not config.source:
             raise DatasetError("video_folder needs source, the directory of your videos")
         try:
-            found = current_fingerprint(config.source)
+            fingerprint = current_fingerprint(config.source)
         except ValueError as error:
             raise DatasetError(f"{error}, nor a data set built from it in {self._data_dir_root}") from None
-        if found != config.fingerprint:
+        if fingerprint != config.fingerprint:
             raise DatasetError(
-                f"the videos in {config.source} have changed (fingerprint {found}, not {config.fingerprint}), and no "
-                f"data set built from the former ones is in {self._data_dir_root}"
+                f"the videos in {config.source} have changed (fingerprint {fingerprint}, not {config.fingerprint}), "
+                f"and no data set built from the former ones is in {self._data_dir_root}"
             )
 
     def _read_videos(self, store: _FrameStore) -> tuple[list[Video], dict[str, str]]:
-        """The videos that hold a window at least, and the reason for each that is left out, which it also prints."""
+        """Returns the videos that hold at least one window, and the reason for each that is left out; prints both."""
         config, videos, left_out = self.builder_config, [], {}
         names = video_files.list_files(config.source)
         with progress_bar(len(names), "reading videos", "file") as bar:
             for name in names:
                 try:
-                    found, reasons = self._read_file(name, store, bar)
+                    clips, reasons = self._read_file(name, store, bar)
                 except DatasetError:
                     raise
                 except UnicodeEncodeError:
                     name = name.encode("utf-8", "backslashreplace").decode()
-                    found, reasons = [], {name: "its name is not in UTF-8"}
-                except Exception as error:  # whatever a reader says of a damaged file
-                    found, reasons = [], {name: first_line(error.__cause__ or error)}
-                videos += found
+                    clips, reasons = [], {name: "its name is not in UTF-8"}
+                except Exception as error:  # readers raise various types for a damaged file
+                    clips, reasons = [], {name: first_line(error.__cause__ or error)}
+                videos += clips
                 left_out |= reasons
                 bar.update()
         files = {video.file for video in videos}
@@ -200,14 +206,14 @@ class Builder(BaseBuilder):
         return videos, reasons
 
     def _store_frames(self, clip: video_files.Clip, name: str, store: _FrameStore, bar: Any) -> int:
-        """Stores the frames that are taken of a clip, resized, and returns how many it has."""
+        """Stores the used frames of a clip, resized; returns the number of all its frames."""
         config, num_frames = self.builder_config, 0
-        every = _FRAMES_BETWEEN_SIGNS[0 if sys.stderr.isatty() else 1]
+        frames_between_updates = _FRAMES_BETWEEN_UPDATES[sys.stderr.isatty()]
         for number, frame in enumerate(clip.frames):
             num_frames = number + 1
             if number % config.frame_step == 0:
                 store.append(video_files.resize(frame, config.image_size, config.fit))
-                if store.length % every == 0:
+                if store.length % frames_between_updates == 0:
                     bar.set_postfix_str(f"{name}, {store.length} frames so far")
         return num_frames
 
@@ -228,11 +234,11 @@ class Builder(BaseBuilder):
         self.info.metadata["splits"][split]["mean_image_mse"] = max(float(error), 0.0)  # no rounding below 0
 
     def _log_download_bytes(self) -> None:
-        """Silences TFDS's message, which speaks of downloads of unknown size."""
+        """Silences TFDS's message about downloads of unknown size."""
 
 
 def _few(reasons: dict[str, str], shown: int = 3) -> str:
-    """The first of some reasons, on one line."""
+    """Lists the first reasons on one line."""
     texts = [f"{name}: {reason}" for name, reason in list(reasons.items())[:shown]]
     more = [f"{len(reasons) - shown} more above"] if len(reasons) > shown else []
     return f" ({'; '.join(texts + more)})" if texts else ""

@@ -1,4 +1,4 @@
-"""How the frames of videos are shared out between training and testing, and cut into windows."""
+"""Divides the frames of videos between training and testing, and cuts them into windows."""
 
 import operator
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from data_builders.video_folder.video_folder_config import VideoFolderConfig
 
 
 class Video(NamedTuple):
-    """Frames of a clip that follow each other.
+    """Consecutive frames of a clip.
 
     Attributes:
-      file: the file it is of.
-      name: the file and, as far as it holds several, the clip in it.
-      begin: where its frames begin among the taken frames of all files.
-      length: number of its frames.
-      first_frame: the number of its first frame in the clip, among the taken ones.
+      file: Path of its file, relative to the directory of the videos.
+      name: The file and, if it holds several, the clip in it.
+      begin: Index of its first frame among the used frames of all files.
+      length: Number of its frames.
+      first_frame: Index of its first frame among the used frames of the clip.
     """
 
     file: str
@@ -28,23 +28,23 @@ class Video(NamedTuple):
 
 
 def too_short(num_frames: int, config: VideoFolderConfig) -> str:
-    """The reason for which a video of so many frames cannot be used."""
-    taken = f" of which one in {config.frame_step} is taken" if config.frame_step > 1 else ""
+    """Returns the reason why a video with this number of frames cannot be used."""
+    used = f" of which one in {config.frame_step} is taken" if config.frame_step > 1 else ""
     needed = f"a window has {config.num_frames}"
     if config.split_by == "time":
         needed = f"split_by=time needs two windows of {config.num_frames}"
-    return f"too short: {count(num_frames, 'frame')}{taken}, and {needed}"
+    return f"too short: {count(num_frames, 'frame')}{used}, and {needed}"
 
 
 def windows(videos: list[Video], config: VideoFolderConfig) -> list[tuple[Video, int]]:
-    """The windows of some videos, each with the place of its first frame."""
+    """Returns the windows of videos: each is a video and the index of the window's first frame in it."""
     return [
         (video, start) for video in videos for start in range(0, video.length - config.num_frames + 1, config.stride)
     ]
 
 
 def split(videos: list[Video], config: VideoFolderConfig) -> dict[str, list[Video]]:
-    """Shares the videos out; raises DatasetError if there are too few."""
+    """Divides videos between the splits `train` and `test`; raises DatasetError if there are too few."""
     if config.split_by == "time":
         return _split_by_time(videos, config)
     key = operator.attrgetter("file" if config.split_by == "file" else "name")
@@ -65,7 +65,7 @@ def split(videos: list[Video], config: VideoFolderConfig) -> dict[str, list[Vide
 
 
 def _split_by_time(videos: list[Video], config: VideoFolderConfig) -> dict[str, list[Video]]:
-    """The beginning of every video for training and its end for testing; no frame is in both."""
+    """Keeps the beginning of every video for training and its end for testing; no frame is in both."""
     splits = {"train": [], "test": []}
     for video in videos:
         num_test = max(round(config.test_fraction * video.length), config.num_frames)
@@ -77,5 +77,5 @@ def _split_by_time(videos: list[Video], config: VideoFolderConfig) -> dict[str, 
 
 
 def count(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
+    """Returns a number with its noun: `1 file`, `2 files`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
