@@ -55,7 +55,7 @@ def one_at_a_time(setting: draws.Simulation, rows: Sequence[int], tolerance: flo
     Returns:
       Positions `[len(rows), T + 1, d]`.
     """
-    start = simulation.initial_states(setting, "train", 0)
+    start = draws.initial_states(setting, "train", 0)
     derivative = _DERIVATIVES[setting.system](setting.constants)
     times = setting.dt * np.arange(setting.num_steps + 1)
     options = {} if tolerance is None else {"method": "DOP853", "rtol": tolerance, "atol": tolerance}

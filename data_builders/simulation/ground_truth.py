@@ -15,7 +15,7 @@ from scipy import integrate
 
 from data_builders.errors import DatasetError
 from data_builders.simulation import draws
-from data_builders.simulation.draws import Constants, Simulation, draw_constants, generators, initial_states
+from data_builders.simulation.draws import Constants, Simulation
 from data_builders.simulation.precision import double_precision
 from hgn_jax.physics import systems
 from hgn_jax.physics.hamiltonian import vector_field
@@ -222,12 +222,12 @@ def _put(solution: _Solution, row: int, alone: _Solution) -> None:
 
 def _solve_chunk(simulation: Simulation, split: str, chunk: int, drawn: Constants) -> tuple[_Solution, np.ndarray]:
     """Returns the solution of a chunk, and the number of discarded starts of each trajectory, `[CHUNK_SIZE]`."""
-    solution, error = _accurate_solution(simulation, initial_states(simulation, split, chunk, 0, drawn), drawn)
+    solution, error = _accurate_solution(simulation, draws.initial_states(simulation, split, chunk, 0, drawn), drawn)
     num_redrawn = np.zeros(len(error), np.int64)
     for bad in np.flatnonzero(~(error <= MAX_ENERGY_ERROR)):
         constants = {name: value[[bad]] for name, value in drawn.items()}
         for attempt in range(1, _MAX_REDRAWS + 1):
-            starts = initial_states(simulation, split, chunk, attempt, drawn)
+            starts = draws.initial_states(simulation, split, chunk, attempt, drawn)
             alone, [error_again] = _accurate_solution(
                 simulation, PhaseState(starts.q[[bad]], starts.p[[bad]]), constants
             )
@@ -261,11 +261,11 @@ def simulate_chunk(simulation: Simulation, split: str, chunk: int) -> Trajectori
     Raises:
       SimulationError: If a trajectory cannot be integrated that accurately.
     """
-    drawn = draw_constants(simulation, split, chunk)
+    drawn = draws.draw_constants(simulation, split, chunk)
     solution, num_redrawn = _solve_chunk(simulation, split, chunk, drawn)
     energy, slope, error = _evaluate(simulation, solution, drawn)
     q, p, dq_dt, dp_dt = (x.reshape(*x.shape[:2], -1) for x in (*solution.path, *slope))
-    noise = generators(simulation, split, chunk)["noise"].standard_normal((2, *q.shape))
+    noise = draws.generators(simulation, split, chunk)["noise"].standard_normal((2, *q.shape))
     observed_q, observed_p = np.stack([q, p]) + simulation.observation_noise * noise
     return Trajectories(q, p, dq_dt, dp_dt, energy, observed_q, observed_p, error, num_redrawn)
 
