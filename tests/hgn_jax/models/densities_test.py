@@ -408,7 +408,7 @@ class ArgumentsTest(parameterized.TestCase):
         ("radius must be .* got 0", lambda: densities.two_moons(radius=0)),
         ("scale must be .* got -0.1", lambda: densities.two_moons(scale=-0.1)),
         ("scale >= radius / 100, got scale=0.01 and radius=2.0", lambda: densities.two_moons(scale=0.01)),
-        ("one radius or more", lambda: densities.rings([], 0.1)),
+        ("at least one radius", lambda: densities.rings([], 0.1)),
         ("radius must be .* got -1.0", lambda: densities.rings([1.0, -1.0], 0.1)),
         ("scale must be .* got 0", lambda: densities.rings([1.0], 0)),
         ("num_arms must be .* got 0", lambda: densities.pinwheel(0)),

@@ -15,8 +15,8 @@ import scipy.stats
 from absl.testing import absltest, parameterized
 
 from hgn_jax import NHFConfig, PhaseState, make_nhf, rollout, separable
+from hgn_jax.models.flow import flow_moves
 from hgn_jax.models.momentum_posterior import make_momentum_posterior
-from hgn_jax.models.nhf import flow_moves
 
 _KEY = jax.random.PRNGKey(0)
 _TINY = {
