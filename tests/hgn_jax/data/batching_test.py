@@ -24,7 +24,3 @@ class BatchOrderTest(absltest.TestCase):
     def test_refuses_a_batch_larger_than_the_split(self):
         with self.assertRaisesRegex(ValueError, "batch of 24.*has 23"):
             BatchOrder(23, 24, seed=0)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -108,7 +108,3 @@ class BrokenDataTest(absltest.TestCase):
             else:  # an unused byte
                 np.testing.assert_array_equal(images, whole)
         self.assertGreater(errors, 1)
-
-
-if __name__ == "__main__":
-    absltest.main()

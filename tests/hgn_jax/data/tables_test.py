@@ -4,7 +4,7 @@ import math
 import pathlib
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.data import tables
 
@@ -198,7 +198,3 @@ class ExampleRowsTest(TableTestCase):
 
     def test_unknown_name_lists_the_names(self):
         self.assert_fails("'irsi'.*iris, wine, breast_cancer, diabetes", tables.example_rows, "irsi")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -95,7 +95,3 @@ class MinimaTest(absltest.TestCase):
         self.assertEqual(flow_metrics.fraction_near(points, candidates, 0.5), 0.25)
         self.assertEqual(flow_metrics.fraction_near(points, candidates, 0.61), 0.5)
         self.assertEqual(flow_metrics.fraction_near(points, candidates[:0], 1.0), 0.0)
-
-
-if __name__ == "__main__":
-    absltest.main()

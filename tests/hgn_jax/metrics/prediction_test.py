@@ -1,7 +1,7 @@
 """Tests of `hgn_jax.metrics.prediction`."""
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.metrics import prediction as prediction_metrics
 
@@ -124,7 +124,3 @@ class ExtrapolationTest(parameterized.TestCase):
             prediction_metrics.extrapolation_errors(None, _clips(), 4, 37)
         with self.assertRaisesRegex(ValueError, "must be 1 or more"):
             prediction_metrics.extrapolation_errors(None, _clips(), 4, 0)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -76,7 +76,3 @@ class RolloutMetricsTest(absltest.TestCase):
                 measure = lambda state, name=integrator: metrics.speed_consistency(hamiltonian, state, 0.02, 60, name)
                 errors = jax.jit(measure)(start)
                 self.assertAlmostEqual(float(errors["dt"] / errors["dt/2"]) / ratio, 1.0, delta=0.15)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -2,7 +2,7 @@
 
 import jax
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.metrics import symetric as latent_metrics
 from hgn_jax.metrics.symetric import symetric
@@ -163,7 +163,3 @@ class SyMetricTest(parameterized.TestCase):
         states[:, 1] = 2.0
         with self.assertRaisesRegex(ValueError, "the same at all points"):
             symetric(_states(1), states)
-
-
-if __name__ == "__main__":
-    absltest.main()

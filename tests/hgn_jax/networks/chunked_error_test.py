@@ -73,7 +73,3 @@ class MemoryTest(absltest.TestCase):
         in_chunks = memory(lambda *args: squared_error(decode, *args))
         at_once = memory(lambda p, q, images, w: jnp.einsum("i,ij->", w, (decode(p, q) - images) ** 2))
         self.assertLess(in_chunks, 0.5 * at_once)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -95,7 +95,3 @@ class PlainTest(Float64TestCase):
             _, tangent = jax.jit(lambda x, kernel: jax.jvp(convolve, (x, kernel), (x, kernel)))(x, kernel)
         self.assertEqual([equation.primitive.name for equation in jaxpr.eqns], ["conv_general_dilated"])
         chex.assert_trees_all_close(tangent, 2 * _lax(x, kernel), rtol=1e-12, atol=1e-12)
-
-
-if __name__ == "__main__":
-    absltest.main()

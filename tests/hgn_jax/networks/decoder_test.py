@@ -3,7 +3,7 @@
 import chex
 import jax
 import jax.numpy as jnp
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.networks.decoder import conv_decoder
 
@@ -22,7 +22,3 @@ class DecoderTest(parameterized.TestCase):
     def test_needs_a_block_per_doubling(self):
         with self.assertRaisesRegex(ValueError, "3 blocks"):
             conv_decoder(32, [4, 4], 3, "sigmoid", "none")
-
-
-if __name__ == "__main__":
-    absltest.main()

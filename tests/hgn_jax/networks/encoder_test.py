@@ -4,7 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.networks.encoder import conv_encoder, state_transform
 
@@ -41,7 +41,3 @@ class StateTransformTest(parameterized.TestCase):
         chex.assert_shape(state, (4, 4, 4, 6))
         self.assertLess(state.min(), 0)
         self.assertGreater(state.max(), 0)
-
-
-if __name__ == "__main__":
-    absltest.main()

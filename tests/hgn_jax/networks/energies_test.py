@@ -61,7 +61,3 @@ class MLPEnergyTest(parameterized.TestCase):
             hidden = hidden / (1.0 + np.exp(-hidden))
         expected = hidden @ np.asarray(params["output"]["w"]) + np.asarray(params["output"]["b"])
         np.testing.assert_allclose(jax.jit(network.apply)(params, x), expected[:, 0], rtol=1e-4, atol=1e-5)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -1,6 +1,6 @@
 """Tests of `hgn_jax.networks.latent_grid`."""
 
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.networks.latent_grid import num_doublings
 
@@ -14,7 +14,3 @@ class NumDoublingsTest(parameterized.TestCase):
     def test_refuses_other_sizes(self, image_size):
         with self.assertRaisesRegex(ValueError, f"power of two.*got {image_size}"):
             num_doublings(image_size)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -5,7 +5,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.networks import layers
 from hgn_jax.networks.convolution import convolve
@@ -72,7 +72,3 @@ class LayersTest(parameterized.TestCase):
             gradient = jax.jit(jax.grad(lambda params: network.apply(params, x).sum() / 3))(params)["layer"]["b"]
             self.assertEqual(gradient.dtype, jnp.float64)
             np.testing.assert_allclose(gradient, 7 / 3, rtol=1e-15)
-
-
-if __name__ == "__main__":
-    absltest.main()

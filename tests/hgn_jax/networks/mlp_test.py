@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.networks.mlp import mlp
 
@@ -38,7 +38,3 @@ class MLPTest(parameterized.TestCase):
         params = jax.jit(mlp((50, 50), "relu").init)(_KEY, jnp.ones((1, 100)))
         np.testing.assert_allclose(params["linear_0"]["w"].std(), (2 / 100) ** 0.5, rtol=0.05)
         np.testing.assert_array_equal(params["linear_0"]["b"], 0.0)
-
-
-if __name__ == "__main__":
-    absltest.main()

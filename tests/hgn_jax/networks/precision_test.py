@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from jax.extend.core import jaxprs_in_params
 from jax.flatten_util import ravel_pytree
 
@@ -110,7 +110,3 @@ class HGNTest(parameterized.TestCase):
             q = jax.ShapeDtypeStruct((1, 4, 4, 2), jnp.float64)
             for network in (hgn.decode, lambda params, q: hgn.hamiltonian(params)(PhaseState(q, q))):
                 self.assertEqual(jax.eval_shape(network, params, q).dtype, jnp.float64)
-
-
-if __name__ == "__main__":
-    absltest.main()

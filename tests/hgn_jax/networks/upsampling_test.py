@@ -4,7 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.networks.upsampling import convolve_doubled, double
 from tests.hgn_jax.float64 import Float64TestCase
@@ -37,7 +37,3 @@ class UpsamplingTest(Float64TestCase):
         fused, expected = value_and_gradients(convolve_doubled), value_and_gradients(_plain)
         self.assertEqual(fused[0].dtype, jnp.float64)
         chex.assert_trees_all_close(fused, expected, rtol=1e-11, atol=1e-11)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.special
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax import PhaseState, rollout
 from hgn_jax.physics import systems
@@ -126,7 +126,3 @@ class EnergyTest(Float64TestCase):
         else:
             self.assertLess(early, bound)
             self.assertLess(late, 1.01 * early)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,7 +144,3 @@ class SeparableTest(Float64TestCase):
         velocity_of, force_of = jax.jit(velocity(hamiltonian)), jax.jit(force(hamiltonian))
         np.testing.assert_array_equal(force_of(mixed), force_of(first))
         np.testing.assert_array_equal(velocity_of(mixed), velocity_of(second))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -35,7 +35,3 @@ class ScipyRolloutTest(absltest.TestCase):
         np.testing.assert_array_equal(path.q, np.ones((1, 2, 1)))
         with self.assertRaisesRegex(ValueError, "num_steps must be 0 or more"):
             scipy_rollout(systems.pendulum().hamiltonian, start, 0.1, -1)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -268,7 +268,3 @@ class GetSystemTest(Float64TestCase):
     def test_every_name_is_its_own_key(self):
         for name, make in systems.SYSTEMS.items():
             self.assertEqual(make().name, name)
-
-
-if __name__ == "__main__":
-    absltest.main()
