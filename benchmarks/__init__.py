@@ -1,6 +1,6 @@
-"""What is timed: `python -m benchmarks`, or `python -m benchmarks.<name>`."""
+"""Measurements of speed, each beside something comparable: `python -m benchmarks`, or `python -m benchmarks.<name>`."""
 
 import os
 
-# What is compiled is to be compiled here and now, and timed; the cache of the programs would have it already.
+# Compilation is part of what is timed, so nothing is read from the programs' compilation cache.
 os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")

@@ -1,8 +1,8 @@
-"""Times making and reading a data set: `python -m benchmarks.data [--system=NAME] [--num_trajectories=N]`.
+"""Times the building and the reading of a data set: `python -m benchmarks.data [--system=NAME] [--num_trajectories=N]`.
 
-Prints trajectories per second of the simulation, beside those of scipy's `solve_ivp` for one trajectory at a time in
-the same run; the rate of every part of a build, on one core; the rate of a build with all workers, and its memory; and
-the frames per second read from the result in the order of training, beside those a paper-size training step takes.
+Prints trajectories per second of the simulation, beside scipy's `solve_ivp` on one trajectory at a time in the same
+run; the rate of every part of a build on one core; the rate and the memory of a build with all workers; and the frames
+per second read from the result in the order of training, beside the rate at which a paper-size training step uses them.
 """
 
 import contextlib
@@ -19,22 +19,22 @@ import numpy as np
 from absl import flags
 from scipy import integrate
 
+from benchmarks.table import Row, version
 from data_builders import datasets
-from data_builders.rendering import images as rendering
-from data_builders.simulation import draws, workers
-from data_builders.simulation import ground_truth as simulation
+from data_builders.rendering import images
+from data_builders.simulation import draws, ground_truth, workers
 from data_builders.simulation.physics_config import PhysicsConfig
 from data_builders.tfds_backend import records
 from experiments.run import command_line
 from hgn_jax.data import datasets as data
 from hgn_jax.physics.systems import SYSTEMS
 
-# Frames per second that `benchmarks.train_step` printed for the paper's model on the two cores of results/.
+# Frames per second of a paper-size training step on the two cores of results/, as printed by `benchmarks.train_step`.
 TRAINING_FRAMES_PER_SECOND = 420
 
 
 def best_seconds(run: Callable[[], Any], repeats: int = 3) -> float:
-    """Least wall time of a call, after one that is not counted."""
+    """Returns the shortest wall time of several calls in seconds, after one call that is not counted."""
     run()
     times = []
     for _ in range(repeats):
@@ -45,12 +45,13 @@ def best_seconds(run: Callable[[], Any], repeats: int = 3) -> float:
 
 
 def one_at_a_time(setting: draws.Simulation, rows: Sequence[int], tolerance: float | None) -> np.ndarray:
-    """Integrates single trajectories of the first training chunk by `solve_ivp`, with hand-written NumPy forces.
+    """Integrates trajectories of the first training chunk one by one with `solve_ivp` and hand-written NumPy forces.
 
     Args:
-      setting: what to simulate.
-      rows: which trajectories.
-      tolerance: of DOP853; None for scipy's defaults, as generators of such data use them.
+      setting: System, constants and times of the simulation.
+      rows: Indices of the trajectories in the chunk.
+      tolerance: Relative and absolute tolerance of DOP853; None for scipy's default method and tolerances, which
+        generators of such data often use.
 
     Returns:
       Positions `[len(rows), T + 1, d]`.
@@ -116,25 +117,25 @@ _DERIVATIVES = {
 
 
 def parts_of_a_build(config: PhysicsConfig) -> dict[str, float]:
-    """Seconds that each part of a build takes for a chunk of `draws.CHUNK_SIZE` trajectories."""
-    found = simulation.simulate_chunk(config.simulation, "train", 0)
+    """Returns the seconds that each part of a build takes for a chunk of `draws.CHUNK_SIZE` trajectories."""
+    chunk = ground_truth.simulate_chunk(config.simulation, "train", 0)
     task = records.Task("train", 0, draws.CHUNK_SIZE)
     return {
-        "simulation": best_seconds(lambda: simulation.simulate_chunk(config.simulation, "train", 0)),
-        "drawing": best_seconds(lambda: rendering.render(config.canvas, found.observed_q)),
+        "simulation": best_seconds(lambda: ground_truth.simulate_chunk(config.simulation, "train", 0)),
+        "drawing": best_seconds(lambda: images.render(config.canvas, chunk.observed_q)),
         "expected images": best_seconds(
-            lambda: rendering.expected_render(config.canvas, found.q, config.observation_noise)
+            lambda: images.expected_render(config.canvas, chunk.q, config.observation_noise)
         ),
         "all, serialised": best_seconds(lambda: records.make_records(config, task)),
     }
 
 
 def timed_build(name: str, config: PhysicsConfig, data_dir: str, num_workers: int | None) -> tuple[float, int]:
-    """Builds a data set by the command, from nothing to the end.
+    """Builds a data set with the command `data_builders.build`.
 
     Returns:
-      Its wall time in seconds; and the most memory of its processes together in bytes, pages that they share counted
-      once: the sum of the proportional set sizes that Linux reports, looked at several times a second, or 0 elsewhere.
+      The wall time in seconds, and the peak memory of all processes in bytes with shared pages counted once. The memory
+      is the sum of the proportional set sizes that Linux reports, polled several times a second; 0 on other systems.
     """
     changes = {"num_train": config.num_train, "num_test": config.num_test}
     command = [sys.executable, "-m", "data_builders.build", name, "--config=paper", f"--data_dir={data_dir}"]
@@ -151,12 +152,12 @@ def timed_build(name: str, config: PhysicsConfig, data_dir: str, num_workers: in
 
 
 def _family(pid: int) -> list[int]:
-    """A process and its children."""
-    found = [pid]
+    """Returns the process ids of a process and its children."""
+    pids = [pid]
     for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
-            found += map(int, task.read_text().split())
-    return found
+            pids += map(int, task.read_text().split())
+    return pids
 
 
 def _proportional_set_size(pid: int) -> int:
@@ -168,14 +169,19 @@ def _proportional_set_size(pid: int) -> int:
 
 
 class Reading(NamedTuple):
-    """Frames per second of training batches, decoded, in one process: from disk, and once they are kept in memory."""
+    """Decoded frames of training batches per second, in one process.
+
+    Attributes:
+      from_disk: Rate of reading and decoding.
+      kept: Rate once all frames are kept in memory.
+    """
 
     from_disk: float
     kept: float
 
 
 def reading(path: pathlib.Path, batch_size: int, seconds: float) -> Reading:
-    """Reads a data set for so many seconds, and again when all of it was read."""
+    """Reads batches of a data set for `seconds`, first from disk and then from memory."""
     splits, _ = data.open_dataset(path)
     kept = data.Cached(splits["train"], ("image",), math.inf)
     frames_per_batch = batch_size * len(kept.__getitems__(range(len(kept)))[0]["image"])
@@ -192,6 +198,39 @@ def reading(path: pathlib.Path, batch_size: int, seconds: float) -> Reading:
     return Reading(rate(splits["train"]), rate(kept))
 
 
+def rows(quick: bool) -> list[Row]:
+    """Returns the rows of `python -m benchmarks`."""
+    workers.use_one_core()
+    num_train, num_test, num_single, seconds = (16, 4, 2, 0.1) if quick else (5000, 1000, 100, 3.0)
+    config = datasets.derive_config("pendulum", "paper", num_train=num_train, num_test=num_test)
+    chunked = best_seconds(lambda: ground_truth.simulate_chunk(config.simulation, "train", 0))
+    single = best_seconds(lambda: one_at_a_time(config.simulation, range(num_single), 1e-12))
+    ours, scipy = draws.CHUNK_SIZE / chunked, num_single / single
+    with tempfile.TemporaryDirectory() as directory:
+        timed_build("pendulum", config, directory, num_workers=None)
+        rates = reading(datasets.ensure_built("pendulum", config, directory), 16, seconds)
+    return [
+        Row(
+            ours / scipy,
+            "simulated pendulums, one core",
+            f"{ours:.0f} trajectories/s",
+            f"{version('scipy')} solve_ivp, DOP853 at 1e-12, one at a time: {scipy:.0f} trajectories/s",
+        ),
+        Row(
+            rates.from_disk / TRAINING_FRAMES_PER_SECOND,
+            "frames read and decoded, one process",
+            f"{rates.from_disk:.0f} frames/s",
+            f"a paper-size training step's {TRAINING_FRAMES_PER_SECOND} frames/s, as recorded in benchmarks/data.py",
+        ),
+        Row(
+            rates.kept / rates.from_disk,
+            "frames kept in memory, as on accelerators",
+            f"{rates.kept:.0f} frames/s",
+            f"the same read and decoded: {rates.from_disk:.0f} frames/s",
+        ),
+    ]
+
+
 def main(argv: Sequence[str]) -> None:
     del argv
     workers.use_one_core()
@@ -202,17 +241,18 @@ def main(argv: Sequence[str]) -> None:
 
     seconds = parts_of_a_build(config)
     for part, each in seconds.items():
-        print(f"{part}: {draws.CHUNK_SIZE / each:.0f} trajectories/s here")
-    rows = range(_SINGLE.value)
+        print(f"{part}: {draws.CHUNK_SIZE / each:.0f} trajectories/s on one core")
+    trajectories = range(_SINGLE.value)
     for label, tolerance in (
         ("scipy's defaults", None),
         ("DOP853 at 1e-10", 1e-10),
         ("DOP853 at 1e-12, as ours", 1e-12),
     ):
-        single = best_seconds(lambda tolerance=tolerance: one_at_a_time(config.simulation, rows, tolerance), 1)
-        exact = simulation.simulate_chunk(config.simulation, "train", 0).q[: len(rows)]
-        error = np.abs(one_at_a_time(config.simulation, rows, tolerance) - exact).max()
-        rate, ratio = len(rows) / single, draws.CHUNK_SIZE / seconds["simulation"] / (len(rows) / single)
+        single = best_seconds(lambda tolerance=tolerance: one_at_a_time(config.simulation, trajectories, tolerance), 1)
+        exact = ground_truth.simulate_chunk(config.simulation, "train", 0).q[: len(trajectories)]
+        error = np.abs(one_at_a_time(config.simulation, trajectories, tolerance) - exact).max()
+        rate = len(trajectories) / single
+        ratio = draws.CHUNK_SIZE / seconds["simulation"] / rate
         print(f"one at a time, {label}: {rate:.0f} trajectories/s, off by {error:.1e}; ours is {ratio:.0f} times that")
 
     with tempfile.TemporaryDirectory() as data_dir:
@@ -223,17 +263,19 @@ def main(argv: Sequence[str]) -> None:
         print(
             f"build, {count} workers: {wall:.1f} s, {total / wall:.0f} trajectories/s, {size / total / 1e3:.1f} kB each"
         )
-        print(f"at most {memory / 1e6:.0f} MB of memory, all processes together")
-        found = reading(path, 16, 3.0)
+        print(f"peak memory of all processes: {memory / 1e6:.0f} MB")
+        rates = reading(path, 16, 3.0)
         print(
-            f"reading: {found.from_disk:.0f} frames/s, {found.from_disk / TRAINING_FRAMES_PER_SECOND:.0f} times the"
-            f" {TRAINING_FRAMES_PER_SECOND} that a paper-size training step takes; {found.kept:.0f} once they are kept"
+            f"reading: {rates.from_disk:.0f} frames/s, {rates.from_disk / TRAINING_FRAMES_PER_SECOND:.0f} times the"
+            f" {TRAINING_FRAMES_PER_SECOND} that a paper-size training step uses; {rates.kept:.0f} from memory"
         )
 
 
 if __name__ == "__main__":
     _SYSTEM = flags.DEFINE_enum("system", "pendulum", list(SYSTEMS), "Data set.")
-    _NUM_TRAJECTORIES = flags.DEFINE_integer("num_trajectories", 5_000, "Of the training split.", lower_bound=16)
-    _NUM_WORKERS = flags.DEFINE_integer("num_workers", None, "Of the build; by default the cores.", lower_bound=1)
-    _SINGLE = flags.DEFINE_integer("single", 100, "Trajectories integrated one at a time.", lower_bound=1)
+    _NUM_TRAJECTORIES = flags.DEFINE_integer("num_trajectories", 5_000, "Training trajectories.", lower_bound=16)
+    _NUM_WORKERS = flags.DEFINE_integer(
+        "num_workers", None, "Processes of the build. Default: one per core.", lower_bound=1
+    )
+    _SINGLE = flags.DEFINE_integer("single", 100, "Number of trajectories integrated one at a time.", lower_bound=1)
     command_line.run(main)

@@ -4,6 +4,7 @@ import functools
 import importlib
 import math
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -16,21 +17,21 @@ from hgn_jax.models.nhf_config import NHFConfig
 from hgn_jax.networks.mlp import mlp
 from hgn_jax.physics.phase_space import PhaseState
 
-MAX_MOMENTA = 1024  # K of the reference density of an NHF
+MAX_MOMENTA = 1024  # number K of momenta of the reference density of an NHF
 
 
 class Model(NamedTuple):
     """A density on R^d as pure functions; data are `[n, d]`, densities in nats.
 
     Attributes:
-      name: what it is called.
+      name: Name in the table.
       init: `key -> params`.
-      loss: `(params, key, x) -> scalar`, the mean negative log density or a bound from above.
-      log_prob: `(params, key, x) -> [n]`, the best there is, for an NHF with `MAX_MOMENTA`.
+      loss: `(params, key, x) -> scalar`, the mean negative log density or an upper bound of it.
+      log_prob: `(params, key, x) -> [n]`, the most exact log density; for an NHF with `MAX_MOMENTA` momenta.
       sample: `(params, key, n) -> x`.
-      joint: `(params, x, noise) -> [n]`, the cheapest evaluation; `noise` is standard normal like x.
-      log_weights: `(params, key, x, num_samples) -> [num_samples, n]`, of which `log_prob` is the log of the mean of
-        the exponentials; None where `log_prob` is exact.
+      joint: `(params, x, noise) -> [n]`, the cheapest evaluation; `noise` is standard normal with the shape of x.
+      log_weights: `(params, key, x, num_samples) -> [num_samples, n]`, importance weights; `log_prob` is the logarithm
+        of the mean of their exponentials. None where `log_prob` is exact.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Model(NamedTuple):
 
 
 def nhf_model(config: NHFConfig, name: str, dim: int) -> Model:
+    """Wraps a Neural Hamiltonian Flow; its positions are the data."""
     nhf = make_nhf(config)
 
     def joint(params, x, noise):
@@ -60,7 +62,10 @@ def nhf_model(config: NHFConfig, name: str, dim: int) -> Model:
 
 
 def tuned_nhf(dim: int) -> NHFConfig:
-    """As the presets of `experiments.nhf`; `input_scale` makes a mode of any target as wide as one of four_modes."""
+    """Returns a configuration like the presets of `experiments.nhf`.
+
+    `input_scale` makes the modes of all targets about as wide as those of four_modes.
+    """
     return NHFConfig(
         num_links=4,
         links="merged",
@@ -75,10 +80,11 @@ def tuned_nhf(dim: int) -> NHFConfig:
 
 
 def real_nvp(dim: int, scale: float, layers: int = 8, hidden: int = 128, bound: float = 2.0) -> Model:
-    """Affine couplings by distrax: random halves of the coordinates in turn, |log slope| at most `bound`."""
+    """Affine couplings by distrax that alternate between random halves of the coordinates; |log slope| <= `bound`."""
     distrax = library("distrax")
     order = np.random.default_rng(0).permuted(np.tile(np.arange(dim), (layers // 2, 1)), axis=1)
-    first_half = order < dim // 2 if dim > 2 else np.tile([True, False], (layers // 2, 1))  # two can only alternate
+    # In the plane the two coordinates alternate.
+    first_half = order < dim // 2 if dim > 2 else np.tile([True, False], (layers // 2, 1))
     masks = jnp.asarray(np.stack([first_half, ~first_half], axis=1).reshape(layers, dim))
     conditioner = mlp((hidden, hidden, 2 * dim), "leaky_relu", output_gain=0.01)
 
@@ -101,9 +107,9 @@ def real_nvp(dim: int, scale: float, layers: int = 8, hidden: int = 128, bound: 
 
 
 def neural_spline_flow(dim: int, scale: float, layers: int = 6, hidden: int = 128, bins: int = 8) -> Model:
-    """Rational-quadratic spline couplings by flowjax, on five standard deviations either way."""
+    """Rational-quadratic spline couplings by flowjax, within five standard deviations of the mean."""
     flows, distributions, bijections = (library(f"flowjax.{name}") for name in ("flows", "distributions", "bijections"))
-    equinox, paramax = library("equinox"), library("paramax")  # which flowjax depends on
+    equinox, paramax = library("equinox"), library("paramax")  # flowjax depends on both
 
     def build(key):
         flow = flows.coupling_flow(
@@ -131,10 +137,10 @@ def neural_spline_flow(dim: int, scale: float, layers: int = 6, hidden: int = 12
 
 
 def continuous_flow(dim: int, scale: float, hidden: int | None = None, steps: int = 4) -> Model:
-    """A neural ODE by diffrax, solved by `steps` steps of Tsit5, six evaluations each, from the data at t = 1 to t = 0.
+    """A neural ODE by diffrax, solved from the data at t = 1 to t = 0 by `steps` steps of Tsit5 with six stages each.
 
-    In two dimensions the trace of its Jacobian is exact; above, training takes Hutchinson's estimate with one random
-    sign vector a point, and `log_prob` the exact trace.
+    The trace of its Jacobian is exact in two dimensions. Above, training uses Hutchinson's estimate with one random
+    sign vector per point, and `log_prob` the exact trace.
     """
     diffrax = library("diffrax")
     hidden = hidden or (64 if dim == 2 else 128)
@@ -151,7 +157,7 @@ def continuous_flow(dim: int, scale: float, hidden: int | None = None, steps: in
         return network.apply(params, jnp.concatenate([x, jnp.broadcast_to(t, (*x.shape[:-1], 1))], axis=-1))
 
     def log_prob(params, x, probes):
-        """The trace is sum_i e_i J e_i over the `probes` `[m, n, d]`."""
+        """Estimates the trace of the Jacobian J as sum_i e_i J e_i over the probes e `[m, n, d]`."""
 
         def rate(t, state, args):
             change, push = jax.linearize(lambda x: velocity(params, t, x), state[0])
@@ -175,7 +181,10 @@ def continuous_flow(dim: int, scale: float, hidden: int | None = None, steps: in
 
 
 def _exact_model(name, dim, scale, init, log_prob, sample, estimate=None) -> Model:
-    """A model of x / scale as one of x; `estimate(params, x, noise)` is what it trains on, if not `log_prob`."""
+    """Turns a model of x / scale into a model of x.
+
+    `estimate(params, x, noise)`, if given, replaces `log_prob` in training.
+    """
 
     def density(params, x):
         return log_prob(params, x / scale) - dim * math.log(scale)
@@ -193,7 +202,7 @@ def _exact_model(name, dim, scale, init, log_prob, sample, estimate=None) -> Mod
     )
 
 
-# Each makes a model of the dimension and the standard deviation of the data.
+# Functions that make a model for the dimension and the standard deviation of the data.
 MODELS: dict[str, Callable[[int, float], Model]] = {
     "nhf": lambda dim, scale: nhf_model(tuned_nhf(dim), "NHF", dim),
     "nhf_paper": lambda dim, scale: nhf_model(NHFConfig(), "NHF, paper", dim),
@@ -204,7 +213,8 @@ MODELS: dict[str, Callable[[int, float], Model]] = {
 LIBRARIES = {"real_nvp": "distrax", "nsf": "flowjax", "cnf": "diffrax"}
 
 
-def library(name: str):
+def library(name: str) -> ModuleType:
+    """Imports a module of another library; raises UserError if it is not installed."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

@@ -1,9 +1,9 @@
 """Times `rollout` beside diffrax: `python -m benchmarks.integrators [--batch=N] [--num_steps=N] [--output=DIR]`.
 
-Pendulums in float32, from one compiled function each, by turns in one process. The peer is diffrax's SemiImplicitEuler,
-symplectic like leapfrog but of first order, with a fixed step and the same vector field, `jax.grad` of the same
-Hamiltonian. Prints steps per second, the error of each, and the memory that a rollout takes when states between those
-that are kept are many; with `--output`, how the time grows with the steps and with the batch, as a picture and as JSON.
+Integrates pendulums in float32, with one compiled function per method, by turns in one process. The other method is
+diffrax's SemiImplicitEuler, symplectic like leapfrog but of first order, with a fixed step and the same vector field,
+`jax.grad` of the same Hamiltonian. Prints steps per second, errors, and the memory of a rollout that keeps only some of
+its states. `--output` adds the growth of the time with the number of steps and with the batch, as a picture and JSON.
 """
 
 import functools
@@ -26,42 +26,46 @@ from hgn_jax.physics import systems
 from hgn_jax.physics.hamiltonian import force, velocity
 
 _DT = 0.01
-_KEPT = 10  # states recorded where memory is asked for
-_RANGE = 1.5  # of the initial angles, in radians, either way
-_SWEEP = tuple(2.0**k for k in range(-3, 3))  # multiples of the steps, and of the batch
-_EVERY = 10  # the states that are kept, where not only the last one is
-_OURS, _PEER = "leapfrog", "diffrax SemiImplicitEuler"
+_KEPT = 10  # number of states kept where memory is measured
+_RANGE = 1.5  # largest initial angle, in radians
+_SWEEP = tuple(2.0**k for k in range(-3, 3))  # factors of the number of steps and of the batch
+_EVERY = 10  # steps between two kept states, unless only the last state is kept
+_OURS, _DIFFRAX = "leapfrog", "diffrax SemiImplicitEuler"
 _KEEPING = f", every {_EVERY}th state kept"
 
 _HAMILTONIAN = systems.pendulum(m=1.0, g=1.0, l=1.0, potential_factor=1.0).hamiltonian
 
 
 class Setting(NamedTuple):
-    """How many pendulums, for how many steps."""
+    """Number of pendulums and number of steps of each."""
 
     batch: int
     num_steps: int
 
 
 def start(batch: int) -> PhaseState:
-    """Pendulums at rest, `[batch, 1]`."""
+    """Returns pendulums at rest, `[batch, 1]`."""
     angles = np.random.default_rng(0).uniform(-_RANGE, _RANGE, (batch, 1)).astype(np.float32)
     return PhaseState(jnp.asarray(angles), jnp.zeros_like(angles))
 
 
 def ours(setting: Setting, every: int, integrator: str = "leapfrog") -> Callable[[PhaseState], PhaseState]:
-    """The rollout that keeps every so many-th state; the last one is returned with all of them held."""
+    """Returns the compiled rollout that records a state every `every` steps."""
     num_kept = setting.num_steps // every
     integrate = functools.partial(rollout, _HAMILTONIAN, integrator=integrator, substeps=every)
     return jax.jit(lambda state: integrate(state, every * _DT, num_kept))
 
 
-def peer(setting: Setting, every: int) -> Callable[[PhaseState], PhaseState]:
-    """diffrax's first-order symplectic method, that keeps the same states; ImportError without diffrax."""
+def diffrax_rollout(setting: Setting, every: int) -> Callable[[PhaseState], PhaseState]:
+    """Returns diffrax's first-order symplectic method, which records the same states but the first.
+
+    Raises:
+      ImportError: If diffrax is not installed.
+    """
     diffrax = importlib.import_module("diffrax")
     terms = (
-        diffrax.ODETerm(lambda t, p, args: velocity(_HAMILTONIAN)(PhaseState(p, p))),  # T does not depend on q,
-        diffrax.ODETerm(lambda t, q, args: force(_HAMILTONIAN)(PhaseState(q, q))),  # nor V on p
+        diffrax.ODETerm(lambda t, p, args: velocity(_HAMILTONIAN)(PhaseState(p, p))),  # T depends on p only,
+        diffrax.ODETerm(lambda t, q, args: force(_HAMILTONIAN)(PhaseState(q, q))),  # and V on q only
     )
 
     end, num_kept = setting.num_steps * _DT, setting.num_steps // every
@@ -77,43 +81,46 @@ def peer(setting: Setting, every: int) -> Callable[[PhaseState], PhaseState]:
     return jax.jit(integrate)
 
 
-def contenders(setting: Setting) -> dict[str, Callable[[PhaseState], PhaseState]]:
-    """The compiled functions by name; without the peer where it is not installed."""
+def methods(setting: Setting) -> dict[str, Callable[[PhaseState], PhaseState]]:
+    """Returns the compiled functions by name, without those of diffrax if it is not installed."""
     kept = {"": setting.num_steps, _KEEPING: _EVERY}
-    found = {_OURS + name: ours(setting, every) for name, every in kept.items()}
+    functions = {_OURS + name: ours(setting, every) for name, every in kept.items()}
     try:
-        return found | {_PEER + name: peer(setting, every) for name, every in kept.items()}
+        return functions | {_DIFFRAX + name: diffrax_rollout(setting, every) for name, every in kept.items()}
     except ImportError:
-        return found
+        return functions
 
 
 def steps_per_second(setting: Setting, repeats: int) -> dict[str, float]:
-    """Integration steps of single pendulums per second, medians of repeats by turns."""
+    """Returns the integration steps of single pendulums per second, from medians of `repeats` calls by turns."""
     state = start(setting.batch)
-    runs = {name: functools.partial(run, state) for name, run in contenders(setting).items()}
+    runs = {name: functools.partial(run, state) for name, run in methods(setting).items()}
     seconds = interleaved_medians(runs, repeats)
     return {name: setting.batch * setting.num_steps / each for name, each in seconds.items()}
 
 
 def errors(setting: Setting) -> dict[str, float]:
-    """Root mean square error of the last positions, in radians, beside a fine fourth-order rollout in float64."""
+    """Returns the root mean square error of the last angles, in radians.
+
+    The reference is a fourth-order rollout in float64 with half the step.
+    """
     state = start(setting.batch)
     with jax.enable_x64(True):
         exact = PhaseState(*(jnp.asarray(np.asarray(x), jnp.float64) for x in state))
         run = functools.partial(rollout, _HAMILTONIAN, integrator="yoshida4", substeps=2 * setting.num_steps)
         truth = np.asarray(jax.jit(lambda s: run(s, setting.num_steps * _DT, 1))(exact).q[-1])
-    found = {name: np.asarray(run(state).q[-1], np.float64) for name, run in contenders(setting).items()}
-    return {name: float(np.sqrt(np.mean((q - truth) ** 2))) for name, q in found.items()}
+    last = {name: np.asarray(run(state).q[-1], np.float64) for name, run in methods(setting).items()}
+    return {name: float(np.sqrt(np.mean((q - truth) ** 2))) for name, q in last.items()}
 
 
 def working_memory(batch: int, every: int) -> int:
-    """Bytes that a rollout which keeps `_KEPT` states, `every` steps apart, takes beside its result."""
+    """Returns the bytes that a rollout needs beside its result, if it keeps `_KEPT` states `every` steps apart."""
     compiled = ours(Setting(batch, _KEPT * every), every).lower(start(batch)).compile()
     return compiled.memory_analysis().temp_size_in_bytes
 
 
 def growth(setting: Setting, repeats: int) -> dict[str, dict[int, float]]:
-    """Seconds of the rollout by number of steps, and by batch, all by turns."""
+    """Returns the seconds of the rollout by number of steps and by batch, all measured by turns."""
     sizes = {
         "num_steps": [setting._replace(num_steps=max(1, int(f * setting.num_steps))) for f in _SWEEP],
         "batch": [setting._replace(batch=max(1, int(f * setting.batch))) for f in _SWEEP],
@@ -128,12 +135,12 @@ def growth(setting: Setting, repeats: int) -> dict[str, dict[int, float]]:
 
 
 def exponent(seconds: Mapping[int, float]) -> float:
-    """The power of the size that the time grows with, by least squares; 1 is linear."""
+    """Fits the exponent of the growth of the time with the size, by least squares; 1 means linear growth."""
     return float(np.polyfit(np.log(list(seconds)), np.log(list(seconds.values())), 1)[0])
 
 
 def draw(path: pathlib.Path, grown: Mapping[str, Mapping[int, float]], setting: Setting) -> None:
-    """Time over steps and over batch, beside proportional growth from the smallest."""
+    """Draws the time against the number of steps and the batch, beside lines of proportional growth."""
     from experiments.reporting import pictures
 
     figure, axes = pictures.plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
@@ -152,19 +159,19 @@ def draw(path: pathlib.Path, grown: Mapping[str, Mapping[int, float]], setting: 
 
 
 def rows(quick: bool) -> list[Row]:
-    """The rows of `python -m benchmarks`."""
+    """Returns the rows of `python -m benchmarks`."""
     setting, repeats = (Setting(100, 20), 2) if quick else (Setting(10_000, 1000), 9)
-    rates, wrong = steps_per_second(setting, repeats), errors(setting)
+    rates, rms = steps_per_second(setting, repeats), errors(setting)
     task = f"{setting.batch} pendulums x {setting.num_steps} steps"
-    described = {name: f"{rate / 1e6:.0f} M steps/s, error {wrong[name]:.0e}" for name, rate in rates.items()}
-    if _PEER not in rates:
+    described = {name: f"{rate / 1e6:.0f} M steps/s, error {rms[name]:.0e}" for name, rate in rates.items()}
+    if _DIFFRAX not in rates:
         return [missing(f"{_OURS}, {task}", described[_OURS], "diffrax")]
     return [
         Row(
-            rates[_OURS + kept] / rates[_PEER + kept],
+            rates[_OURS + kept] / rates[_DIFFRAX + kept],
             f"{_OURS} (order 2), {task}{kept}",
             described[_OURS + kept],
-            f"{version('diffrax')} SemiImplicitEuler (order 1): {described[_PEER + kept]}",
+            f"{version('diffrax')} SemiImplicitEuler (order 1): {described[_DIFFRAX + kept]}",
         )
         for kept in ("", _KEEPING)
     ]
@@ -177,21 +184,21 @@ def main(argv: Sequence[str]) -> None:
         raise command_line.UserError(f"--num_steps must be a multiple of {_EVERY}, got {setting.num_steps}")
     device = f"{jax.local_device_count()} x {jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores"
     print(f"{setting.batch} pendulums x {setting.num_steps} steps of {_DT}, float32, {device}, {version('jax')}")
-    rates, wrong = steps_per_second(setting, repeats), errors(setting)
+    rates, rms = steps_per_second(setting, repeats), errors(setting)
     for name, rate in rates.items():
-        rival = name.replace(_OURS, _PEER)
-        ratio = f"{rate / rates[rival]:.2f} of diffrax: " if rival in rates and rival != name else ""
-        print(f"{ratio}{name}: {rate / 1e6:.0f} million steps/s, error {wrong[name]:.1e} (median of {repeats})")
-    if _PEER not in rates:
+        other = name.replace(_OURS, _DIFFRAX)
+        ratio = f"{rate / rates[other]:.2f} of diffrax: " if other in rates and other != name else ""
+        print(f"{ratio}{name}: {rate / 1e6:.0f} million steps/s, error {rms[name]:.1e} (median of {repeats})")
+    if _DIFFRAX not in rates:
         print("diffrax is not installed: pip install -e '.[benchmarks]'")
     memory = {every: working_memory(setting.batch, every) for every in (1, 10, 100, 1000)}
     for every, size in memory.items():
-        print(f"{_KEPT} states kept, {every} steps apart: {size / 1e6:.2f} MB beside them")
+        print(f"{_KEPT} states kept, {every} steps apart: {size / 1e6:.2f} MB beside the result")
     if _OUTPUT.value:
-        _write(pathlib.Path(_OUTPUT.value), setting, repeats, {"rates": rates, "errors": wrong, "memory": memory})
+        _write(pathlib.Path(_OUTPUT.value), setting, repeats, {"rates": rates, "errors": rms, "memory": memory})
 
 
-def _write(directory: pathlib.Path, setting: Setting, repeats: int, found: dict[str, Any]) -> None:
+def _write(directory: pathlib.Path, setting: Setting, repeats: int, measured: dict[str, Any]) -> None:
     grown = growth(setting, repeats)
     directory.mkdir(parents=True, exist_ok=True)
     draw(directory / "growth.png", grown, setting)
@@ -200,9 +207,9 @@ def _write(directory: pathlib.Path, setting: Setting, repeats: int, found: dict[
         "setting": {**setting._asdict(), "dt": _DT, "repeats": repeats},
         "device": f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores",
         "versions": versions,
-        "steps_per_second": found["rates"],
-        "error_rms": found["errors"],
-        "working_memory_bytes": found["memory"],
+        "steps_per_second": measured["rates"],
+        "error_rms": measured["errors"],
+        "working_memory_bytes": measured["memory"],
         "seconds": grown,
         "exponent": {field: exponent(seconds) for field, seconds in grown.items()},
     }
@@ -212,8 +219,8 @@ def _write(directory: pathlib.Path, setting: Setting, repeats: int, found: dict[
 
 
 if __name__ == "__main__":
-    _BATCH = flags.DEFINE_integer("batch", 10_000, "Pendulums.", lower_bound=1)
-    _NUM_STEPS = flags.DEFINE_integer("num_steps", 1000, "Steps of each.", lower_bound=10)
-    _REPEATS = flags.DEFINE_integer("repeats", 9, "Times that each is run, by turns.", lower_bound=1)
-    _OUTPUT = flags.DEFINE_string("output", None, "Directory for the growth of the time, as picture and JSON.")
+    _BATCH = flags.DEFINE_integer("batch", 10_000, "Number of pendulums.", lower_bound=1)
+    _NUM_STEPS = flags.DEFINE_integer("num_steps", 1000, "Number of steps of each.", lower_bound=10)
+    _REPEATS = flags.DEFINE_integer("repeats", 9, "Number of timed calls of each method.", lower_bound=1)
+    _OUTPUT = flags.DEFINE_string("output", None, "Directory for the growth of the time, as a picture and as JSON.")
     command_line.run(main)

@@ -1,48 +1,55 @@
 """Whether training waits for its data: `python -m benchmarks.pipeline [--config=PRESET] [--config.field=value]`.
 
-Times training steps as the program makes them, each on the batch that was read during the one before, beside the same
-steps on one batch that is there. What they take longer is what the device is idle.
+Times training steps as the program makes them, where each batch is read during the step before it, beside the same
+steps on one batch in memory. The difference is the time for which the device is idle.
 """
 
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
-from absl import flags
 
+from benchmarks import program, train_step
 from benchmarks.table import Row, table, version
 from experiments.clips.data import open_clips
 from experiments.comparison.step_timing import prepare
 from experiments.hgn import presets
-from experiments.run import command_line
 from experiments.tasks import TASKS
 from hgn_jax import training
 from hgn_jax.models.hgn import make_hgn
 
 
 class Pipeline(NamedTuple):
-    """Seconds of a training step, with its batch read meanwhile, and with a batch that is there."""
+    """Wall time of a training step.
+
+    Attributes:
+      reading: Seconds per step when its batch is read during the step before.
+      ready: Seconds per step on a batch in memory.
+    """
 
     reading: float
     ready: float
 
 
-def measure(config: presets.Config, num_steps: int, turns: int = 3) -> Pipeline:
-    """Times so many steps of `config` each way, by turns, after all clips were read once; the best of each.
+def measure(config: presets.Config, num_steps: int, turns: int = 3, num_clips: int = 2000) -> Pipeline:
+    """Times training steps both ways, by turns, and returns the fastest turn of each.
 
-    The data set, of half as many clips as the small one, is built for the purpose.
+    Args:
+      config: Configuration; its data set is built in a temporary directory.
+      num_steps: Number of steps in a turn.
+      turns: Number of turns.
+      num_clips: Number of training clips. All of them are read once before the first turn.
     """
     with tempfile.TemporaryDirectory() as directory:
-        config = dataclasses.replace(
-            config, data=dataclasses.replace(config.data, data_dir=directory, num_train=2000, num_test=100)
-        )
+        data = dataclasses.replace(config.data, data_dir=directory, num_train=num_clips, num_test=100)
+        config = dataclasses.replace(config, data=data)
         clips = open_clips(config)
         batches = TASKS["hgn"].batches(config, clips).batch_at
         steps_per_epoch = len(clips.splits["train"]) // config.training.batch_size
-        for step in range(steps_per_epoch):  # so that what can be kept in memory is
+        for step in range(steps_per_epoch):  # keeps in memory what can be kept there
             batches(step)
 
         def split(step: int) -> training.Batch:
@@ -67,26 +74,27 @@ def _seconds(step: Callable[..., Any], feed: Iterable[training.Batch]) -> float:
     return time.perf_counter() - start
 
 
-def rows(config: presets.Config, num_steps: int) -> list[Row]:
-    """The row of `python -m benchmarks`."""
-    found = measure(config, num_steps)
-    return [
-        Row(
-            found.ready / found.reading,
-            f"training step of {config.preset} with its reading, {jax.local_device_count()} x "
-            f"{jax.devices()[0].device_kind}",
-            f"{1e3 * found.reading:.3g} ms, idle {max(0.0, 1.0 - found.ready / found.reading):.1%} of it",
-            f"the same on a batch that is there, {version('jax')}: {1e3 * found.ready:.3g} ms",
-        )
-    ]
+def rows(quick: bool) -> list[Row]:
+    """Returns the rows of `python -m benchmarks`."""
+    config = presets.PRESETS["mass_spring_small"]
+    return [row(train_step.smallest(config), 5) if quick else row(config, 100)]
 
 
-def main(argv: Sequence[str]) -> None:
-    del argv
-    print(table(rows(_CONFIG.value, _NUM_STEPS.value)))
+def row(config: presets.Config, num_steps: int) -> Row:
+    """Compares steps with and without reading their batches."""
+    measured = measure(config, num_steps)
+    ratio = measured.ready / measured.reading
+    return Row(
+        ratio,
+        f"training step of {config.preset} with its reading, {jax.local_device_count()} x "
+        f"{jax.devices()[0].device_kind}",
+        f"{1e3 * measured.reading:.3g} ms, idle {max(0.0, 1.0 - ratio):.1%} of the time",
+        f"the same on a batch in memory, {version('jax')}: {1e3 * measured.ready:.3g} ms",
+    )
 
 
 if __name__ == "__main__":
-    _CONFIG = command_line.define_config(presets.get, presets.PRESETS, "mass_spring_small")
-    _NUM_STEPS = flags.DEFINE_integer("num_steps", 100, "Steps timed each way.", lower_bound=1)
-    command_line.run(main)
+    program.run(
+        lambda config, num_steps: table([row(config, num_steps)]),
+        "mass_spring_small", 100, flag="num_steps", help="Number of steps that are timed each way.",
+    )  # fmt: skip

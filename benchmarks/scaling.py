@@ -1,9 +1,9 @@
-"""What several devices cost or gain: `XLA_FLAGS=--xla_force_host_platform_device_count=4 python -m benchmarks.scaling`.
+"""The gain from several devices: `XLA_FLAGS=--xla_force_host_platform_device_count=4 python -m benchmarks.scaling`.
 
-Times a training step on 1, 2, 4, ... of the devices there are, in turns. Accelerators get as many examples each, and
-the efficiency is the time on one over the time on all. The devices that XLA makes of one CPU share its cores, and one
-of them uses all of these already, so there the whole batch stays the same and what counts is the overhead: the time on
-several over the time on one, less one.
+Times a training step on 1, 2, 4, ... of the devices, by turns. On accelerators each device has the same number of
+examples, and the efficiency is the time on one device divided by the time on all. The devices that XLA makes of one CPU
+share its cores, which one of them already uses fully. There the global batch stays the same, and the overhead is the
+relative increase of the time over that on one device.
 """
 
 import os
@@ -11,17 +11,22 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
-from absl import flags
 
-from benchmarks.table import interleaved_medians
+from benchmarks import program, train_step
+from benchmarks.table import Row, interleaved_medians, version
 from experiments.comparison.step_timing import prepare, random_batch
 from experiments.hgn import presets
-from experiments.run import command_line
 from hgn_jax.models.hgn import make_hgn
 
 
 class Scaling(NamedTuple):
-    """A number of devices, the examples of a step on all of them, and the median seconds that it takes."""
+    """Wall time of a training step on several devices.
+
+    Attributes:
+      num_devices: Number of devices.
+      batch_size: Number of examples per step, on all devices together.
+      seconds: Median wall time per step.
+    """
 
     num_devices: int
     batch_size: int
@@ -29,7 +34,7 @@ class Scaling(NamedTuple):
 
 
 def measure(config: presets.Config, repeats: int) -> list[Scaling]:
-    """Times steps of `config` on growing numbers of devices, which take turns."""
+    """Times `repeats` steps on each number of devices that is a power of two and divides the batch."""
     counts = [2**i for i in range(jax.device_count().bit_length()) if config.training.batch_size % 2**i == 0]
     sizes = {count: config.training.batch_size * (1 if _shared_cores() else count) for count in counts}
     hgn = make_hgn(config)
@@ -44,8 +49,24 @@ def _shared_cores() -> bool:
     return jax.default_backend() == "cpu"
 
 
+def rows(quick: bool) -> list[Row]:
+    """Returns the rows of `python -m benchmarks`. On a host without accelerators its CPU becomes two devices."""
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2".strip()
+    config = presets.PRESETS["mass_spring_small"]
+    alone, *_, most = measure(train_step.smallest(config), 2) if quick else measure(config, 15)
+    return [
+        Row(
+            (most.batch_size / most.seconds) / (alone.batch_size / alone.seconds),
+            f"training step of {config.preset} on {most.num_devices} x {jax.devices()[0].device_kind}, "
+            f"{most.batch_size} clips",
+            f"{most.seconds:.3g} s",
+            f"one of them, {alone.batch_size} clips, {version('jax')}: {alone.seconds:.3g} s",
+        )
+    ]
+
+
 def lines(results: Sequence[Scaling]) -> Iterator[str]:
-    """The table that is printed."""
+    """Yields the lines of the printed table."""
     alone = results[0].seconds
     yield f"devices  examples  s/step  {'overhead' if _shared_cores() else 'efficiency'}"
     for count, batch_size, seconds in results:
@@ -53,15 +74,12 @@ def lines(results: Sequence[Scaling]) -> Iterator[str]:
         yield f"{count:7d}  {batch_size:8d}  {seconds:6.3f}  {ratio:{'+.1%' if _shared_cores() else '.2f'}}"
 
 
-def main(argv: Sequence[str]) -> None:
-    del argv
-    results = measure(_CONFIG.value, _REPEATS.value)
-    kind, cores = jax.devices()[0].device_kind, os.cpu_count()
-    print(f"{_CONFIG.value.preset}, {jax.device_count()} x {kind}, {cores} CPU cores, jax {jax.__version__}")
-    print(*lines(results), f"median of {_REPEATS.value} steps each", sep="\n")
+def _describe(config: presets.Config, repeats: int) -> str:
+    results = measure(config, repeats)
+    devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores"
+    head = f"{config.preset}, {devices}, jax {jax.__version__}"
+    return "\n".join([head, *lines(results), f"median of {repeats} steps each"])
 
 
 if __name__ == "__main__":
-    _CONFIG = command_line.define_config(presets.get, presets.PRESETS, "mass_spring_small")
-    _REPEATS = flags.DEFINE_integer("repeats", 15, "Steps timed on each number of devices.", lower_bound=1)
-    command_line.run(main)
+    program.run(_describe, "mass_spring_small", 15, help="Number of steps that are timed on each number of devices.")

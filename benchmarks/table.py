@@ -1,4 +1,4 @@
-"""The rows of `python -m benchmarks`, and how two things are timed beside each other."""
+"""The rows of `python -m benchmarks`, and the timing of several functions beside each other."""
 
 import gc
 import importlib.metadata
@@ -11,28 +11,28 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class Row(NamedTuple):
-    """A measurement beside another of the same run.
+    """A measurement beside another one of the same run.
 
     Attributes:
-      ratio: how many times as good as what it is compared with; None where that is not there.
-      what: is measured.
-      measured: the numbers.
-      compared_with: what, of which version, and its numbers.
+      ratio: How many times as good the measurement is as the other one; None without another one.
+      subject: Description of the measured task.
+      measured: Measured numbers with their units.
+      compared_with: Description of the other measurement, with the version of its package and its numbers.
     """
 
     ratio: float | None
-    what: str
+    subject: str
     measured: str
     compared_with: str
 
 
-def missing(what: str, measured: str, package: str) -> Row:
-    """A row without its peer, which is not installed."""
-    return Row(None, what, measured, f"{package} is not installed: pip install -e '.[benchmarks]'")
+def missing(subject: str, measured: str, package: str) -> Row:
+    """Returns a row without a comparison, since the package to compare with is not installed."""
+    return Row(None, subject, measured, f"{package} is not installed: pip install -e '.[benchmarks]'")
 
 
 def version(package: str) -> str:
-    """A package with its version, `diffrax 0.7.0`."""
+    """Returns the name of a package with its installed version, such as `diffrax 0.7.0`."""
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
@@ -40,11 +40,14 @@ def version(package: str) -> str:
 
 
 def interleaved_medians(runs: Mapping[Name, Callable[[], object]], repeats: int) -> dict[Name, float]:
-    """Median wall seconds of each call, made by turns after one that is not counted, so that all see the same machine.
+    """Returns the median wall time of each function, in seconds.
+
+    The functions take turns, so that a change in the machine's load affects all of them. Their first calls, which may
+    compile, are not counted.
 
     Args:
-      runs: functions whose results JAX can wait for.
-      repeats: calls of each that are counted.
+      runs: Functions by name; their results are pytrees that JAX can wait for.
+      repeats: Number of calls of each function that are counted.
     """
     import jax
 
@@ -54,15 +57,15 @@ def interleaved_medians(runs: Mapping[Name, Callable[[], object]], repeats: int)
     gc.collect()
     for _ in range(repeats):
         for name, run in runs.items():
-            begin = time.perf_counter()
+            start = time.perf_counter()
             jax.block_until_ready(run())
-            times[name].append(time.perf_counter() - begin)
+            times[name].append(time.perf_counter() - start)
     return {name: statistics.median(each) for name, each in times.items()}
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text, ratios first."""
-    cells = [("ratio", "what", "measured", "compared with")]
+    """Formats rows as text, one per line, with the ratios first."""
+    cells = [("ratio", "subject", "measured", "compared with")]
     cells += [("-" if row.ratio is None else f"{row.ratio:.3g}", *row[1:]) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [

@@ -1,38 +1,38 @@
 """Times a training step: `python -m benchmarks.train_step [--config=PRESET] [--config.field=value]`.
 
-Prints seconds per step (median), frames per second, the multiplications and additions of a step, and the rate they
-imply beside that of a matrix product in the model's precision, measured in the same run.
+Prints the median time per step, frames per second, the number of floating-point operations per step, and their rate
+beside that of a matrix product in the model's precision, measured in the same run. A floating-point operation (FLOP) is
+a multiplication or an addition.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
 from jax.interpreters import partial_eval
 
+from benchmarks import program
 from benchmarks.table import Row, version
 from experiments.comparison.step_timing import median_seconds, prepare, random_batch
 from experiments.hgn import presets
-from experiments.run import command_line
 from hgn_jax.models.hgn import make_hgn
 from hgn_jax.networks.precision import in_precision
 from hgn_jax.training.training_config import TrainingConfig
 
-# Of the matrix product, large enough for the device to reach its rate.
+# Sizes of the matrices to multiply, large enough for a device to reach its full rate.
 _MATMUL_SIZES = {"cpu": 2048}
 _ACCELERATOR_MATMUL_SIZE = 8192
 
 
 def count_flops(function: Callable, *args) -> int:
-    """Multiplications and additions of the convolutions and matrix products that the result depends on.
+    """Counts the FLOP of the convolutions and matrix products that the result of `function(*args)` depends on.
 
-    Bodies of scans count as often as they run, which XLA's own cost analysis does not do.
+    Unlike XLA's cost analysis it counts the body of a scan once per iteration.
     """
     closed = jax.make_jaxpr(function)(*args)
     jaxpr, _ = partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
@@ -74,7 +74,7 @@ def _convolution_flops(equation) -> int:
 def _taps_inside(
     size: int, taps: int, image: int, stride: int, pad: int, image_dilation: int, tap_dilation: int
 ) -> int:
-    """Pairs of output position and kernel tap, along one axis, that meet an entry of the image rather than padding."""
+    """Counts the pairs of output position and kernel tap along one axis that read the image rather than padding."""
     position = np.arange(size)[:, None] * stride - pad + np.arange(taps) * tap_dilation
     inside = (position >= 0) & (position <= (image - 1) * image_dilation) & (position % image_dilation == 0)
     return int(inside.sum())
@@ -85,14 +85,14 @@ def _is_jaxpr(parameter) -> bool:
 
 
 class Measured(NamedTuple):
-    """Of a training step.
+    """Measurements of a training step.
 
     Attributes:
-      seconds: of a step, median.
-      compile_seconds: once.
-      flops: multiplications and additions of a step that its result depends on.
-      frames: decoded, or would be if all were.
-      peak: multiplications and additions per second of a matrix product in the same precision and the same run.
+      seconds: Median wall time per step.
+      compile_seconds: Wall time of its compilation.
+      flops: FLOP per step that its result depends on.
+      frames: Number of frames in a batch, decoded or not.
+      peak: FLOP per second of a matrix product in the same precision and the same run.
     """
 
     seconds: float
@@ -103,12 +103,12 @@ class Measured(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Multiplications and additions per second."""
+        """FLOP per second."""
         return self.flops / self.seconds
 
 
 def step_flops(config: presets.Config) -> int:
-    """Multiplications and additions that the gradient of the loss depends on."""
+    """Counts the FLOP that the gradient of the loss of a batch depends on."""
     hgn, key = make_hgn(config), jax.random.PRNGKey(0)
     batch = random_batch(config, config.training.batch_size)
     params = jax.eval_shape(hgn.init, key, batch)
@@ -116,7 +116,7 @@ def step_flops(config: presets.Config) -> int:
 
 
 def measure(config: presets.Config, repeats: int, matmul_size: int | None = None) -> Measured:
-    """Times steps of `config` on random frames, and matrix products beside them."""
+    """Times `repeats` training steps on random frames, and matrix products beside them."""
     batch = random_batch(config, config.training.batch_size)
     prepared = prepare(make_hgn(config), config, batch, jax.local_devices())
     seconds = median_seconds(prepared.step, repeats)
@@ -126,7 +126,7 @@ def measure(config: presets.Config, repeats: int, matmul_size: int | None = None
 
 
 def matmul_rate(precision: str, size: int | None = None) -> float:
-    """Multiplications and additions per second of a matrix product, as a network of this precision computes it."""
+    """Returns the FLOP per second of a matrix product, as a network of this precision computes it."""
     size = size or _MATMUL_SIZES.get(jax.default_backend(), _ACCELERATOR_MATMUL_SIZE)
     network = in_precision(hk.Transformed(lambda key, a: {}, lambda params, a: a @ a), precision)
     product, matrix = jax.jit(lambda a: network.apply({}, a)), jnp.ones((size, size), jnp.float32)
@@ -134,24 +134,24 @@ def matmul_rate(precision: str, size: int | None = None) -> float:
 
 
 def rows(quick: bool) -> list[Row]:
-    """The rows of `python -m benchmarks`."""
-    config = presets.get("mass_spring_small" if quick else "mass_spring")
+    """Returns the rows of `python -m benchmarks`."""
+    config = presets.PRESETS["mass_spring_small" if quick else "mass_spring"]
     if quick:
         config = smallest(config)
-    found = measure(config, repeats=2, matmul_size=64) if quick else measure(config, repeats=5)
-    size, frames = config.image_size, found.frames // config.training.batch_size
+    step = measure(config, repeats=2, matmul_size=64) if quick else measure(config, repeats=5)
+    size, frames = config.image_size, step.frames // config.training.batch_size
     return [
         Row(
-            found.rate / found.peak,
+            step.rate / step.peak,
             f"training step of {config.preset}: {config.training.batch_size} clips of {frames} frames, {size}x{size}",
-            f"{found.seconds:.3g} s, {found.rate / 1e9:.3g} GFLOP/s, {found.frames / found.seconds:.0f} frames/s",
-            f"{version('jaxlib')} float32 matrix product: {found.peak / 1e9:.3g} GFLOP/s",
+            f"{step.seconds:.3g} s, {step.rate / 1e9:.3g} GFLOP/s, {step.frames / step.seconds:.0f} frames/s",
+            f"{version('jaxlib')} float32 matrix product: {step.peak / 1e9:.3g} GFLOP/s",
         )
     ]
 
 
 def smallest(config: presets.Config) -> presets.Config:
-    """The same with networks and clips so small that a step takes no time."""
+    """Returns the configuration with networks and clips so small that a step takes almost no time."""
     changes = {
         "image_size": 8, "state_channels": 2, "encoder_filters": (2,), "transform_filters": (2,),
         "hamiltonian_filters": (2,), "decoder_filters": (2,), "loss_frames": 2, "initial_horizon": 3, "unroll": 1,
@@ -160,19 +160,16 @@ def smallest(config: presets.Config) -> presets.Config:
     return dataclasses.replace(config, data=data, training=TrainingConfig(num_steps=10, batch_size=4), **changes)
 
 
-def main(argv: Sequence[str]) -> None:
-    del argv
-    config, repeats = _CONFIG.value, _REPEATS.value
-    found = measure(config, repeats)
-    rate, peak = found.rate, found.peak
-    print(f"{config.preset}, {jax.local_device_count()} x {jax.devices()[0].device_kind}, jax {jax.__version__}")
+def _describe(config: presets.Config, repeats: int) -> str:
+    step = measure(config, repeats)
+    rate, peak = step.rate, step.peak
     product = f"a matrix product's {peak / 1e9:.0f} GFLOP/s in {config.precision} precision"
-    print(f"{rate / peak:.2f} of {product}: {rate / 1e9:.0f} GFLOP/s")
-    print(f"{found.seconds:.3f} s/step (median of {repeats}), {found.frames / found.seconds:.0f} frames/s")
-    print(f"{found.flops / 1e9:.1f} GFLOP/step, compiled in {found.compile_seconds:.1f} s")
+    return f"""\
+{config.preset}, {jax.local_device_count()} x {jax.devices()[0].device_kind}, jax {jax.__version__}
+{rate / peak:.2f} of {product}: {rate / 1e9:.0f} GFLOP/s
+{step.seconds:.3f} s/step (median of {repeats}), {step.frames / step.seconds:.0f} frames/s
+{step.flops / 1e9:.1f} GFLOP/step, compiled in {step.compile_seconds:.1f} s"""
 
 
 if __name__ == "__main__":
-    _CONFIG = command_line.define_config(presets.get, presets.PRESETS, "mass_spring")
-    _REPEATS = flags.DEFINE_integer("repeats", 5, "Steps timed.", lower_bound=1)
-    command_line.run(main)
+    program.run(_describe, "mass_spring", 5, help="Number of steps that are timed.")

@@ -14,7 +14,7 @@ _SETTING = Setting(batch=4, num_steps=40)
 
 
 def _solved(angles, time):
-    """Angles at a time by scipy, with the pendulum's equation written out."""
+    """Returns the angles at a time by scipy, with the pendulum's equation written out."""
     solve = lambda angle: integrate.solve_ivp(
         lambda t, s: (s[1], -np.sin(s[0])), (0.0, time), (angle, 0.0), method="DOP853", rtol=1e-10, atol=1e-10
     )
@@ -23,16 +23,16 @@ def _solved(angles, time):
 
 class IntegratorsTest(parameterized.TestCase):
     @parameterized.parameters(10, 40)
-    def test_all_that_is_timed_integrates_the_pendulum(self, every):
+    def test_rollout_integrates_the_pendulum(self, every):
         start = integrators.start(_SETTING.batch)
         expected = _solved(start.q[:, 0], 0.4)
         path = integrators.ours(_SETTING, every)(start)
         self.assertEqual(path.q.shape, (40 // every + 1, 4, 1))
         np.testing.assert_allclose(path.q[-1, :, 0], expected, atol=1e-5)
 
-    def test_the_peer_integrates_the_pendulum_at_first_order(self):
+    def test_diffrax_integrates_the_pendulum_at_first_order(self):
         try:
-            functions = {every: integrators.peer(_SETTING, every) for every in (10, 40)}
+            functions = {every: integrators.diffrax_rollout(_SETTING, every) for every in (10, 40)}
         except ImportError:
             self.skipTest("diffrax is not installed")
         start = integrators.start(_SETTING.batch)
@@ -49,7 +49,7 @@ class IntegratorsTest(parameterized.TestCase):
         self.assertBetween(error, 1e-7, 1e-4)  # the step is 0.01
         self.assertAlmostEqual(error, difference, delta=1e-6)
 
-    def test_states_that_are_not_kept_take_no_memory(self):
+    def test_states_that_are_not_kept_need_no_memory(self):
         few, many = (integrators.working_memory(1000, every) for every in (2, 200))
         self.assertLess(abs(many - few), 4 * 1000)  # less than one array of the state
 
@@ -65,7 +65,7 @@ class IntegratorsTest(parameterized.TestCase):
         integrators.draw(path, grown, Setting(16, 16))
         self.assertGreater(path.stat().st_size, 1000)
 
-    def test_without_the_peer_there_is_a_row_that_says_so(self):
+    def test_a_row_says_that_diffrax_is_not_installed(self):
         with absltest.mock.patch.dict(sys.modules, {"diffrax": None}):
             (row,) = integrators.rows(quick=True)
         self.assertIsNone(row.ratio)

@@ -5,35 +5,31 @@ import time
 from absl.testing import absltest
 
 from benchmarks import pipeline, train_step
-from experiments.hgn import data as hgn_experiment
-from experiments.hgn import presets
+from experiments.hgn import data, presets
 
 
 class PipelineTest(absltest.TestCase):
-    def test_a_slow_disk_shows(self):
-        config = train_step.smallest(presets.get("mass_spring_small"))
-        batches = hgn_experiment.batches
+    def test_slow_reading_makes_the_device_idle(self):
+        config = train_step.smallest(presets.PRESETS["mass_spring_small"])
+        batches = data.batches
 
-        def slow(*args):
-            read = batches(*args)
+        def slow_batches(*args):
+            source = batches(*args)
 
-            def slowly(step):
-                if step >= 500:  # past the first epoch
+            def batch_at(step):
+                if step >= 4:  # after the first epoch, which is not timed
                     time.sleep(0.05)
-                return read(step)
+                return source.batch_at(step)
 
-            return slowly
+            return source._replace(batch_at=batch_at)
 
-        with absltest.mock.patch.object(hgn_experiment, "batches", slow):
-            found = pipeline.measure(config, num_steps=4, turns=1)
-        self.assertGreater(found.reading, 0.04)
-        (row,) = self._rows(found)
+        with absltest.mock.patch.object(data, "batches", slow_batches):
+            measured = pipeline.measure(config, num_steps=4, turns=1, num_clips=16)
+        self.assertGreater(measured.reading, 0.04)
+        with absltest.mock.patch.object(pipeline, "measure", lambda *_: measured):
+            row = pipeline.row(config, 4)
         self.assertIn("idle", row.measured)
-        self.assertAlmostEqual(row.ratio, found.ready / found.reading)
-
-    def _rows(self, found):
-        with absltest.mock.patch.object(pipeline, "measure", lambda *_: found):
-            return pipeline.rows(presets.get("mass_spring_small"), 4)
+        self.assertAlmostEqual(row.ratio, measured.ready / measured.reading)
 
 
 if __name__ == "__main__":

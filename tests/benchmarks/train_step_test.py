@@ -26,19 +26,19 @@ class CountFlopsTest(parameterized.TestCase):
         self.assertEqual(count_flops(jax.grad(lambda x: _convolve(x, self.w).sum()), self.x), flops)
 
     def test_padding_is_not_counted(self):
-        taps = 3 * 8 - 2  # per axis: the first and the last position reach over the edge by one
+        taps = 3 * 8 - 2  # per axis; the first and the last position reach beyond the edge by one
         self.assertEqual(count_flops(lambda x: _convolve(x, self.w, "SAME"), self.x), 2 * 2 * taps**2 * 3 * 5)
 
     def test_strides(self):
         self.assertEqual(count_flops(lambda x: _convolve(x, self.w, stride=2), self.x), 2 * 2 * 3 * 3 * 9 * 3 * 5)
 
-    def test_a_scan_counts_as_often_as_it_runs(self):
+    def test_a_scan_counts_once_per_iteration(self):
         def power(a):
             return jax.lax.scan(lambda carry, _: (carry @ a, None), a, None, length=7)[0]
 
         self.assertEqual(count_flops(power, jnp.ones((4, 4))), 7 * 2 * 4**3)
 
-    def test_what_the_result_does_not_need_is_not_counted(self):
+    def test_unused_results_are_not_counted(self):
         def wasteful(a):
             product = a @ a
             return (a + 0 * product.shape[0]).sum()
