@@ -1,107 +1,99 @@
-"""Tests of `experiments.hgn.evaluation`; `hgn_test.py` evaluates whole runs."""
+"""Tests of `experiments.hgn.evaluation`, on a tiny run and on models that were not trained."""
 
-import pathlib
 import types
 
 import jax
 import numpy as np
-from absl.testing import absltest
+import pytest
 
-from experiments.hgn import evaluation as hgn_evaluation
-from experiments.hgn import presets
-from experiments.run.command_line import UserError
-from experiments.run.run_directory import RunDirectory, open_run, write_config
+from experiments.clips.results import Errors, SplitErrors
+from experiments.hgn import evaluation
+from experiments.run.results import Multiplier
 from hgn_jax import HGNConfig, make_hgn
+from tests.experiments.tiny_runs import HORIZONS, NUM_FRAMES
 
 _FRAMES = np.random.default_rng(0).integers(0, 256, (3, 4, 8, 8, 3), np.uint8)
 
 
-def _tiny_hgn(**changes):
+def _untrained(**changes):
     """An HGN for `_FRAMES`, and its initial parameters."""
     filters = ("encoder_filters", "transform_filters", "hamiltonian_filters", "decoder_filters")
     hgn = make_hgn(HGNConfig(image_size=8, state_channels=2, **dict.fromkeys(filters, (2,)), **changes))
     return hgn, hgn.init(jax.random.PRNGKey(0), {"image": _FRAMES})
 
 
-class HGNEvaluationTest(absltest.TestCase):
-    def test_split_metrics(self):
-        errors = {
-            "model": np.full((3, 2), 0.2),
-            "mean_image": np.full((3, 2), 0.5),
-            "noise_floor": np.full((3, 2), 0.1),
-        }
-        result = hgn_evaluation.split_metrics(errors)
-        self.assertEqual(result["num_examples"], 3)
-        self.assertAlmostEqual(result["mse"], 0.2)
-        self.assertAlmostEqual(result["skill"], 0.75)
-        self.assertAlmostEqual(result["reference"]["mean_image"]["mse"], 0.5)
-
-    def test_there_is_no_skill_without_a_noise_floor(self):
-        result = hgn_evaluation.split_metrics({"model": np.ones((3, 2)), "mean_image": np.ones((3, 2))})
-        self.assertNotIn("skill", result)
-
-    def test_videos_are_told_from_simulations_and_described(self):
-        self.assertEqual(hgn_evaluation.describe_videos({"canvas": {}, "splits": {"train": {}}}), {})
-        metadata = {
-            "source": "/videos",
-            "fingerprint": "f",
-            "videos": {"train": ["a", "b"], "test": ["c"]},
-            "left_out": {"d.txt": "no video"},
-            "splits": {"train": {"num_trajectories": 7}, "test": {"num_trajectories": 3}},
-        }
-        found = hgn_evaluation.describe_videos(metadata)
-        self.assertCountEqual(found["not_measured"], ["noise_floor", "skill"])
-        self.assertEqual(
-            found["videos"],
-            {
-                "source": "/videos",
-                "fingerprint": "f",
-                "train_windows": 7,
-                "test_windows": 3,
-                "train_clips": 2,
-                "test_clips": 1,
-                "left_out": {"d.txt": "no video"},
-            },
-        )
-
-    def test_variances_are_those_of_the_states_where_the_posterior_is_of_them(self):
-        for changes in (
-            {"use_transform": False},
-            {"use_transform": True},
-            {"use_transform": False, "variational": False},
-        ):
-            hgn, params = _tiny_hgn(**changes)
-            experiment = types.SimpleNamespace(model=hgn, state=types.SimpleNamespace(params=params))
-            path, variance = hgn_evaluation._states_along(experiment, _FRAMES)
-            self.assertEqual(path.q.shape, (3, 4, 4, 4, 2))
-            if changes != {"use_transform": False}:
-                self.assertIsNone(variance)
-                continue
-            posterior = hgn.infer(params, _FRAMES)
-            np.testing.assert_allclose(path.p[:, 0], posterior.mean[..., 2:], atol=1e-6)
-            self.assertEqual(variance.shape, (3, 64))
-            np.testing.assert_allclose(variance[:, :32], posterior.scale[..., :2].reshape(3, -1) ** 2, rtol=1e-5)
-            np.testing.assert_allclose(variance[:, 32:], posterior.scale[..., 2:].reshape(3, -1) ** 2, rtol=1e-5)
-
-    def test_the_energy_is_measured_by_leapfrog_by_euler_and_by_the_integrator_of_the_model(self):
-        hgn, params = _tiny_hgn(integrator="symplectic_euler")
-        energy = hgn_evaluation.dynamics_metrics(hgn, params, _FRAMES)["energy"]
-        self.assertCountEqual(energy, ["symplectic_euler", "leapfrog", "euler"])
-        for statistics in energy.values():
-            self.assertCountEqual(statistics, ["mean", "variance", "drift"])
-        self.assertLess(energy["leapfrog"]["variance"], energy["euler"]["variance"])
-
-    def test_a_directory_without_a_run(self):
-        with self.assertRaisesRegex(UserError, "no run in"):
-            hgn_evaluation.load_run(RunDirectory(pathlib.Path(self.create_tempdir().full_path)))
-
-    def test_a_run_without_checkpoint(self):
-        config = presets.get("mass_spring_small")
-        run = open_run(self.create_tempdir().full_path, config)
-        write_config(run, config)
-        with self.assertRaisesRegex(UserError, "no checkpoint in"):
-            hgn_evaluation.load_run(run)
+@pytest.mark.parametrize(("name", "frames_seen"), [("hgn", NUM_FRAMES), ("hgn plus_plus", 5)])
+def test_a_run_is_measured_beyond_its_clips_and_against_the_true_states(tiny_runs, name, frames_seen):
+    results = tiny_runs(name).results
+    assert results.frames_seen == frames_seen
+    for by_direction in (results.prediction, results.mean_image_prediction):
+        assert by_direction.keys() == {"forward", "backward"}
+        for times in by_direction.values():
+            assert {name: time.horizon for name, time in times.items()} == {str(n): n for n in HORIZONS}
+    simulated_steps = max(HORIZONS) - (NUM_FRAMES - frames_seen)
+    assert results.prediction_clips.simulated_steps == {"before": simulated_steps, "after": simulated_steps}
+    assert -1 <= results.latent.r_squared <= 1
+    assert not results.not_measured
 
 
-if __name__ == "__main__":
-    absltest.main()
+def test_rollouts_are_reversible_and_finer_steps_are_more_exact(tiny_runs):
+    dynamics = tiny_runs("hgn").results.dynamics
+    assert dynamics.reversibility < 1e-4
+    assert dynamics.energy["leapfrog"].drift < dynamics.energy["euler"].drift
+    assert dynamics.speed["dt"] < dynamics.speed["2dt"]
+
+
+def test_energy_is_measured_by_the_integrator_of_the_model_and_two_others():
+    hgn, params = _untrained(integrator="symplectic_euler")
+    energy = evaluation.measure_dynamics(hgn, params, _FRAMES).energy
+    assert energy.keys() == {"symplectic_euler", "leapfrog", "euler"}
+    assert energy["leapfrog"].variance < energy["euler"].variance
+
+
+def test_variances_are_those_of_a_posterior_of_the_state_itself():
+    hgn, params = _untrained(use_transform=False)
+    path, variance = evaluation._infer_paths(_run(hgn, params), _FRAMES)
+    assert path.q.shape == (3, 4, 4, 4, 2)
+    posterior = hgn.infer(params, _FRAMES)
+    np.testing.assert_allclose(path.p[:, 0], posterior.mean[..., 2:], atol=1e-6)
+    q_scale, p_scale = np.split(np.asarray(posterior.scale), 2, axis=-1)
+    expected = np.concatenate([q_scale.reshape(3, -1), p_scale.reshape(3, -1)], axis=1) ** 2
+    np.testing.assert_allclose(variance, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{"use_transform": True}, {"use_transform": False, "variational": False}])
+def test_other_posteriors_have_no_variances_of_the_state(changes):
+    path, variance = evaluation._infer_paths(_run(*_untrained(**changes)), _FRAMES)
+    assert path.q.shape == (3, 4, 4, 4, 2)
+    assert variance is None
+
+
+def _run(hgn, params):
+    return types.SimpleNamespace(model=hgn, state=types.SimpleNamespace(params=params))
+
+
+@pytest.mark.parametrize(
+    ("mse", "mean_image", "floor", "saturated", "objective", "note"),
+    [
+        (2e-3, 1e-2, 5e-4, None, "geco", None),
+        (5e-4, 1e-2, 5e-4, "maximum", "geco", None),  # the tolerance was reached
+        (2e-3, 1e-2, 5e-4, "minimum", "geco", None),
+        (2e-3, 1e-2, 5e-4, "maximum", "elbo", None),
+        (2e-3, 1e-2, 5e-4, "maximum", "geco", "has not come down to the tolerance of GECO, 0.001; more steps help"),
+        (2e-3, 1e-2, None, "maximum", "geco", "has not come down to the tolerance of GECO, 0.001; more steps help"),
+        (2e-3, 1e-2, 1e-3, "maximum", "geco", "is below the noise floor of the data, 0.001, so no model reaches it"),
+        (5e-4, 1e-3, None, None, "geco", "0.001, so a still picture satisfies it; try --config.tolerance=0.0001"),
+    ],
+)
+def test_notes_say_what_helps_with_an_unfit_tolerance_of_geco(mse, mean_image, floor, saturated, objective, note):
+    def errors(value):
+        return {"mse": value, "mse_std": 0.0, "mse_per_step": [value]}
+
+    reference = {"mean_image": mean_image} | ({} if floor is None else {"noise_floor": floor})
+    reference = {name: Errors(**errors(value)) for name, value in reference.items()}
+    train = SplitErrors(**errors(mse), num_examples=1, reference=reference)
+    multiplier = None if objective == "elbo" else Multiplier(last=1e6, saturated=saturated)
+    results = types.SimpleNamespace(train=train, run=types.SimpleNamespace(multiplier=multiplier))
+    notes = evaluation.geco_notes(HGNConfig(tolerance=1e-3, objective=objective), results)
+    assert len(notes) == (note is not None)
+    assert not note or note in notes[0]
