@@ -32,7 +32,7 @@ from absl import flags
 
 from benchmarks.density_models import LIBRARIES, MAX_MOMENTA, MODELS, library
 from benchmarks.flow_comparison import BIAS, TIMES, Settings, compare, regimes, targets
-from benchmarks.table import Row, missing, version
+from benchmarks.table import Row, align, missing, version
 from experiments.run import command_line
 from hgn_jax.models.densities import get_target
 from hgn_jax.training.progress import progress_bar
@@ -41,15 +41,12 @@ from hgn_jax.training.progress import progress_bar
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Formats the results of one target: times per point in microseconds, and in brackets as multiples of the NHF's."""
     head = ["model", "parameters", "trained", "steps", "ms/step", "KL, nats", "K", *TIMES]
-    cells = [head] + [_cells(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     title = f"{rows[0]['target']}, d = {rows[0]['dim']}; microseconds per point of joint, marginal and sample"
     notes = []
     for row in rows:
         if row["momenta"] == MAX_MOMENTA:
             notes.append(f"{row['model']}, {row['regime']}: no K below {MAX_MOMENTA} is within {BIAS} nats of it.")
-    return "\n".join([title, *lines, *notes])
+    return "\n".join([title, *align([head, *map(_cells, rows)]), *notes])
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

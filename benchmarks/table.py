@@ -65,11 +65,12 @@ def interleaved_medians(runs: Mapping[Name, Callable[[], object]], repeats: int)
 
 def table(rows: Sequence[Row]) -> str:
     """Formats rows as text, one per line, with the ratios first."""
-    cells = [("ratio", "subject", "measured", "compared with")]
-    cells += [("-" if row.ratio is None else f"{row.ratio:.3g}", *row[1:]) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join([line[0].rjust(widths[0]), *(c.ljust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
-        for line in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    cells = [("-" if row.ratio is None else f"{row.ratio:.3g}", *row[1:]) for row in rows]
+    return "\n".join(align([("ratio", "subject", "measured", "compared with"), *cells], num_numeric=1))
+
+
+def align(rows: Sequence[Sequence[str]], num_numeric: int = 0) -> list[str]:
+    """Formats cells as lines with aligned columns, the first `num_numeric` of them to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    pads = [str.rjust] * num_numeric + [str.ljust] * (len(widths) - num_numeric)
+    return ["  ".join(pad(*cell) for pad, *cell in zip(pads, row, widths, strict=True)).rstrip() for row in rows]

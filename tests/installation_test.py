@@ -1,4 +1,4 @@
-"""What an installation takes, and that nothing it reads can run code."""
+"""The requirements of an installation, and the safety of the files that the programs read."""
 
 import importlib.metadata
 import re
@@ -13,6 +13,7 @@ _PACKAGES = ("hgn_jax", "data_builders", "experiments", "benchmarks")
 
 
 def _requirements(extra):
+    """Returns the direct dependencies of the project with one of its extras."""
     parsed = map(Requirement, importlib.metadata.requires("hgn_jax"))
     return [r for r in parsed if r.marker is None or r.marker.evaluate({"extra": extra})]
 
@@ -24,7 +25,7 @@ class InstallationTest(absltest.TestCase):
                 operators = {specifier.operator for specifier in requirement.specifier}
                 self.assertEqual(operators, {">=", "<"}, requirement)
 
-    def test_the_lock_file_holds_them_all_within_their_ranges(self):
+    def test_the_lock_file_pins_every_dependency_within_its_range(self):
         pins = re.findall(r"^([\w.-]+)==(\S+) \\$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
         versions = {canonicalize_name(name): version for name, version in pins}
         for requirement in _requirements("test"):

@@ -1,4 +1,4 @@
-"""Where the project is, for tests that start its programs."""
+"""The root directory of the project, for tests that start its programs."""
 
 import pathlib
 
