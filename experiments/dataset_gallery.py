@@ -1,6 +1,7 @@
 """Shows what a data set is, as Fig. 5 of the paper: `python -m experiments.dataset_gallery pendulum --config=small`."""
 
 import pathlib
+import sys
 from collections.abc import Sequence
 
 from absl import flags
@@ -23,7 +24,8 @@ def main(argv: Sequence[str]) -> None:
             raise UserError("video_folder needs --source, the directory of your videos")
         with user_errors():
             base = _CONFIG.value or ("default" if source else "small")
-            configs[name] = datasets.derive_config(name, base, **source, **overrides.parse_json(_FIELDS.value))
+            changes = overrides.parse_json(_FIELDS.value) | overrides.parse_flags(_OVERRIDES)[1]
+            configs[name] = datasets.derive_config(name, base, **{**source, **changes})
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,7 +37,13 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _CONFIG = flags.DEFINE_string("config", None, "Configuration of the builder; by default small, or default.")
+    _OVERRIDES = [argument for argument in sys.argv if argument.startswith(("--config.", "-config."))]
+    sys.argv = [argument for argument in sys.argv if argument not in _OVERRIDES]
+    _CONFIG = flags.DEFINE_string(
+        "config",
+        None,
+        "Configuration of the builder (default: small), before overrides of its fields, --config.field=value.",
+    )
     _FIELDS = flags.DEFINE_string("fields", "{}", "JSON of fields to change in it, as '{\"damping\": 0.1}'.")
     _DATA_DIR = flags.DEFINE_string("data_dir", None, "Root of the data sets; by default TFDS's.")
     _SOURCE = flags.DEFINE_string("source", None, "Directory of your videos, for video_folder.")

@@ -22,7 +22,7 @@ CASES = (
     ("bodies", BODIES, 0.2, [1.0, 0.2, -0.7, 0.9, 0.5, -0.2]),
     ("bodies_64", dataclasses.replace(BODIES, image_size=64), 0.05, [1.0, 0.2, -0.7, 0.9, 0.5, -0.2]),
 )
-DOUBLES = (  # the last folded up, so that the discs touch and their noises matter together
+DOUBLES = (  # the last one is folded, so that its discs overlap and their noises interact
     ("double_pendulum", DOUBLE, 0.05, [2.0, -0.4]),
     ("noisy_double_pendulum", DOUBLE, 0.2, [2.0, -0.4]),
     ("folded_double_pendulum", dataclasses.replace(DOUBLE, disc_radius=0.7), 0.1, [0.3, 3.0]),
@@ -30,7 +30,7 @@ DOUBLES = (  # the last folded up, so that the discs touch and their noises matt
 
 
 def draw_by_hand(canvas, centres):
-    """The image of discs at `centres`, pixel by pixel; float, 0 to 255."""
+    """Draws discs at `centres` pixel by pixel, as floats from 0 to 255."""
     size, width = canvas.image_size, 2 * canvas.half_width
     image = np.empty((size, size, 3))
     for row in range(size):
@@ -87,7 +87,7 @@ class RenderingTest(chex.TestCase):
 
     @parameterized.named_parameters(*CASES, *DOUBLES)
     def test_expected_render_is_the_mean_of_renders(self, canvas, noise, q):
-        num_samples = 20_000 if canvas.image_size == 32 else 5_000
+        num_samples = 4_000 if canvas.image_size == 32 else 1_500
         q = np.array(q)
         draws = rendering.render(canvas, q + noise * np.random.default_rng(1).normal(size=(num_samples, q.size)))
         draws = draws.astype(np.float32) / 255.0
@@ -158,7 +158,7 @@ class RenderingTest(chex.TestCase):
             np.testing.assert_allclose(expected[row], rendering.expected_render(alone, q[row], noise), atol=1e-4)
             np.testing.assert_array_equal(clipped[row], rendering.is_clipped(alone, q[row]))
 
-    def test_expected_images_need_the_look_where_it_varies(self):
+    def test_expected_images_need_the_looks_that_vary(self):
         canvas = {**dataclasses.asdict(PENDULUM)}
         metadata = {"canvas": canvas, "observation_noise": 0.1, "varies_scene": True}
         look = {
@@ -168,9 +168,9 @@ class RenderingTest(chex.TestCase):
         }
         self.assertEqual(rendering.scene_features(metadata), tuple(look))
         q = np.zeros((1, 3, 1))
-        found = rendering.expected_images(metadata, q, look)
+        expected = rendering.expected_images(metadata, q, look)
         alone = dataclasses.replace(PENDULUM, colours=(rendering.SKY_BLUE,), offset=(0.1, 0.2))
-        np.testing.assert_allclose(found, rendering.expected_render(alone, q, 0.1), atol=1e-5)
+        np.testing.assert_allclose(expected, rendering.expected_render(alone, q, 0.1), atol=1e-5)
         with self.assertRaisesRegex(ValueError, "its own scene; its colours, offset, rod_lengths are needed"):
             rendering.expected_images(metadata, q)
 
@@ -182,7 +182,7 @@ class RenderingTest(chex.TestCase):
 
     def test_expected_render_is_the_best_prediction(self):
         rng = np.random.default_rng(2)
-        q = np.tile(rng.normal(size=(1, 6)), (4000, 1))
+        q = np.tile(rng.normal(size=(1, 6)), (1500, 1))
         observed = rendering.render(BODIES, q + 0.2 * rng.normal(size=q.shape)) / 255.0
         expected = rendering.expected_render(BODIES, q[0], 0.2)
         floor = np.mean((observed - expected) ** 2)
@@ -197,12 +197,12 @@ class RenderingTest(chex.TestCase):
         self.assertFalse(rendering.is_clipped(BODIES, 0.9 * one_out))
         self.assertFalse(rendering.is_clipped(PENDULUM, np.linspace(-4, 4, 9)[:, None]).any())
 
-    def test_expected_images_takes_metadata_as_json_leaves_it(self):
+    def test_expected_images_take_metadata_from_json(self):
         canvas = {**dataclasses.asdict(BODIES), "colours": [list(colour) for colour in BODIES.colours]}
         canvas["background"] = list(BODIES.background)
         q = np.random.default_rng(0).normal(size=(2, 3, 6))
-        found = rendering.expected_images({"canvas": canvas, "observation_noise": 0.2}, q)
-        np.testing.assert_array_equal(found, rendering.expected_render(BODIES, q, 0.2))
+        expected = rendering.expected_images({"canvas": canvas, "observation_noise": 0.2}, q)
+        np.testing.assert_array_equal(expected, rendering.expected_render(BODIES, q, 0.2))
 
     def test_wrong_scenes_are_errors(self):
         with self.assertRaisesRegex(ValueError, "unknown layout 'sideways'; choose one of vertical"):
@@ -216,7 +216,7 @@ def _centre(canvas, q):
 
 
 def _expected_bodies(canvas, noise, centres, nodes, weights):
-    """Composite of coverages averaged over both noisy coordinates, by Gauss-Hermite quadrature."""
+    """Composites coverages that are averaged over both noisy coordinates, by Gauss-Hermite quadrature."""
     grid = ((np.arange(canvas.image_size) + 0.5) / canvas.image_size - 0.5) * 2 * canvas.half_width
     image = np.broadcast_to(np.array(canvas.background) / 255.0, (canvas.image_size, canvas.image_size, 3))
     for (cx, cy), colour in zip(centres, canvas.colours, strict=True):
