@@ -29,7 +29,7 @@ from hgn_jax import training
 from hgn_jax.training.geco import geco
 
 EXAMPLES_PER_PROFILE = 4  # times the profile's number of examples for each task: 100, or 800 in the thorough profile
-RUN_EVERY = 60  # One valid configuration in so many is trained for a step.
+RUN_EVERY = 60  # every 60th valid configuration is trained for a step
 
 # Sizes small enough to be tried hundreds of times. The overrides of an example come after them.
 TINY = {

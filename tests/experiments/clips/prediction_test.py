@@ -1,21 +1,23 @@
-"""Tests of `experiments.clips.prediction`, on a model that knows the physics; those of HGN and HNN on whole runs."""
+"""Tests of `experiments.clips.prediction`, with a model that knows the physics."""
 
 import functools
-import pathlib
-import tempfile
 import types
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+import pytest
 
 from data_builders import datasets
 from data_builders.rendering import images as rendering
 from data_builders.rendering import scenes
+from data_builders.simulation import draws
 from data_builders.simulation import ground_truth as simulation
-from experiments.clips import prediction as latent_evaluation
-from experiments.hgn.data import Clips
+from experiments.clips.config import EvaluationConfig
+from experiments.clips.data import Clips
+from experiments.clips.prediction import LatentDynamics, combine, measure_latents, measure_prediction
+from experiments.clips.results import PredictionTime
 from hgn_jax import rollout
 from hgn_jax.data import datasets as data
 from hgn_jax.physics import systems
@@ -23,6 +25,7 @@ from hgn_jax.physics.phase_space import PhaseState
 
 _SYSTEM = systems.mass_spring()
 _FREQUENCY, _IMPEDANCE, _DT = 2.0, 1.0, 0.125  # sqrt(k / m), m w
+_HORIZONS = (20, 40)
 
 
 def _oscillator(metadata, num_seen, frequency=_FREQUENCY):
@@ -39,143 +42,160 @@ def _oscillator(metadata, num_seen, frequency=_FREQUENCY):
         return PhaseState(params * q, params * _IMPEDANCE * p)
 
     def roll(params, state, num_steps, dt):
-        path = rollout(_SYSTEM.hamiltonian, state, dt * frequency / _FREQUENCY, num_steps, "yoshida4", substeps=4)
-        return path
+        return rollout(_SYSTEM.hamiltonian, state, dt * frequency / _FREQUENCY, num_steps, "yoshida4", substeps=4)
 
     def decode(params, states):
         alphas = scenes.coverage(canvas, scenes.distance(canvas, scenes.disc_centres(canvas, states.q / params)))
         return scenes.composite(canvas, alphas) / 255.0
 
-    return latent_evaluation.LatentDynamics(jnp.float32(1.0), num_seen, _DT, infer, roll, decode)
+    return LatentDynamics(jnp.float32(1.0), num_seen, _DT, infer, roll, decode)
 
 
-class LatentEvaluationTest(parameterized.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.root = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+@pytest.fixture(scope="module")
+def make_run(tmp_path_factory):
+    """Function of fields of the builder's configuration that returns what `measure_prediction` takes of a run."""
+    root = tmp_path_factory.mktemp("data")
 
-    @functools.cache  # noqa: B019
-    def _experiment(self, **changes):
+    @functools.cache
+    def make(**fields):
         sizes = {"num_train": 1, "num_test": 9, "num_steps": 8, "image_size": 16, "radius_range": (0.5, 0.8)}
-        config = datasets.derive_config("mass_spring", "paper", **sizes, **changes)
-        path = datasets.ensure_built("mass_spring", config, self.root, num_workers=1)
-        return types.SimpleNamespace(data=Clips(*data.open_dataset(path)))
+        config = datasets.derive_config("mass_spring", "paper", **{**sizes, "observation_noise": 0.0, **fields})
+        with mock.patch.object(draws, "CHUNK_SIZE", 10):
+            path = datasets.ensure_built("mass_spring", config, root, num_workers=1)
+        return _run(Clips(*data.open_dataset(path)))
 
-    @parameterized.parameters(0.0, 0.1)
-    def test_who_knows_the_physics_predicts_to_the_end_both_ways(self, noise):
-        experiment = self._experiment(observation_noise=noise)
-        found = latent_evaluation.measure_prediction(experiment, _oscillator(experiment.data.metadata, 9))
-        self.assertEqual(found["prediction_clips"]["compared_with"], "noise-free frames")
-        self.assertEqual(found["prediction_clips"]["simulated_steps"], {"before": 120, "after": 120})
-        self.assertEqual((found["prediction_clips"]["num_examples"], found["prediction_clips"]["left_out"]), (9, 0))
-        self.assertNotIn("not_measured", found)
-        for direction in ("forward", "backward"):
-            for horizon in (60, 120):
-                whole = {"steps": float(horizon), "fraction": 1.0, "horizon": horizon}
-                self.assertEqual(found["prediction"][direction][str(horizon)], whole)
-                self.assertLess(found["mean_image_prediction"][direction][str(horizon)]["steps"], 20)
-
-    def test_a_clock_that_goes_wrong_is_noticed_both_ways(self):
-        experiment = self._experiment(observation_noise=0.0)
-        metadata = experiment.data.metadata
-        slow = latent_evaluation.measure_prediction(experiment, _oscillator(metadata, 9, frequency=1.9))["prediction"]
-        slower = latent_evaluation.measure_prediction(experiment, _oscillator(metadata, 9, frequency=1.8))["prediction"]
-        for direction in ("forward", "backward"):
-            self.assertBetween(slow[direction]["120"]["steps"], 5.0, 60.0)
-            self.assertLess(slower[direction]["120"]["steps"], slow[direction]["120"]["steps"])
-
-    def test_few_frames_seen(self):
-        experiment = self._experiment(observation_noise=0.0)
-        found = latent_evaluation.measure_prediction(experiment, _oscillator(experiment.data.metadata, 3))
-        self.assertEqual(found["prediction_clips"]["simulated_steps"], {"before": 114, "after": 114})
-        for times in found["prediction"].values():
-            self.assertEqual(times["120"]["steps"], 120.0)
-
-    def test_clips_that_are_long_enough_are_not_carried_on(self):
-        experiment = self._experiment(observation_noise=0.0, num_test_steps=140)
-        found = latent_evaluation.measure_prediction(experiment, _oscillator(experiment.data.metadata, 9))
-        self.assertEqual(found["prediction_clips"]["simulated_steps"], {"before": 0, "after": 0})
-        for times in found["prediction"].values():
-            self.assertEqual(times["120"]["steps"], 120.0)
-
-    def test_trajectories_that_cannot_be_followed_are_left_out_and_counted(self):
-        experiment, follow = self._experiment(observation_noise=0.0), simulation.follow
-        dynamics = _oscillator(experiment.data.metadata, 9)
-
-        def follow_some(setting, start, drawn):
-            path, accurate = follow(setting, start, drawn)
-            return path, accurate & (np.arange(len(accurate)) != (3 if setting.dt > 0 else 5))
-
-        with absltest.mock.patch.object(simulation, "follow", follow_some):
-            found = latent_evaluation.measure_prediction(experiment, dynamics)
-        self.assertEqual((found["prediction_clips"]["num_examples"], found["prediction_clips"]["left_out"]), (7, 2))
-        self.assertEqual(found["prediction"]["backward"]["120"]["steps"], 120.0)
-        with absltest.mock.patch.object(simulation, "follow", lambda s, x, d: (x, np.zeros(len(x.q), bool))):
-            found = latent_evaluation.measure_prediction(experiment, dynamics)
-        self.assertEqual(found["prediction"], {"forward": {}, "backward": {}})
-        self.assertIn("float64", found["not_measured"]["valid_prediction_time"])
-
-    def test_videos_are_taken_as_they_are(self):
-        simulated = self._experiment(observation_noise=0.0)
-        videos = types.SimpleNamespace(data=Clips(simulated.data.splits, {"source": "/videos"}))
-        dynamics = _oscillator(simulated.data.metadata, 4)
-        found = latent_evaluation.measure_prediction(videos, dynamics)
-        self.assertEqual(found["prediction_clips"]["compared_with"], "observed frames")
-        whole = {"5": {"steps": 5.0, "fraction": 1.0, "horizon": 5}}
-        self.assertEqual(found["prediction"], {"forward": whole, "backward": whole})
-        found = latent_evaluation.measure_prediction(videos, dynamics._replace(num_seen=9))
-        self.assertEqual(found["prediction"], {"forward": {}, "backward": {}})
-        self.assertIn("beyond those that the model sees", found["not_measured"]["valid_prediction_time"])
+    return make
 
 
-class LatentsTest(parameterized.TestCase):
-    def _examples(self):
-        start = PhaseState(*np.random.default_rng(0).standard_normal((2, 40, 1)).astype(np.float32))
-        path = rollout(_SYSTEM.hamiltonian, start, _DT, 12)
-        return {name: np.swapaxes(half, 0, 1) for name, half in zip(("q", "p"), path, strict=True)}
-
-    def test_the_true_states_are_canonical(self):
-        examples = self._examples()
-        found = latent_evaluation.measure_latents(PhaseState(examples["q"], examples["p"]), examples)["latent"]
-        self.assertEqual((found["score"], found["order"], found["num_latents"]), (1.0, 1, 2))
-
-    def test_states_of_any_shape_at_fewer_times(self):
-        examples = self._examples()
-        spread = np.random.default_rng(1).standard_normal((4, 4, 3))
-        grid = PhaseState(*(examples[name][:, :-1, :, None, None] * spread for name in ("q", "p")))
-        found = latent_evaluation.measure_latents(grid, examples)["latent"]
-        self.assertEqual((found["score"], found["num_latents"]), (1.0, 2))  # one pair of 48
-        unrelated = PhaseState(*(half[::-1] for half in grid))
-        self.assertEqual(latent_evaluation.measure_latents(unrelated, examples)["latent"]["score"], 0.0)
-
-    def test_pairs_that_the_posterior_does_not_know_are_dropped(self):
-        examples = self._examples()
-        noise = np.random.default_rng(1).standard_normal((2, 40, 13, 1))
-        latents = PhaseState(*(np.concatenate([x, e], axis=-1) for x, e in zip(examples.values(), noise, strict=True)))
-        variance = np.tile([0.1, 0.9, 0.2, 0.8], (40, 1))
-        self.assertEqual(latent_evaluation.measure_latents(latents, examples, variance)["latent"]["num_latents"], 2)
-        self.assertEqual(latent_evaluation.measure_latents(latents, examples)["latent"]["num_latents"], 4)
-
-    def test_what_is_not_finite_is_none(self):
-        examples = self._examples()
-        broken = PhaseState(examples["q"] / np.float32(0.0), examples["p"])
-        found = latent_evaluation.measure_latents(broken, examples)["latent"]
-        self.assertEqual((found["score"], found["distance"]), (0.0, None))
-
-    def test_says_why_it_is_not_measured(self):
-        examples = self._examples()
-        latents = PhaseState(examples["q"], examples["p"])
-        videos = latent_evaluation.measure_latents(latents, {"image": None})
-        self.assertIn("videos do not tell", videos["not_measured"]["SyMetric"])
-        few = jax.tree.map(lambda x: x[:1], (latents, examples))
-        self.assertIn("16 points", latent_evaluation.measure_latents(*few)["not_measured"]["SyMetric"])
-
-    def test_gathers_all_that_is_not_measured(self):
-        parts = ({"a": 1}, {"b": 2, "not_measured": {"x": "no"}}, {"not_measured": {"y": "nor"}})
-        self.assertEqual(latent_evaluation.gather(*parts), {"a": 1, "b": 2, "not_measured": {"x": "no", "y": "nor"}})
-        self.assertEqual(latent_evaluation.gather({"a": 1}, {}), {"a": 1})
+def _run(clips):
+    evaluation = EvaluationConfig(horizons=_HORIZONS)
+    return types.SimpleNamespace(data=clips, config=types.SimpleNamespace(evaluation=evaluation))
 
 
-if __name__ == "__main__":
-    absltest.main()
+def _to_the_end(*horizons):
+    """The prediction times of a model that is right to the end of every horizon, in both directions."""
+    times = {str(n): PredictionTime(steps=float(n), fraction=1.0, horizon=n) for n in horizons}
+    return {"forward": times, "backward": times}
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_a_model_that_knows_the_physics_predicts_to_the_end_both_ways(make_run, noise):
+    run = make_run(observation_noise=noise)
+    fields = measure_prediction(run, _oscillator(run.data.metadata, 9))
+    clips = fields["prediction_clips"]
+    assert clips.compared_with == "noise-free frames"
+    assert clips.simulated_steps == {"before": 40, "after": 40}
+    assert (clips.num_examples, clips.left_out) == (9, 0)
+    assert "not_measured" not in fields
+    assert fields["prediction"] == _to_the_end(*_HORIZONS)
+    for times in fields["mean_image_prediction"].values():
+        assert times["20"].steps <= times["40"].steps < 20
+
+
+def test_a_wrong_frequency_is_noticed_both_ways(make_run):
+    run = make_run()
+    slow, slower = (
+        measure_prediction(run, _oscillator(run.data.metadata, 9, frequency=frequency))["prediction"]
+        for frequency in (1.9, 1.8)
+    )
+    for direction in ("forward", "backward"):
+        assert 5 < slow[direction]["40"].steps < 40
+        assert slower[direction]["40"].steps < slow[direction]["40"].steps
+
+
+def test_few_frames_seen(make_run):
+    run = make_run()
+    fields = measure_prediction(run, _oscillator(run.data.metadata, 3))
+    assert fields["prediction_clips"].simulated_steps == {"before": 34, "after": 34}
+    assert fields["prediction"] == _to_the_end(*_HORIZONS)
+
+
+def test_clips_that_are_long_enough_are_not_extended(make_run):
+    run = make_run(num_test_steps=60)
+    fields = measure_prediction(run, _oscillator(run.data.metadata, 9))
+    assert fields["prediction_clips"].simulated_steps == {"before": 0, "after": 0}
+    assert fields["prediction"] == _to_the_end(*_HORIZONS)
+
+
+def test_trajectories_that_cannot_be_followed_are_left_out_and_counted(make_run):
+    run, follow = make_run(), simulation.follow
+    dynamics = _oscillator(run.data.metadata, 9)
+
+    def follow_some(setting, start, drawn):
+        path, accurate = follow(setting, start, drawn)
+        return path, accurate & (np.arange(len(accurate)) != (3 if setting.dt > 0 else 5))
+
+    with mock.patch.object(simulation, "follow", follow_some):
+        fields = measure_prediction(run, dynamics)
+    assert (fields["prediction_clips"].num_examples, fields["prediction_clips"].left_out) == (7, 2)
+    assert fields["prediction"] == _to_the_end(*_HORIZONS)
+
+
+def test_without_any_trajectory_that_can_be_followed_the_reason_is_given(make_run):
+    run = make_run()
+    with mock.patch.object(simulation, "follow", lambda setting, x, drawn: (x, np.zeros(len(x.q), bool))):
+        fields = measure_prediction(run, _oscillator(run.data.metadata, 9))
+    assert fields["prediction"] == {"forward": {}, "backward": {}}
+    assert "float64" in fields["not_measured"]["valid_prediction_time"]
+
+
+def test_videos_are_taken_as_they_are(make_run):
+    simulated = make_run().data
+    videos = _run(Clips(simulated.splits, {"source": "/videos"}))
+    dynamics = _oscillator(simulated.metadata, 4)
+    fields = measure_prediction(videos, dynamics)
+    assert fields["prediction_clips"].compared_with == "observed frames"
+    assert fields["prediction"] == _to_the_end(5)
+    fields = measure_prediction(videos, dynamics._replace(num_seen=9))
+    assert fields["prediction"] == {"forward": {}, "backward": {}}
+    assert "beyond those that the model sees" in fields["not_measured"]["valid_prediction_time"]
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """True states, `q` and `p` `[examples, time, d]`."""
+    start = PhaseState(*np.random.default_rng(0).standard_normal((2, 40, 1)).astype(np.float32))
+    path = rollout(_SYSTEM.hamiltonian, start, _DT, 12)
+    return {name: np.swapaxes(half, 0, 1) for name, half in zip(("q", "p"), path, strict=True)}
+
+
+def test_the_true_states_are_canonical(examples):
+    latent = measure_latents(PhaseState(examples["q"], examples["p"]), examples)["latent"]
+    assert (latent.score, latent.order, latent.num_latents) == (1.0, 1, 2)
+
+
+def test_states_of_any_shape_at_fewer_times(examples):
+    weights = np.random.default_rng(1).standard_normal((4, 4, 3))
+    grid = PhaseState(*(examples[name][:, :-1, :, None, None] * weights for name in ("q", "p")))
+    latent = measure_latents(grid, examples)["latent"]
+    assert (latent.score, latent.num_latents) == (1.0, 2)  # one pair of 48
+    unrelated = PhaseState(*(half[::-1] for half in grid))
+    assert measure_latents(unrelated, examples)["latent"].score == 0.0
+
+
+def test_pairs_that_the_posterior_does_not_know_are_dropped(examples):
+    noise = np.random.default_rng(1).standard_normal((2, 40, 13, 1))
+    latents = PhaseState(*(np.concatenate([x, e], axis=-1) for x, e in zip(examples.values(), noise, strict=True)))
+    variance = np.tile([0.1, 0.9, 0.2, 0.8], (40, 1))
+    assert measure_latents(latents, examples, variance)["latent"].num_latents == 2
+    assert measure_latents(latents, examples)["latent"].num_latents == 4
+
+
+def test_numbers_that_are_not_finite_are_none(examples):
+    broken = PhaseState(examples["q"] / np.float32(0.0), examples["p"])
+    latent = measure_latents(broken, examples)["latent"]
+    assert (latent.score, latent.distance) == (0.0, None)
+
+
+def test_the_reason_is_given_where_latents_cannot_be_measured(examples):
+    latents = PhaseState(examples["q"], examples["p"])
+    videos = measure_latents(latents, {"image": None})
+    assert "videos do not tell" in videos["not_measured"]["SyMetric"]
+    few = jax.tree.map(lambda x: x[:1], (latents, examples))
+    assert "16 points" in measure_latents(*few)["not_measured"]["SyMetric"]
+
+
+def test_combine_joins_the_reasons():
+    parts = ({"a": 1}, {"b": 2, "not_measured": {"x": "no"}}, {"not_measured": {"y": "nor"}})
+    assert combine(*parts) == {"a": 1, "b": 2, "not_measured": {"x": "no", "y": "nor"}}
+    assert combine({"a": 1}, {}) == {"a": 1, "not_measured": {}}

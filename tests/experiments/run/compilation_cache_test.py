@@ -12,7 +12,7 @@ from experiments.run import compilation_cache
 from tests.root import ROOT
 
 _PROGRAM = """
-from experiments import compilation_cache
+from experiments.run import compilation_cache
 compilation_cache.use()
 import jax, os
 print(float(jax.jit(lambda x: (x @ x).sum())(jax.numpy.ones((8, 8)))), os.environ.get("JAX_COMPILATION_CACHE_DIR"))

@@ -135,10 +135,13 @@ class ToyTask:
 
     def evaluate(self, run: Any) -> Evaluation:
         from experiments.run.trainer import facts
+        from hgn_jax.training.progress import progress_bar
 
-        start = time.monotonic()
+        start, num_points = time.monotonic(), run.config.evaluation.num_points
         coefficients = np.asarray(run.state.params["coefficients"], np.float64)
-        x = np.linspace(-1.0, 1.0, run.config.evaluation.num_points)
+        x = np.linspace(-1.0, 1.0, num_points)
+        with progress_bar(num_points, "evaluating", "point") as bar:
+            bar.update(num_points)
         mse = np.mean((np.polyval(coefficients[::-1], x) - (2.0 * x - 1.0)) ** 2)
         return Evaluation(ToyResults(mse=float(mse), coefficients=coefficients.tolist(), run=facts(run, start)))
 
