@@ -51,7 +51,7 @@ setup(
     ],
     extras_require={
         "benchmarks": ["diffrax>=0.7,<0.8", "distrax>=0.1.9,<0.2", "flowjax>=19.1,<20"],
-        "test": ["hypothesis>=6.100,<7", "pytest>=8.4,<10", "pytest-xdist>=3.8,<4"],
+        "test": ["hypothesis>=6.100,<7", "playwright>=1.50,<2", "pytest>=8.4,<10", "pytest-xdist>=3.8,<4"],
         "cuda": ["jax[cuda13]>=0.10,<0.13"],
         # Imported by the stock `tfds build` command only. Building and reading need none of it.
         "tfds": ["apache-beam>=2.77,<3", "mlcroissant>=1.1,<2", "tensorflow-cpu>=2.21,<3"],

@@ -1,8 +1,9 @@
-"""Shows what a data set is, as Fig. 5 of the paper: `python -m experiments.dataset_gallery pendulum --config=small`."""
+"""Shows a data set in numbers and as Fig. 5 of the paper: `python -m experiments.dataset_gallery pendulum`."""
 
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -11,8 +12,7 @@ from experiments.run.command_line import UserError, run, user_errors
 
 
 def main(argv: Sequence[str]) -> None:
-    # Imported here, as the builders and JAX take seconds, which `--help` should not cost.
-    from data_builders import datasets
+    from data_builders import datasets  # imports JAX, which takes seconds
 
     if len(argv) < 2:
         raise UserError(f"name a data set: {', '.join(datasets.NAMES)}")
@@ -30,10 +30,36 @@ def main(argv: Sequence[str]) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to --output={output}: {error.strerror}") from error
-    from experiments.figures import dataset as dataset_report
-
     for name, config in configs.items():
-        print(f"picture: {dataset_report.show(name, config, _DATA_DIR.value, output)}")
+        print(f"picture: {show(name, config, _DATA_DIR.value, output)}")
+
+
+def show(name: str, config: Any, data_dir: str | None, output: pathlib.Path) -> pathlib.Path:
+    """Builds a data set if it is missing, prints its numbers and draws its picture.
+
+    Args:
+      name: Name of the data set, from `data_builders.datasets.NAMES`.
+      config: Configuration of the data set, or the name of one.
+      data_dir: Root of the data sets; None for TFDS's.
+      output: Directory of the picture.
+
+    Returns:
+      The path of the picture, `<name>_<configuration>.png`.
+    """
+    from data_builders import datasets
+    from experiments.figures import dataset, dataset_summary
+    from experiments.reporting import style, tables
+    from hgn_jax import data
+
+    path = datasets.ensure_built(name, config, data_dir)
+    splits, metadata = data.open_dataset(path)
+    summaries = {split: dataset_summary.summarise(splits[split], f"{name} {split}") for split in ("train", "test")}
+    full_name = f"{name}/{path.parent.name}"
+    tables.print_tables([dataset_summary.table(full_name, summaries, metadata)])
+    picture = output / f"{name}_{path.parent.name}.png"
+    clips = dataset.shown_clips(splits["test"])
+    style.save(dataset.draw_dataset(full_name, metadata, summaries, clips)[0], picture)
+    return picture
 
 
 if __name__ == "__main__":

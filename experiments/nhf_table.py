@@ -1,77 +1,73 @@
-"""The table of finished runs of `experiments.nhf`, in Markdown: `python -m experiments.nhf_table runs/*`."""
+"""Prints the table of finished runs of `experiments.nhf`, in Markdown: `python -m experiments.nhf_table runs/*`."""
 
-import json
 import pathlib
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from statistics import mean
 
+from experiments.nhf.results import Estimate, FlowResults
+from experiments.reporting import tables
+from experiments.reporting.tables import Table
 from experiments.run import command_line
 from experiments.run.command_line import UserError
+from experiments.run.results import read_results
 from experiments.run.run_directory import RunDirectory, read_task
 
-_COLUMNS = ("preset", "seeds", "KL or NLL", "each seed", "ELBO's", "Gaussian's", "inverse error", "minima", "CPU s")
+_COLUMNS = ("seeds", "KL or NLL", "each seed", "ELBO's", "Gaussian's", "inverse error", "minima", "CPU s")
 
 
-def read_runs(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """The `metrics.json` of finished runs by preset, in the order of their seeds; runs of other programs are left out.
+def read_runs(paths: Sequence[str]) -> dict[str, list[FlowResults]]:
+    """Reads the results of finished flows by preset, ordered by seed; runs of other programs are left out.
 
     Raises:
-      UserError: for a path without a run, or when no finished run of a flow is left.
+      UserError: For a path without a run, or if no finished run of a flow is left.
     """
     runs = defaultdict(list)
     for path in paths:
-        run = RunDirectory(pathlib.Path(path))
-        if read_task(run).name == "nhf" and run.metrics.exists():
-            results = json.loads(run.metrics.read_text())
-            runs[results["run"]["preset"]].append(results)
+        directory = RunDirectory(pathlib.Path(path))
+        if read_task(directory).name == "nhf" and directory.metrics.exists():
+            results = read_results(directory.metrics, FlowResults)
+            runs[results.run.preset].append(results)
     if not runs:
         raise UserError("no finished run of experiments.nhf among the directories given")
-    return {preset: sorted(results, key=lambda r: r["run"]["seed"]) for preset, results in sorted(runs.items())}
+    return {preset: sorted(results, key=lambda r: r.run.seed) for preset, results in sorted(runs.items())}
 
 
-def table(runs: dict[str, list[dict[str, Any]]]) -> str:
-    """One row a preset.
+def table(runs: dict[str, list[FlowResults]]) -> Table:
+    """Returns the table, with a row for each preset, in nats per point.
 
-    Of a known density: KL(target || model) from the largest K, the same from the ELBO, and that of a Gaussian with the
-    target's moments. Of a table of data: the negative log-likelihoods of the test rows. In nats per point.
+    For a known density these are KL(target || model) from the largest K, the same from the ELBO, and the KL of a
+    Gaussian with the target's moments. For a table of data they are negative log-likelihoods of the test rows.
     """
-    lines = [" | ".join(_COLUMNS), " | ".join("---" for _ in _COLUMNS)]
-    lines += [" | ".join(_row(preset, results)) for preset, results in runs.items()]
-    return "\n".join(f"| {line} |" for line in lines)
+    return Table("preset", [_row(preset, results) for preset, results in runs.items()], columns=_COLUMNS)
 
 
-def _row(preset: str, runs: list[dict[str, Any]]) -> list[str]:
-    tests = [run["test"] for run in runs]
-    known = "kl" in tests[0]
-    offset = tests[0]["exact_log_prob"]["mean"] if known else 0.0
-    best = [test["kl"] if known else _negative(list(test["log_prob"].values())[-1]) for test in tests]
-    elbo = _mean([offset - test["elbo"]["mean"] for test in tests])
-    gaussian = tests[0]["gaussian_kl"]["mean"] if known else -tests[0]["gaussian_log_prob"]["mean"]
-    minima = [run["minima"]["fraction_of_modes"] for run in runs if "minima" in run]
+def _row(preset: str, runs: list[FlowResults]) -> list[str]:
+    tests = [run.test for run in runs]
+    known = tests[0].kl is not None
+    offset = tests[0].exact_log_prob.mean if known else 0.0
+    best = [test.kl if known else _negative(test.tightest) for test in tests]
+    gaussian = tests[0].gaussian_kl.mean if known else -tests[0].gaussian_log_prob.mean
+    minima = [run.minima.fraction_of_modes for run in runs if run.minima]
     return [
         f"`{preset}`",
-        ", ".join(str(run["run"]["seed"]) for run in runs),
-        f"**{_mean([value['mean'] for value in best]):.4f}**",
-        ", ".join(f"{value['mean']:.4f} ± {value['standard_error']:.4f}" for value in best),
-        f"{elbo:.3f}",
+        ", ".join(str(run.run.seed) for run in runs),
+        f"**{mean(estimate.mean for estimate in best):.4f}**",
+        ", ".join(f"{estimate.mean:.4f} ± {estimate.standard_error:.4f}" for estimate in best),
+        f"{mean(offset - test.elbo.mean for test in tests):.3f}",
         f"{gaussian:.3f}",
-        f"{max(run['map']['float32']['inverse'] for run in runs):.0e}",
-        f"{_mean(minima):.0%}" if minima else "-",
-        f"{max(run['run']['cpu_time_s']['training'] for run in runs):.0f}",
+        f"{max(run.map['float32'].inverse for run in runs):.0e}",
+        f"{mean(minima):.0%}" if minima else "-",
+        f"{max(run.run.cpu_time_s['training'] for run in runs):.0f}",
     ]
 
 
-def _negative(value: dict[str, float]) -> dict[str, float]:
-    return value | {"mean": -value["mean"]}
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _negative(estimate: Estimate) -> Estimate:
+    return Estimate(mean=-estimate.mean, standard_error=estimate.standard_error)
 
 
 def main(argv: Sequence[str]) -> None:
-    print(table(read_runs(argv[1:])))
+    print(tables.to_markdown(table(read_runs(argv[1:]))))
 
 
 if __name__ == "__main__":

@@ -1,191 +1,184 @@
-"""What the reports of models of frames share: tables and pictures, each with what it means, and the result in words."""
+"""Parts of the reports of models of frames: tables, captions, and the outcome in words."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from experiments.reporting.page import Picture, Table
-from experiments.reporting.pictures import error_rows
+from experiments.clips.pictures import error_rows
+from experiments.clips.results import Dynamics, Errors, FrameResults, PredictionTime
+from experiments.reporting.page import Picture
+from experiments.reporting.tables import Table
 from hgn_jax.metrics.prediction import THRESHOLD
 
-_SPLITS = ("test", "train")
 _SQUARED_ERROR = (
-    "Squared difference between predicted and observed pixels, which go from 0 to 1, averaged over pixels and frames: "
-    "mean ± standard deviation over trajectories. Lower is better. It depends on the data, so it stands beside rows "
-    "that learn nothing: the best constant image, and the first frame held still."
+    "Squared difference between predicted and observed pixels, which range from 0 to 1, averaged over pixels and "
+    "frames: mean ± standard deviation over trajectories. Lower is better. The scale depends on the data, so two "
+    "predictions that need no learning are given for comparison: the best constant image (mean image), and the first "
+    "frame held still."
 )
 _SKILL = (
-    " The noise floor is the error of the expected image given the true states. Skill puts all on one scale: 1 is the "
-    "noise floor, 0 the best constant image; higher is better. A model that sees the very frames it is measured on "
-    "sees their noise too, and can pass 1 by a little."
+    " The noise floor is the error of the expected image given the true states. Skill is 1 at the noise floor and 0 at "
+    "the mean image; higher is better. A model that sees the frames it is measured on sees their noise as well, so its "
+    "skill can exceed 1 slightly."
 )
 _ENERGY = (
-    "The learned energy along rollouts of test clips, in a unit of the model's own. Hamilton's equations conserve it, "
-    "so what varies is the integrator's error. Drift is the largest departure from the start, averaged over rollouts, "
-    "in standard deviations over initial states; variance is that along a rollout. Lower is better for both; the mean "
-    "says nothing of quality."
+    "The learned energy along rollouts of test clips, in arbitrary units. Hamilton's equations conserve it, so its "
+    "changes are the integrator's error. Drift is the largest departure from the initial energy, averaged over "
+    "rollouts and divided by the standard deviation over initial states; variance is taken along a rollout. Lower is "
+    "better for both; the mean says nothing about quality."
 )
-_EXACTNESS = {
-    "reversibility": "There and back is the distance of a rollout forwards and as far back from where it began, "
-    "relative to the size of the state: a reversible integrator leaves the rounding, about 1e-7 to 1e-6.",
-    "speed": "The errors of a path are its relative distance from one with 16 times finer steps. Lower is better; an "
-    "integrator of order 2 divides the error by 4 from one step size to the next.",
-}
+_REVERSIBILITY = (
+    "The error of the way there and back is the distance between a state and its rollout forwards and back again, "
+    "relative to the size of the state. A reversible integrator leaves only rounding errors, about 1e-7 to 1e-6."
+)
+_PATH_ERROR = (
+    " The error of a path is its relative distance from a path with time steps 16 times finer. Lower is better; "
+    "halving the time step divides the error of an integrator of order 2 by 4."
+)
 _PREDICTION = (
-    "Steps beyond the frames that were seen, after them forwards and before them backwards, until the squared error of "
-    f"a frame first exceeds {THRESHOLD:.1%} of its mean square: median over test trajectories, and as a part of all "
-    "steps that were predicted. Higher is better; 100% means that the prediction held to the end. The mean image, "
-    "where it is given, is what learns nothing."
+    "Number of steps predicted beyond the frames seen, forwards or backwards in time, until the squared error of a "
+    f"frame first exceeds {THRESHOLD:.1%} of the frame's mean square: median over test trajectories, and in brackets "
+    "as a fraction of all predicted steps. Higher is better; 100% means that the prediction stayed valid to the end. "
+    "The mean image learns nothing and serves as a reference."
 )
 _LATENT = (
-    "Whether the latent space is a canonical transformation of the true phase space. A sparse polynomial is fitted "
-    "from one to the other; the score is 1 if its R² is above 0.9 (held-out points; higher is better) and the distance "
-    "of its Jacobian from a symplectic one below 0.05 (lower is better), and 0 otherwise. With one degree of freedom a "
-    "polynomial of order 1 always passes the second."
+    "SyMetric tells whether the latent space is a canonical transformation of the true phase space. A sparse "
+    "polynomial is fitted from one to the other. The score is 1 if its R² on held-out points is above 0.9 and the "
+    "distance of its Jacobian from a symplectic matrix is below 0.05, and 0 otherwise. With one degree of freedom, a "
+    "polynomial of order 1 always passes the second test."
 )
-
-
 _SYMETRIC = {
     "score": "score",
-    "r_squared": "R²",
-    "distance": "distance",
+    "r_squared": "R² (higher is better)",
+    "distance": "distance (lower is better)",
     "order": "order of the polynomial",
-    "num_latents": "latent dimensions used",
-    "variance_kept": "part of the latent variance in them",
+    "num_latents": "number of latent dimensions used",
+    "variance_kept": "fraction of the latent variance kept",
 }
 
 
 def short(value: float | None) -> str:
-    """A number of four digits; a dash where there is none."""
+    """Formats a number with four digits, or a dash if there is none."""
     return "-" if value is None else f"{value:.4g}"
 
 
-def scaled(row: Mapping[str, Any]) -> str:
-    """A mean squared error and its deviation over trajectories, times 10⁴."""
-    return f"{row['mse'] * 1e4:.2f} ± {row['mse_std'] * 1e4:.2f}"
-
-
 def captions(start: str) -> tuple[Picture, ...]:
-    """What `pictures.draw_reconstructions` and `draw_errors` show of rollouts from `start`."""
+    """Returns the pictures of reconstructions and errors, of rollouts from the state `start`, named in words."""
     strips = (
-        "Some frames of {} clips: the observed ones above, below them the rollout from " + start + ", decoded. A good "
-        "one is blurred only where the data are noisy, as the best prediction is then the average over the noise."
+        "Frames of {} clips, observed (above) and decoded from the rollout that starts at " + start + " (below). In a "
+        "good reconstruction only noise is missing: where the data are noisy, the best prediction is the blurred "
+        "average over the noise."
     )
     return (
         Picture("reconstruction_test.png", "Test clips", strips.format("test")),
         Picture(
             "reconstruction_test.gif",
             "Test clips in motion",
-            "The same clips, side by side: observed above, the rollout below. They should move together to the end.",
+            "The same clips as a movie, observed above and predicted below. They should move together to the end.",
         ),
         Picture("reconstruction_train.png", "Training clips", strips.format("training")),
         Picture(
             "error_per_step.png",
             "Error at each step",
-            "Mean squared error of each frame, on a logarithmic scale: lower is better, and level means that the "
-            "rollout does not lose its way. A good model stays near the noise floor, where there is one, and far below "
-            "the mean image.",
+            "Mean squared error of each frame, on a logarithmic scale. Lower is better; a level curve means that the "
+            "rollout stays on course. A good model is close to the noise floor, if known, and far below the mean "
+            "image.",
         ),
     )
 
 
-def describe(config: Mapping[str, str], results: Mapping[str, Any]) -> str:
-    """What a model of frames learned from what, and how well, in a sentence or two; `config` is flattened."""
-    what = (
-        f"This run learned {config['data.name']} (data set {config['data.config']}) in {results['run']['steps']} steps"
+def describe(config: Mapping[str, str], results: FrameResults) -> str:
+    """Describes data and outcome of a run in a sentence or two; `config` is flattened."""
+    test = results.test
+    ratio = test.mse / test.reference["mean_image"].mse
+    text = (
+        f"This model was trained on {config['data.name']} (data set {config['data.config']}) for {results.run.steps} "
+        f"steps. On test clips its squared error is {ratio:.2g} times that of the best constant image"
     )
-    test = results["test"]
-    ratio = test["mse"] / test["reference"]["mean_image"]["mse"]
-    found = f"{what}. On test clips its squared error is {ratio:.2g} times that of the best constant image"
-    if "skill" not in test:
-        return f"{found}."
-    return f"{found}; its skill is {test['skill']:.3f}, where 1 is the noise floor and 0 that constant image."
+    if test.skill is None:
+        return f"{text}."
+    return f"{text}; its skill is {test.skill:.3f}, where 1 is the noise floor and 0 that constant image."
 
 
-def frame_tables(results: Mapping[str, Any], model: str) -> list[Table]:
-    """All that `metrics.json` tells of a model of frames, called `model`."""
-    return measured(results, model) + _unmeasured(results)
+def frame_tables(results: FrameResults, model: str) -> list[Table]:
+    """Returns the tables of a page: the numbers of a model of frames, and what was not measured."""
+    return number_tables(results, model) + _unmeasured_tables(results)
 
 
-def measured(results: Mapping[str, Any], model: str) -> list[Table]:
-    """The numbers among them; those that an older `metrics.json` does not hold are left out."""
+def number_tables(results: FrameResults, model: str) -> list[Table]:
+    """Returns the tables of numbers of a model of frames; those that were not measured are left out."""
     tables = [_errors(results, model)]
-    if any(results.get("prediction", {}).values()):
+    if any(results.prediction.values()):
         tables.append(_prediction(results, model))
-    if "latent" in results:
-        rows = {_SYMETRIC.get(name, name): (short(value),) for name, value in results["latent"].items()}
-        tables.append(Table("SyMetric", rows, _LATENT))
-    return tables + dynamics_tables(results["dynamics"])
+    if results.latent is not None:
+        values = vars(results.latent)
+        tables.append(Table("SyMetric", [(label, short(values[name])) for name, label in _SYMETRIC.items()], _LATENT))
+    return tables + dynamics_tables(results.dynamics)
 
 
-def _errors(results: Mapping[str, Any], model: str) -> Table:
-    columns = {split: error_rows(results[split], model) for split in _SPLITS}
-    rows = {name: [scaled(columns[split][name]) for split in _SPLITS] for name in columns["test"]}
+def _errors(results: FrameResults, model: str) -> Table:
+    splits = {"test": results.test, "train": results.train}
+    columns = [error_rows(split, model) for split in splits.values()]
+    rows = [(name, *(_scaled(column[name]) for column in columns)) for name in columns[0]]
     meaning = _SQUARED_ERROR
-    if "skill" in results["test"]:
-        rows["skill"] = [f"{results[split]['skill']:.3f}" for split in _SPLITS]
+    if results.test.skill is not None:
+        rows.append(("skill", *(f"{split.skill:.3f}" for split in splits.values())))
         meaning += _SKILL
-    return Table("Mean squared error × 10⁴", rows, meaning, _SPLITS)
+    return Table("Mean squared error × 10⁴", rows, meaning, tuple(splits))
 
 
-def _prediction(results: Mapping[str, Any], model: str) -> Table:
-    rows, directions = {}, tuple(results["prediction"])
-    for label, times in ((model, results["prediction"]), ("mean image", results.get("mean_image_prediction", {}))):
-        horizons = {horizon: None for direction in times.values() for horizon in direction}  # in their order
-        rows |= {
-            f"{label}, of {horizon} steps": [_valid_time(times[direction].get(horizon)) for direction in directions]
-            for horizon in horizons
-        }
+def _scaled(errors: Errors) -> str:
+    return f"{errors.mse * 1e4:.2f} ± {errors.mse_std * 1e4:.2f}"
+
+
+def _prediction(results: FrameResults, model: str) -> Table:
+    rows, directions = [], tuple(results.prediction)
+    for label, times in ((model, results.prediction), ("mean image", results.mean_image_prediction or {})):
+        for horizon in dict.fromkeys(horizon for direction in times.values() for horizon in direction):
+            cells = [_valid_time(times[direction].get(horizon)) for direction in directions]
+            rows.append((f"{label}, {horizon} steps predicted", *cells))
     meaning = _PREDICTION
-    if clips := results.get("prediction_clips"):
-        meaning += f" Measured on {clips['num_examples']} trajectories, against {clips['compared_with']}."
+    if clips := results.prediction_clips:
+        meaning += f" Measured on {clips.num_examples} trajectories, against {clips.compared_with}."
     return Table("Valid prediction time, in steps", rows, meaning, directions)
 
 
-def _valid_time(time: Mapping[str, float] | None) -> str:
-    return "-" if time is None else f"{time['steps']:g} ({time['fraction']:.0%})"
+def _valid_time(time: PredictionTime | None) -> str:
+    return "-" if time is None else f"{time.steps:g} ({time.fraction:.0%})"
 
 
-def dynamics_tables(dynamics: Mapping[str, Any]) -> list[Table]:
-    """How rollouts of the learned Hamiltonian behave, of a model of frames or of states."""
-    return [_energy(dynamics["energy"]), _exactness(dynamics)]
+def dynamics_tables(dynamics: Dynamics) -> list[Table]:
+    """Returns the tables of the learned energy along rollouts and of their exactness."""
+    rows = [
+        (name, *(short(getattr(statistics, name)) for statistics in dynamics.energy.values()))
+        for name in ("drift", "mean", "variance")
+    ]
+    errors = [("error of the way there and back", f"{dynamics.reversibility:.1e}")]
+    errors += [(f"error of a path, time step {dt}", f"{error:.1e}") for dt, error in (dynamics.speed or {}).items()]
+    return [
+        Table("Learned energy along rollouts", rows, _ENERGY, tuple(dynamics.energy)),
+        Table("Exactness of rollouts", errors, _REVERSIBILITY + (_PATH_ERROR if dynamics.speed else "")),
+    ]
 
 
-def _energy(energy: Mapping[str, Any]) -> Table:
-    """The statistics of the learned energy, one integrator a column."""
-    names = {name: None for statistics in energy.values() for name in statistics}
-    rows = {name: [short(statistics.get(name)) for statistics in energy.values()] for name in names}
-    return Table("Learned energy along rollouts", rows, _ENERGY, tuple(energy))
-
-
-def _exactness(dynamics: Mapping[str, Any]) -> Table:
-    rows = {"there and back": (f"{dynamics['reversibility']:.1e}",)}
-    rows |= {f"error of a path, steps of {step}": (f"{e:.1e}",) for step, e in dynamics.get("speed", {}).items()}
-    meaning = " ".join(text for name, text in _EXACTNESS.items() if name in dynamics)
-    return Table("Exactness of rollouts", rows, meaning)
-
-
-def _unmeasured(results: Mapping[str, Any]) -> list[Table]:
-    """What could not be measured, and the videos and files of a run on one's own."""
+def _unmeasured_tables(results: FrameResults) -> list[Table]:
+    """Returns what could not be measured and why, and the files of a data set made of the user's videos."""
     tables = []
-    if "not_measured" in results:
-        rows = {name.replace("_", " "): (reason,) for name, reason in results["not_measured"].items()}
+    if results.not_measured:
+        rows = [(name.replace("_", " "), reason) for name, reason in results.not_measured.items()]
         tables.append(Table("Not measured", rows))
-    if "videos" in results:
-        videos = {name.replace("_", " "): (str(v),) for name, v in results["videos"].items() if name != "left_out"}
-        left_out = {name: (reason,) for name, reason in results["videos"].get("left_out", {}).items()}
-        tables += [Table("The videos", videos), Table("Files left out", left_out or {"none": ("",)})]
+    if results.videos is not None:
+        videos = [(name.replace("_", " "), str(v)) for name, v in vars(results.videos).items() if name != "left_out"]
+        left_out = list(results.videos.left_out.items())
+        tables += [Table("The videos", videos), Table("Files left out", left_out or [("none", "")])]
     return tables
 
 
-def print_unmeasured(results: Mapping[str, Any]) -> None:
-    """Prints what could not be measured, and which files of a folder of videos were left out."""
-    reasons = results.get("not_measured", {})
-    for reason in sorted(set(reasons.values())):
-        names = [name.replace("_", " ") for name, why in reasons.items() if why == reason]
+def print_unmeasured(results: FrameResults) -> None:
+    """Prints what could not be measured and why, and which files of a folder of videos were left out."""
+    for reason in sorted(set(results.not_measured.values())):
+        names = [name.replace("_", " ") for name, other in results.not_measured.items() if other == reason]
         print(f"not measured: {', '.join(names)}: {reason}")
-    if "videos" in results:
-        videos = results["videos"]
-        counts = " and ".join(f"{videos[f'{split}_windows']} {split} windows" for split in ("train", "test"))
-        print(f"{counts} of the videos in {videos['source']}; {len(videos.get('left_out', {})) or 'none'} left out")
-        for name, reason in videos.get("left_out", {}).items():
+    if videos := results.videos:
+        counts = f"{videos.train_windows} train windows and {videos.test_windows} test windows"
+        print(f"{counts} of the videos in {videos.source}; {len(videos.left_out) or 'none'} left out")
+        for name, reason in videos.left_out.items():
             print(f"  {name}: {reason}")

@@ -1,16 +1,17 @@
-"""The models that Table 1 of the paper compares: their names, how a run of each is told, and the published numbers."""
+"""The rows of Table 1 of the paper: the models it compares, the runs that belong to them, the published numbers."""
 
-import dataclasses
 import functools
-import json
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.hgn import presets
-from experiments.hnn import presets as hnn_presets
+from experiments.clips.results import Errors, FrameResults
+from experiments.reporting.names import REFERENCES
 from experiments.run.command_line import UserError
+from experiments.run.presets import pick
+from experiments.run.results import read_results
 from experiments.run.run_directory import RunDirectory, read_config, read_task
+from experiments.tasks import TASKS
 
 SYSTEMS = ("mass_spring", "pendulum", "two_body", "three_body")
 
@@ -19,11 +20,11 @@ class Row(NamedTuple):
     """A row of the table.
 
     Attributes:
-      label: in the words of the paper.
-      program: that trains it.
-      preset: what follows the system's name in the name of its preset.
-      changes: fields of the preset that are other than in the full model.
-      published: test MSE x 1e4 of the paper for each of `SYSTEMS`, with its standard deviation where it is given.
+      label: Name of the model in the paper.
+      program: Name of the program that trains it.
+      preset: Part of the preset's name that follows the system's name.
+      changes: Fields of the configuration that differ from the preset.
+      published: Test MSE x 1e4 in the paper for each of `SYSTEMS`, with the standard deviation if it is given.
     """
 
     label: str
@@ -54,134 +55,150 @@ ROWS = {
         ("6.23 ± 2.03", "11.72 ± 4.14", "16.47 ± 7.15", "9.8 ± 3.72"),
     ),
 }  # fmt: skip
-# What tells the runs of a program from each other.
-_TELLING = {
+# Fields that distinguish the models of a program.
+_IDENTIFYING_FIELDS = {
     "hgn": (
         "integrator", "variational", "use_transform", "inference_frames", "hamiltonian", "hamiltonian_network",
         "objective", "latent", "rollout_directions",
     ),
     "hnn": ("model",),
 }  # fmt: skip
-REFERENCES = {"mean_image": "mean image", "first_frame": "first frame held", "noise_floor": "noise floor"}
 
-# Steps of every run at the scale `small`, so few that all 28 are meant to take less than three hours on two cores.
+# Training steps of each run at the scale `small`: all 28 should take less than three hours on two cores.
 _SMALL_STEPS = 1000
 
-_MODULES = {"hgn": presets, "hnn": hnn_presets}
-# Where the data lie does not make them others.
-_PLACES = ("data_dir", "source")
+_LOCATIONS = ("data_dir", "source")  # the same data may lie elsewhere
 
 
 def preset(row: Row, system: str, scale: str) -> str:
-    """The name of the preset that a row takes for a system at a scale, `small` or `paper`."""
+    """Returns the name of the preset of a row for a system, at the scale `small` or `paper`."""
     return f"{system}{row.preset}{'_small' if scale == 'small' else ''}"
 
 
 def changes(row: Row, scale: str) -> dict[str, Any]:
-    """The fields in which a row's runs differ from the preset, by their path in the configuration."""
+    """Returns the fields in which a row's runs differ from the preset, by their path in the configuration."""
     return dict(row.changes) if scale == "paper" else {**row.changes, "training.num_steps": _SMALL_STEPS}
 
 
 def configuration(row: Row, system: str, scale: str) -> Any:
-    """The configuration of the run of a row and a system."""
-    config = _MODULES[row.program].get(preset(row, system, scale))
+    """Returns the configuration of the run of a row for a system."""
+    config = pick(TASKS[row.program].presets, preset(row, system, scale))
     for path, value in changes(row, scale).items():
         *parents, field = path.split(".")
         setattr(functools.reduce(getattr, parents, config), field, value)
     return config
 
 
-class Run(NamedTuple):
-    """A finished run: where, of which system and row, its `metrics.json`, and what it was measured on."""
+class FinishedRun(NamedTuple):
+    """A finished run of a model of frames.
 
-    path: pathlib.Path
-    system: str
-    row: str
-    results: dict[str, Any]
-    measured_on: dict[str, Any]
-
-
-def read_runs(paths: Sequence[str]) -> dict[tuple[str, str], Run]:
-    """The finished runs that have a place in the table, by system and row; others are left out.
-
-    Raises:
-      UserError: for a path without a run, two runs for one place, or runs of one system on different data or frames.
+    Attributes:
+      directory: Directory of the run.
+      config: Configuration of the run.
+      row: Name of the row that it belongs to; None if its model is not in the table.
+      results: Results of the run.
     """
-    runs: dict[tuple[str, str], Run] = {}
-    for path in paths:
-        run = read_run(pathlib.Path(path))
-        if run is None:
-            continue
-        place = (run.system, run.row)
-        if place in runs:
-            raise UserError(f"{runs[place].path} and {run.path} are both {ROWS[run.row].label} of {run.system}")
-        runs[place] = run
-    for system in SYSTEMS:
-        _require_same_data([run for (of, _), run in runs.items() if of == system])
-    return runs
+
+    directory: RunDirectory
+    config: Any
+    row: str | None
+    results: FrameResults
+
+    @property
+    def system(self) -> str:
+        """The name of the data set."""
+        return self.config.data.name
+
+    @property
+    def label(self) -> str:
+        """The name of the model in tables and figures."""
+        return ROWS[self.row].label if self.row else self.config.program.upper()
 
 
-def read_run(path: pathlib.Path) -> Run | None:
-    """A finished run; None if it is not finished or has no place in the table."""
-    run = RunDirectory(path)
-    program = read_task(run).name
-    if program not in _MODULES or not run.metrics.exists():
-        return None
-    config = read_config(run, _MODULES[program].Config)
-    row = find_row(config)
-    if row is None or config.data.name not in SYSTEMS:
-        return None
-    data = {name: value for name, value in dataclasses.asdict(config.data).items() if name not in _PLACES}
-    results = json.loads(run.metrics.read_text())
-    measured_on = data | {
-        "image_size": config.image_size,
-        "evaluation.num_examples": results["test"]["num_examples"],
-        "frames": len(results["test"]["mse_per_step"]),
-    }
-    return Run(path, config.data.name, row, results, measured_on)
+def read_run(directory: RunDirectory) -> FinishedRun:
+    """Reads a finished run of a model of frames; raises UserError if it is not finished."""
+    task = read_task(directory)
+    config = read_config(directory, task.config_class)
+    return FinishedRun(directory, config, find_row(config), read_results(directory.metrics, task.results_class(config)))
+
+
+def is_compared(directory: RunDirectory) -> bool:
+    """Tells whether a run belongs to the table, finished or not; raises UserError if there is no run."""
+    config = read_config(directory, read_task(directory).config_class)
+    return find_row(config) is not None and config.data.name in SYSTEMS
 
 
 def find_row(config: Any) -> str | None:
-    """The row that a configuration belongs to, None if it is of none of them."""
+    """Returns the name of the row that a configuration belongs to, or None."""
     for name, row in ROWS.items():
         if row.program == config.program:
-            full = _MODULES[row.program].get(SYSTEMS[0] + row.preset)
-            fields = {field: getattr(full, field) for field in _TELLING[row.program]} | row.changes
+            full = TASKS[row.program].presets[SYSTEMS[0] + row.preset]
+            fields = {field: getattr(full, field) for field in _IDENTIFYING_FIELDS[row.program]} | row.changes
             if all(getattr(config, field) == value for field, value in fields.items()):
                 return name
     return None
 
 
-def _require_same_data(runs: Sequence[Run]) -> None:
+Runs = dict[tuple[str, str], FinishedRun]  # by system and row
+
+
+def read_runs(paths: Sequence[str]) -> Runs:
+    """Reads the finished runs that belong to the table; others are left out.
+
+    Raises:
+      UserError: For a path without a run, two runs of one model, or runs of one system on different data or frames.
+    """
+    directories = [RunDirectory(pathlib.Path(path)) for path in paths]
+    return arrange([read_run(run) for run in directories if is_compared(run) and run.metrics.exists()])
+
+
+def arrange(runs: Sequence[FinishedRun]) -> Runs:
+    """Arranges runs by system and row; raises UserError for runs that cannot stand in one table."""
+    arranged: Runs = {}
+    for run in runs:
+        other = arranged.setdefault((run.system, run.row), run)
+        if other is not run:
+            raise UserError(f"{other.directory.path} and {run.directory.path} are both {run.label} of {run.system}")
+    for system in SYSTEMS:
+        _require_same_data([run for run in runs if run.system == system])
+    return arranged
+
+
+def _require_same_data(runs: Sequence[FinishedRun]) -> None:
     for run in runs[1:]:
-        for field, value in runs[0].measured_on.items():
-            if run.measured_on[field] != value:
+        first, other = _measured_on(runs[0]), _measured_on(run)
+        for field, value in first.items():
+            if other[field] != value:
                 raise UserError(
-                    f"{runs[0].path} and {run.path} cannot stand in one table: {field} is {value} in the first and "
-                    f"{run.measured_on[field]} in the second"
+                    f"{runs[0].directory.path} and {run.directory.path} cannot stand in one table: {field} is {value} "
+                    f"in the first and {other[field]} in the second"
                 )
 
 
-def cells(runs: dict[tuple[str, str], Run], split: str) -> dict[str, list[str]]:
-    """The table of a split: by label, for each system the error x 1e4 and the skill; what is not there is `missing`."""
-    table = {
-        row.label: [_cell(runs.get((system, name)), lambda results: results[split]) for system in SYSTEMS]
-        for name, row in ROWS.items()
+def _measured_on(run: FinishedRun) -> dict[str, Any]:
+    data = {name: value for name, value in vars(run.config.data).items() if name not in _LOCATIONS}
+    return data | {
+        "image_size": run.config.image_size,
+        "evaluation.num_examples": run.results.test.num_examples,
+        "frames": len(run.results.test.mse_per_step),
     }
+
+
+def cells(runs: Runs, split: str) -> dict[str, list[str]]:
+    """Returns the error x 1e4 with the skill for each system, or `missing`, by the labels of models and references."""
+    table = {}
+    for name, row in ROWS.items():
+        model_runs = [runs.get((system, name)) for system in SYSTEMS]
+        table[row.label] = [_cell(run and getattr(run.results, split)) for run in model_runs]
     for reference, label in REFERENCES.items():
-        of_system = [next((run for (of, _), run in runs.items() if of == system), None) for system in SYSTEMS]
-        pick = _reference(split, reference)
-        table[label] = [_cell(run, pick) for run in of_system]
+        any_runs = [next((run for run in runs.values() if run.system == system), None) for system in SYSTEMS]
+        table[label] = [_cell(run and getattr(run.results, split).reference[reference]) for run in any_runs]
     return table
 
 
-def _reference(split: str, name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    return lambda results: results[split]["reference"][name]
-
-
-def _cell(run: Run | None, pick: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
-    if run is None:
+def _cell(errors: Errors | None) -> str:
+    if errors is None:
         return "missing"
-    numbers = pick(run.results)
-    text = f"{numbers['mse'] * 1e4:.2f} ± {numbers['mse_std'] * 1e4:.2f}"
-    return f"{text} ({numbers['skill']:.3f})" if "skill" in numbers else text
+    text = f"{errors.mse * 1e4:.2f} ± {errors.mse_std * 1e4:.2f}"
+    skill = getattr(errors, "skill", None)  # reference rows have none
+    return text if skill is None else f"{text} ({skill:.3f})"

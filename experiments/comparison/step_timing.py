@@ -1,5 +1,6 @@
-"""How long training steps take on this machine, from a few of them on random frames."""
+"""Timing of training steps on this machine, with random frames."""
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -9,37 +10,45 @@ import jax
 import numpy as np
 
 from experiments.clips.config import dataset_config
-from experiments.hnn.data import WINDOW
+from experiments.clips.data import Clips
+from experiments.tasks import TASKS
 from hgn_jax import training
-from hgn_jax.models.hgn import make_hgn
-from hgn_jax.models.hnn import make_hnn
 from hgn_jax.training.geco import geco
 
-_STEPS = 3  # that are timed
+_TIMED_STEPS = 3
 
 
 class Prepared(NamedTuple):
-    """A training step, compiled.
+    """A compiled training step.
 
     Attributes:
       step: Does one step and returns its scalars. Optionally takes another batch of the same shapes, split among the
         devices.
-      compile_seconds: it took.
+      compile_seconds: Seconds that the compilation took.
     """
 
     step: Callable[..., object]
     compile_seconds: float
 
 
+class _Examples(list):
+    """Examples in memory, read as those of a data set."""
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        return [self[i] for i in indices]
+
+
 def random_batch(config: Any, batch_size: int) -> training.Batch:
-    """Frames as a step of a model of frames takes them, `[batch_size, frames, size, size, 3]` uint8."""
-    num_frames = WINDOW if config.program == "hnn" else dataset_config(config).num_steps + 1
-    shape = (batch_size, num_frames, config.image_size, config.image_size, 3)
-    return {"image": np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)}
+    """Returns a training batch of a model of frames, of random frames."""
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, batch_size=batch_size))
+    shape = (batch_size, dataset_config(config).num_steps + 1, config.image_size, config.image_size, 3)
+    frames = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    clips = Clips({"train": _Examples({"image": clip} for clip in frames)}, {})
+    return TASKS[config.program].batches(config, clips).batch_at(0)
 
 
 def prepare(model: Any, config: Any, batch: training.Batch, devices: Sequence[jax.Device]) -> Prepared:
-    """Compiles the step of a model, a record with `init` and `loss`, for a batch on some devices of this process."""
+    """Compiles the training step of a model for a batch, on some of this process's devices."""
     optimizer = training.make_optimizer(config.optimizer, config.training.num_steps)
     multiplier = geco(config.geco)
     state = training.init_state(model.init, optimizer, multiplier, config.training.seed, batch)
@@ -60,7 +69,7 @@ def prepare(model: Any, config: Any, batch: training.Batch, devices: Sequence[ja
 
 
 def median_seconds(run: Callable[[], object], repeats: int) -> float:
-    """Median wall time of a call, after one that is not counted."""
+    """Returns the median wall time of a call, after a first call that is not timed."""
     jax.block_until_ready(run())
     times = []
     for _ in range(repeats):
@@ -71,7 +80,7 @@ def median_seconds(run: Callable[[], object], repeats: int) -> float:
 
 
 def seconds_per_step(config: Any) -> float:
-    """Of a configuration of `experiments.hgn`, or one of frames of `experiments.hnn`, on this process's devices."""
-    model = make_hnn(config) if config.program == "hnn" else make_hgn(config)
+    """Returns the seconds per training step of a model of frames, on this process's devices."""
+    model = TASKS[config.program].make_model(config)
     batch = random_batch(config, config.training.batch_size)
-    return median_seconds(prepare(model, config, batch, jax.local_devices()).step, _STEPS)
+    return median_seconds(prepare(model, config, batch, jax.local_devices()).step, _TIMED_STEPS)

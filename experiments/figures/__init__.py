@@ -1,4 +1,4 @@
-"""`python -m experiments.figures`: the paper's figures from finished runs, a file for each.
+"""The figures of the paper, drawn from finished runs: one file for each figure, and `paper.py` with the list of them.
 
-The mathematics is in `hgn_jax`; here it is drawn.
+Nothing is trained here, and numbers are read from `metrics.json`.
 """

@@ -1,8 +1,9 @@
-"""The paper's figures from finished runs: `python -m experiments.figures --workdir=runs/three_body`.
+"""Draws the paper's figures from finished runs: `python -m experiments.figures --workdir=runs/three_body`.
 
-Of one run of HGN: Fig. 5 (data), 6 (error at each step), 7 (rollouts), 8 (samples), 10 (integrators) and the learned
-phase portrait, into its `figures/`. Of the runs of the comparison, `python -m experiments.figures runs/table1_small/*
---output=DIR`: the same with all models. Each as `.png` and `.pdf`; `captions.md` says what is shown.
+For a single run of HGN these are Fig. 5 (data), 6 (error at each step), 7 (rollouts), 8 (samples), 10 (integrators)
+and the learned phase portrait, in the run's `figures/`. For the runs of the comparison, `python -m experiments.figures
+runs/table1_small/* --output=DIR` draws the same with all models. Each figure is a `.png` and a `.pdf`; `captions.md`
+has the captions.
 """
 
 import pathlib
@@ -17,38 +18,45 @@ from experiments.run import command_line
 from experiments.run.command_line import UserError
 
 
-def check() -> None:
-    """Raises UserError for runs that no figures can be drawn from."""
-    paths = flags.FLAGS(sys.argv)[1:]
-    if bool(paths) == bool(_WORKDIR.value):
-        raise UserError("give the directories of finished runs, or --workdir of one, and not both")
-    if paths and not _OUTPUT.value:
+def read(paths: Sequence[str], workdir: str | None, output: str | None) -> tuple[Groups, list[str]]:
+    """Reads the runs of a command; raises UserError if no figures can be drawn from them.
+
+    Returns:
+      The runs by system, and the paths of those that are left out.
+    """
+    if bool(paths) == bool(workdir):
+        raise UserError("give either the directories of finished runs, or --workdir of a single run")
+    if paths and not output:
         raise UserError("give --output, the directory for the figures of several runs")
-    _read(paths)
+    return figure_runs.read_several(paths) if paths else (figure_runs.read_one(workdir), [])
 
 
-def main(argv: Sequence[str]) -> None:
-    directory = pathlib.Path(_OUTPUT.value or f"{_WORKDIR.value}/figures")
+def draw(groups: Groups, directory: pathlib.Path) -> None:
+    """Writes all figures and their captions into a directory."""
+    from experiments.figures import figure as paper_figure  # imports JAX, which takes seconds
+    from experiments.figures import paper
+
     directory.mkdir(parents=True, exist_ok=True)
-    groups, left_out = _read(argv[1:])
-    for path in left_out:
-        print(f"left out, as it is no model of the comparison: {path}")
-    from experiments.figures import files as figure_files
-    from experiments.figures import paper as paper_figures
-
-    drawn = []
-    for figure in paper_figures.draw_all(groups, directory):
+    figures = []
+    for figure in paper.draw_all(groups):
+        figures.append(figure)
+        paper_figure.write(figures, directory)
         print(f"{figure.title}: {directory / figure.name}.png and .pdf", flush=True)
-        drawn.append(figure)
-        figure_files.write_captions(directory, drawn)  # each time, so that it tells of what is there
     print(f"captions: {directory / 'captions.md'}")
 
 
-def _read(paths: Sequence[str]) -> tuple[Groups, list[str]]:
-    return figure_runs.read_several(paths) if paths else (figure_runs.read_one(_WORKDIR.value), [])
+def check() -> None:
+    read(flags.FLAGS(sys.argv)[1:], _WORKDIR.value, _OUTPUT.value)
+
+
+def main(argv: Sequence[str]) -> None:
+    groups, left_out = read(argv[1:], _WORKDIR.value, _OUTPUT.value)
+    for path in left_out:
+        print(f"left out, because its model is not in the comparison: {path}")
+    draw(groups, pathlib.Path(_OUTPUT.value or f"{_WORKDIR.value}/figures"))
 
 
 if __name__ == "__main__":
-    _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run, where the figures are of one.")
-    _OUTPUT = flags.DEFINE_string("output", None, "Directory of the figures; by default figures/ in that of the run.")
+    _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run, to draw the figures of a single run.")
+    _OUTPUT = flags.DEFINE_string("output", None, "Directory of the figures; by default figures/ in the run's.")
     command_line.run(main, takes_arguments=True, check=check)

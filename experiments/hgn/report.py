@@ -1,28 +1,30 @@
-"""What a run of HGN leaves to look at: pictures and a page in `report/`, and the summary on the screen."""
+"""The report of an HGN: pictures and a page in `report/`, and the summary printed."""
 
 from experiments.clips import report as frame_report
-from experiments.reporting.page import Picture, print_tables, write_page
-from experiments.reporting.pictures import draw_errors, draw_reconstructions, draw_training
+from experiments.clips.pictures import draw_errors, write_reconstructions
+from experiments.clips.results import FrameResults
+from experiments.reporting import style
+from experiments.reporting.page import Picture, write_page
+from experiments.reporting.pictures import draw_training
+from experiments.reporting.tables import print_tables
 from experiments.run.provenance import provenance
-from experiments.run.results import Results, to_json
 from experiments.run.trainer import Run
 from experiments.tasks import Evaluation
 from hgn_jax.training.logs import read_metrics
 
 _MODEL = "HGN"
-
 _LEAD = (
-    "A Hamiltonian Generative Network watches a clip, infers a state (q, p) of an abstract phase space, learns a "
-    "Hamiltonian on it, rolls the state out along Hamilton's equations and decodes each position q to a frame."
+    "A Hamiltonian Generative Network (HGN) watches a clip, infers a state (q, p) of an abstract phase space, learns a "
+    "Hamiltonian on it, rolls the state out along Hamilton's equations, and decodes each position q to a frame."
 )
 _PICTURES = (
     *frame_report.captions("the state inferred from the clip"),
     Picture(
         "training.png",
         "Training",
-        "Over the steps: the mean squared error of the reconstruction; the divergence KL of the posterior from its "
-        "prior, the information taken from a clip; the multiplier by which GECO weighs the error, where it is used; "
-        "and the norm of the gradient, whose peaks show where training was rough.",
+        "During training: the mean squared error of the reconstruction; the KL divergence of the posterior from the "
+        "prior, which measures the information taken from a clip; the multiplier by which GECO weighs the error, if "
+        "GECO is used; and the norm of the gradient, whose peaks show where training was rough.",
     ),
 )
 _CURVES = {
@@ -33,23 +35,22 @@ _CURVES = {
 }
 
 
-def write(of_run: Run, evaluation: Evaluation) -> None:
-    """Draws the pictures of a run into its `report/`, and the page that shows them."""
-    run, results, reconstructions = of_run.directory, to_json(evaluation.results), evaluation.shown
-    run.report.mkdir(exist_ok=True)
-    draw_reconstructions(run.report, reconstructions, _MODEL, "the inferred initial state")
-    draw_errors(run.report / "error_per_step.png", results, _MODEL)
-    draw_training(run.report / "training.png", read_metrics(run.path / "metrics.csv"), _CURVES)
-    title = f"Hamiltonian Generative Network: {results['run']['preset']}"
-    origin = provenance(run, evaluation.results.run)
+def write(run: Run, evaluation: Evaluation) -> None:
+    """Writes the pictures of a run and the page that shows them into its `report/`."""
+    directory, results = run.directory, evaluation.results
+    directory.report.mkdir(exist_ok=True)
+    write_reconstructions(directory.report, evaluation.shown, _MODEL, "the inferred initial state")
+    curves = draw_training(read_metrics(directory.path / "metrics.csv"), _CURVES)
+    style.save_all(directory.report, {"error_per_step.png": draw_errors(results, _MODEL), "training.png": curves})
+    origin = provenance(directory, results.run)
+    title = f"Hamiltonian Generative Network: {results.run.preset}"
     lead = (_LEAD, frame_report.describe(origin.config, results))
-    write_page(run.report, title, lead, frame_report.frame_tables(results, _MODEL), _PICTURES, origin)
+    write_page(directory.report, title, lead, frame_report.frame_tables(results, _MODEL), _PICTURES, origin)
 
 
-def print_summary(results: Results) -> None:
+def print_summary(results: FrameResults) -> None:
     """Prints the numbers of the page."""
-    results = to_json(results)
-    print_tables(frame_report.measured(results, _MODEL))
+    print_tables(frame_report.number_tables(results, _MODEL))
     frame_report.print_unmeasured(results)
-    for note in results.get("notes", ()):
+    for note in results.notes:
         print(f"note: {note}")

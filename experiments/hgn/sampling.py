@@ -1,4 +1,4 @@
-"""The trajectories that `experiments.sample` shows: rollouts of a trained HGN from several starts at several speeds."""
+"""Trajectories that a trained HGN generates: rollouts from several initial states at several speeds."""
 
 import pathlib
 from collections.abc import Callable, Iterator
@@ -8,18 +8,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.reporting import pictures
+from experiments.reporting import pictures, style
 from experiments.run.trainer import Run
-from hgn_jax.data import datasets as data
+from hgn_jax import data
 from hgn_jax.models.hgn import HGN, unit_interval
 from hgn_jax.models.hgn_config import latent_shape
 
-_FRAMES_PER_STRIP = 13
-_GREY = 0.85  # where a clip has no frame
+_MAX_FRAMES = 13  # in a strip
+_GREY = 0.85  # fills the place of frames that a clip lacks
 
 
 class Options(NamedTuple):
-    """How many trajectories of each kind, for how many steps, how fast against the training, and of which seed."""
+    """Options of the trajectories.
+
+    Attributes:
+      num_samples: Number of trajectories of each kind.
+      num_steps: Number of steps after the first frame.
+      dt_scale: Time step relative to that of the training.
+      seed: Seed of the samples from the prior.
+    """
 
     num_samples: int = 4
     num_steps: int = 60
@@ -31,9 +38,9 @@ class Kind(NamedTuple):
     """A kind of trajectory.
 
     Attributes:
-      latents: `(hgn, params, clips, options) -> z`, where they start.
-      speed: of time, against that of `Options`; negative for backwards.
-      caption: what its pictures show.
+      latents: `(hgn, params, clips, options) -> z`, the latent variables of the initial states.
+      speed: Factor of the time step beside `Options.dt_scale`; negative for a rollout backwards.
+      caption: Title of its pictures.
     """
 
     latents: Callable[..., jax.Array]
@@ -51,7 +58,7 @@ def _from_clips(hgn: HGN, params: Any, clips: np.ndarray, options: Options) -> j
 
 
 def _between_clips(hgn: HGN, params: Any, clips: np.ndarray, options: Options) -> jax.Array:
-    """From the first clip to the second, in equal steps of z."""
+    """Interpolates linearly between the latent variables of the first two clips."""
     first, second = hgn.infer(params, clips[:2]).mean
     weights = jnp.linspace(0.0, 1.0, options.num_samples).reshape(-1, *[1] * first.ndim)
     return (1.0 - weights) * first + weights * second
@@ -60,7 +67,7 @@ def _between_clips(hgn: HGN, params: Any, clips: np.ndarray, options: Options) -
 KINDS = {
     "prior": Kind(_from_prior, 1.0, "new trajectories, from samples of the prior"),
     "forward": Kind(
-        _from_clips, 1.0, "test clips above the rollout from the state inferred from them, and past their end"
+        _from_clips, 1.0, "test clips, and below them the rollouts from the inferred states, past the end of the clips"
     ),
     "backward": Kind(_from_clips, -1.0, "the same states rolled out backwards in time"),
     "fast": Kind(_from_clips, 2.0, "the same states at twice the speed"),
@@ -70,14 +77,14 @@ KINDS = {
 
 
 def trajectories(hgn: HGN, params: Any, kind: str, clips: np.ndarray, options: Options) -> np.ndarray:
-    """Frames of a kind, `[num_samples, num_steps + 1, size, size, 3]` in [0, 1].
+    """Returns the frames of trajectories of a kind, `[num_samples, num_steps + 1, size, size, 3]` in [0, 1].
 
     Args:
-      hgn: the model.
-      params: its parameters.
-      kind: a name in `KINDS`.
-      clips: observed clips, `[num_samples, frames, size, size, 3]`, for the kinds that start from some.
-      options: the rest.
+      hgn: The model.
+      params: Its parameters.
+      kind: Name of the kind, from `KINDS`.
+      clips: Observed clips, `[num_samples, frames, size, size, 3]`, used by the kinds that start from clips.
+      options: Number and length of the trajectories.
     """
     latents, speed, _ = KINDS[kind]
 
@@ -91,26 +98,26 @@ def trajectories(hgn: HGN, params: Any, kind: str, clips: np.ndarray, options: O
     return np.asarray(frames(params, clips))
 
 
-def write(experiment: Run, options: Options, directory: pathlib.Path) -> Iterator[str]:
-    """Writes movie and strip of each kind into a directory; yields its name when it is done."""
+def write(run: Run, options: Options, directory: pathlib.Path) -> Iterator[str]:
+    """Writes movies and a strip of each kind into a directory; yields the name of each kind when it is written."""
     directory.mkdir(parents=True, exist_ok=True)
-    test = experiment.data.splits["test"]
+    test = run.data.splits["test"]
     options = options._replace(num_samples=min(options.num_samples, len(test)))
     clips = data.stack(test, range(options.num_samples), ("image",))["image"]
     for kind, (_, speed, caption) in KINDS.items():
-        frames = trajectories(experiment.model, experiment.state.params, kind, clips, options)
-        step = speed * options.dt_scale
+        frames = trajectories(run.model, run.state.params, kind, clips, options)
         rows = [("HGN", frames)]
-        if kind == "forward" and options.dt_scale == 1.0:  # what was seen has this speed only
-            rows.insert(0, ("observed", _extended(np.asarray(unit_interval(clips)), frames.shape[1])))
-        pictures.draw_strips(directory / f"{kind}.png", rows, caption, step, _FRAMES_PER_STRIP)
+        if kind == "forward" and options.dt_scale == 1.0:  # the observed clips have this speed
+            rows.insert(0, ("observed", _extend(np.asarray(unit_interval(clips)), frames.shape[1])))
+        figure = pictures.draw_clips(rows, caption, speed * options.dt_scale, _MAX_FRAMES)
+        style.save(figure, directory / f"{kind}.png")
         for suffix in (".gif", ".mp4"):
             pictures.write_movie(directory / f"{kind}{suffix}", [images for _, images in rows])
         yield kind
 
 
-def _extended(clips: np.ndarray, num_frames: int) -> np.ndarray:
-    """Clips with as many frames as asked for, grey where they have none."""
+def _extend(clips: np.ndarray, num_frames: int) -> np.ndarray:
+    """Cuts clips to a number of frames, or fills them up with grey frames."""
     clips = clips[:, :num_frames]
     missing = num_frames - clips.shape[1]
     return np.pad(clips, ((0, 0), (0, missing), *[(0, 0)] * 3), constant_values=_GREY)

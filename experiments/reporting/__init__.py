@@ -1,4 +1,4 @@
-"""The page, pictures and tables of a report, for any model.
+"""The pictures, tables and pages of reports, for any model.
 
-No measuring and no models: numbers and images come in, files go out.
+Nothing is measured here and no model is known: numbers and images come in, files go out.
 """

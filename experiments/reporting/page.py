@@ -1,7 +1,7 @@
-"""The report page of a run, `report/index.html`: numbers, pictures and movies in one file that needs nothing else.
+"""The report page of a run, `report/index.html`: numbers, pictures and movies in a single file.
 
-Pictures are in the page as data URIs, and stay beside it too, for papers. The page has no scripts, and its content
-security policy keeps it from asking for anything.
+Pictures are embedded in the page as data URIs; their files stay in the same directory. The page has no scripts, and
+its content security policy forbids all requests.
 """
 
 import base64
@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from experiments.reporting.tables import Table, to_html
 from experiments.run.provenance import Provenance
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -39,36 +40,18 @@ pre { background: #f4f4f4; padding: 0.8rem; white-space: pre-wrap; overflow-wrap
 """
 
 
-class Table(NamedTuple):
-    """Numbers, and what they mean.
+class Picture(NamedTuple):
+    """A picture or movie of a page.
 
     Attributes:
-      heading: what they are.
-      rows: name to values, one for each column.
-      meaning: how to read them, and which direction is good.
-      columns: names; none for a table of one column.
+      name: Name of its file, in the directory of the page.
+      heading: Heading above it.
+      caption: Text below it.
     """
-
-    heading: str
-    rows: Mapping[str, Sequence[str]]
-    meaning: str = ""
-    columns: Sequence[str] = ()
-
-
-class Picture(NamedTuple):
-    """A picture or movie in the directory of the page, what it is called, and what it shows."""
 
     name: str
     heading: str
     caption: str
-
-
-def print_tables(tables: Sequence[Table]) -> None:
-    """Prints the numbers of tables."""
-    for table in tables:
-        print()
-        for name, values in {table.heading: table.columns, **{f"  {k}": v for k, v in table.rows.items()}}.items():
-            print((f"{name:<42}" + "".join(f"{value:<22}" for value in values)).rstrip())
 
 
 def write_page(
@@ -79,15 +62,15 @@ def write_page(
     pictures: Sequence[Picture],
     provenance: Provenance,
 ) -> None:
-    """Writes `index.html`, whole or not at all.
+    """Writes `index.html`; an error leaves the page that was there before.
 
     Args:
-      directory: where the pictures are.
-      title: of the page.
-      lead: paragraphs that say what the model is and what the run shows.
-      tables: in the order they are shown.
-      pictures: in the order they are shown; those that were not drawn are left out.
-      provenance: how the run came about.
+      directory: Directory of the page and its pictures.
+      title: Title of the page.
+      lead: Opening paragraphs.
+      tables: Tables, in the order shown.
+      pictures: Pictures, in the order shown; those without a file are left out.
+      provenance: Origin of the run.
     """
     sections = {
         "Numbers": "\n".join(_table(table) for table in tables),
@@ -118,27 +101,17 @@ def _anchor(heading: str) -> str:
 
 
 def _scroll(label: str, content: str) -> str:
-    """What may be wider than a telephone, in a box of its own that the keyboard can scroll."""
+    """Puts content that may be wider than a telephone into a box that can be scrolled, by keyboard too."""
     return f'<div class="scroll" role="region" tabindex="0" aria-label="{html.escape(label)}">\n{content}\n</div>'
 
 
 def _table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in table.columns)
-    head = f"<thead><tr><td></td>{head}</tr></thead>\n" if head else ""
-    opening = '<table class="wide">' if head else "<table>"
-    rows = "\n".join(
-        f'<tr><th scope="row">{html.escape(name)}</th>'
-        + "".join(f"<td>{html.escape(value)}</td>" for value in values)
-        + "</tr>"
-        for name, values in table.rows.items()
-    )
-    body = _scroll(table.heading, f"{opening}\n{head}<tbody>\n{rows}\n</tbody>\n</table>")
     meaning = f'\n<p class="meaning">{html.escape(table.meaning)}</p>' if table.meaning else ""
-    return f"<h3>{html.escape(table.heading)}</h3>\n{body}{meaning}"
+    return f"<h3>{html.escape(table.heading)}</h3>\n{_scroll(table.heading, to_html(table))}{meaning}"
 
 
 def _figure(directory: pathlib.Path, picture: Picture) -> str:
-    """A picture with its caption; a movie can be folded away by those whom it disturbs."""
+    """Returns a picture with its caption; a movie can be folded away by readers whom it disturbs."""
     name, heading, caption = (html.escape(text) for text in picture)
     suffix = pathlib.PurePath(picture.name).suffix
     data = base64.b64encode((directory / picture.name).read_bytes()).decode("ascii")
@@ -146,8 +119,8 @@ def _figure(directory: pathlib.Path, picture: Picture) -> str:
     movie = f"<details open>\n<summary>movie (close to stop)</summary>\n{image}\n</details>"
     content = movie if suffix in _MOVIES else _scroll(picture.heading, image)
     return (
-        f"<h3>{heading}</h3>\n<figure>\n{content}\n<figcaption>{caption} <small>Beside this page: <code>{name}</code>."
-        "</small></figcaption>\n</figure>"
+        f"<h3>{heading}</h3>\n<figure>\n{content}\n<figcaption>{caption} <small>File: <code>{name}</code>.</small>"
+        "</figcaption>\n</figure>"
     )
 
 
@@ -155,15 +128,15 @@ def _reproduction(provenance: Provenance) -> str:
     parts = []
     if provenance.command:
         parts = [
-            "<p>This trains and measures the same again, in a new directory:</p>",
+            "<p>This command repeats the run in a new directory:</p>",
             f"<pre>{html.escape(provenance.command)}</pre>",
-            '<p class="meaning">On the same device with the same versions it is the same run; elsewhere rounding '
-            "differs, and with it the course of the training.</p>",
+            '<p class="meaning">The same device and the same versions give the same numbers. Elsewhere rounding '
+            "differs, and so does the course of the training.</p>",
         ]
     if provenance.beyond_flags:
         fields = ", ".join(provenance.beyond_flags)
-        parts.append(f"<p>No flag can set these fields as they were: {html.escape(fields)}.</p>")
-    rows = {name: (value,) for name, value in provenance.facts.items()}
+        parts.append(f"<p>Flags cannot set these fields to the values they had: {html.escape(fields)}.</p>")
+    rows = list(provenance.facts.items())
     return "\n".join([*parts, _table(Table("The run", rows))])
 
 

@@ -13,7 +13,7 @@ from absl.testing import absltest, parameterized
 
 from data_builders import datasets
 from data_builders.rendering import images as rendering
-from experiments.figures import dataset as dataset_report
+from experiments import dataset_gallery
 from hgn_jax.data import datasets as data
 from hgn_jax.physics import systems
 from tests.root import ROOT
@@ -29,7 +29,7 @@ class GalleryTest(parameterized.TestCase):
 
     def show(self, name, config):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            picture = dataset_report.show(name, config, self.root / "data", self.root)
+            picture = dataset_gallery.show(name, config, self.root / "data", self.root)
         return imageio.imread(picture), printed.getvalue()
 
     @parameterized.parameters(*systems.SYSTEMS)
@@ -37,25 +37,25 @@ class GalleryTest(parameterized.TestCase):
         config = datasets.derive_config(name, "small", **TINY)
         picture, printed = self.show(name, config)
         self.assertGreater(np.std(picture), 10.0)
-        for colour in config.colours:  # each disc is to be seen
+        for colour in config.colours:  # every disc is visible
             self.assertGreater(np.mean(np.abs(picture[..., :3].astype(int) - colour).max(axis=-1) < 12), 1e-3)
 
         splits, metadata = data.open_dataset(datasets.dataset_path(name, config, self.root / "data"))
-        rows = {line[:32].strip(): line[32:].split() for line in printed.splitlines()}
+        rows = {line[:42].strip(): line[42:].split() for line in printed.splitlines()}
         for column, split in enumerate(("train", "test")):
             every = data.stack(splits[split], range(len(splits[split])), ("image", "q", "p", "energy"))
             images = every["image"] / 255.0
             for row, values in (("pixels in [0, 1]", images), ("q", every["q"]), ("energy", every["energy"])):
-                found = rows[f"{row}, mean ± std"][3 * column : 3 * column + 3]
-                self.assertAlmostEqual(float(found[0]), values.mean(dtype=np.float64), delta=1e-4)
-                self.assertAlmostEqual(float(found[2]), values.std(dtype=np.float64), delta=1e-4)
+                mean, _, std = rows[f"{row}, mean ± std"][3 * column : 3 * column + 3]
+                self.assertAlmostEqual(float(mean), values.mean(dtype=np.float64), delta=1e-4)
+                self.assertAlmostEqual(float(std), values.std(dtype=np.float64), delta=1e-4)
             floor = np.mean((rendering.expected_images(metadata, every["q"]) - images) ** 2)
             self.assertAlmostEqual(float(rows["noise floor, MSE x 1e4"][column]), 1e4 * floor, delta=0.02)
             mean_error = 1e4 * images.var(axis=(0, 1)).mean()
             self.assertAlmostEqual(float(rows["mean image, MSE x 1e4"][column]), mean_error, delta=0.02)
             self.assertLess(float(rows["largest relative energy error"][column]), 1e-8)
 
-    def test_of_videos_the_unknown_is_left_out(self):
+    def test_videos_have_no_states(self):
         source = self.root / "videos"
         source.mkdir()
         for number in range(3):

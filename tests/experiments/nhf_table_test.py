@@ -1,23 +1,34 @@
 """Tests of `experiments.nhf_table`."""
 
+import dataclasses
 import json
 import pathlib
 
 from absl.testing import absltest
 
 from experiments import nhf_table
+from experiments.nhf.results import Estimate, FlowResults, Likelihood, MapErrors
+from experiments.reporting.tables import to_markdown
 from experiments.run.command_line import UserError
+from experiments.run.results import write_results
+from tests.experiments.reporting.reported_runs import RUN
 
 
 def _results(seed, kl, known=True):
-    row = lambda mean: {"mean": mean, "standard_error": 0.002}
-    test = {"elbo": row(-3.0), "log_prob": {"1": row(-3.0), "1024": row(-2.8 - kl)}}
+    estimate = lambda mean: Estimate(mean=mean, standard_error=0.002)
     if known:
-        test |= {"exact_log_prob": row(-2.8), "kl": row(kl), "gaussian_kl": row(1.5)}
+        references = {"exact_log_prob": estimate(-2.8), "kl": estimate(kl), "gaussian_kl": estimate(1.5)}
     else:
-        test |= {"gaussian_log_prob": row(-4.0)}
-    run = {"preset": "rings" if known else "wine", "seed": seed, "cpu_time_s": {"training": 100.0 + seed}}
-    return {"test": test, "map": {"float32": {"inverse": 2e-6}}, "run": run}
+        references = {"gaussian_log_prob": estimate(-4.0)}
+    bounds = {"1": estimate(-3.0), "1024": estimate(-2.8 - kl)}
+    facts = dataclasses.replace(
+        RUN, preset="rings" if known else "wine", seed=seed, cpu_time_s={"training": 100.0 + seed}
+    )
+    return FlowResults(
+        test=Likelihood(num_points=50, elbo=estimate(-3.0), log_prob=bounds, **references),
+        map={"float32": MapErrors(inverse=2e-6, volume=0.0)},
+        run=facts,
+    )
 
 
 class NHFTableTest(absltest.TestCase):
@@ -30,17 +41,17 @@ class NHFTableTest(absltest.TestCase):
         path.mkdir()
         (path / "config.json").write_text(json.dumps({"program": program}))
         if results:
-            (path / "metrics.json").write_text(json.dumps(results))
+            write_results(path / "metrics.json", results)
         return str(path)
 
-    def test_a_row_a_preset_with_its_seeds_in_order(self):
+    def test_one_row_per_preset_with_its_seeds_in_order(self):
         paths = [self._write("b", _results(1, 0.04)), self._write("a", _results(0, 0.02))]
         paths += [
             self._write("w", _results(0, 0.1, known=False)),
             self._write("h", None, "hgn"),
             self._write("n", None),
         ]
-        lines = nhf_table.table(nhf_table.read_runs(paths)).splitlines()
+        lines = to_markdown(nhf_table.table(nhf_table.read_runs(paths))).splitlines()
         self.assertLen(lines, 4)
         self.assertEqual(
             lines[2],
@@ -48,7 +59,7 @@ class NHFTableTest(absltest.TestCase):
         )
         self.assertStartsWith(lines[3], "| `wine` | 0 | **2.9000** | 2.9000 ± 0.0020 | 3.000 | 4.000 |")
 
-    def test_refuses_what_is_no_run(self):
+    def test_refuses_paths_without_a_finished_flow(self):
         with self.assertRaisesRegex(UserError, "no run in"):
             nhf_table.read_runs([str(self.directory)])
         with self.assertRaisesRegex(UserError, "no finished run of experiments.nhf"):

@@ -1,0 +1,78 @@
+"""Headless Chromium, by which tests look at pages; they are skipped where there is none."""
+
+import contextlib
+import functools
+import pathlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+_WIDTHS = (1280, 360)  # of a screen and of a telephone
+_OPEN_DETAILS = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
+_PICTURES = "Promise.all([...document.images].map(async image => (await image.decode().catch(() => 0), image.alt)))"
+_BROKEN_PICTURES = "[...document.images].filter(image => !image.naturalWidth).map(image => image.alt)"
+# References of elements to anything but data URIs and places in the page.
+_REFERENCES = """
+[...document.querySelectorAll('[src], [href], [srcset], [poster], [data], [action]')]
+  .flatMap(element => ['src', 'href', 'srcset', 'poster', 'data', 'action'].map(name => element.getAttribute(name)))
+  .filter(value => value && !value.startsWith('data:') && !value.startsWith('#'))
+"""
+
+
+@functools.cache
+def executable() -> str | None:
+    """Returns the path of Chromium or Chrome; a name on the PATH may be a wrapper without a browser, so it is run."""
+    for path in filter(None, map(shutil.which, _NAMES)):
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run([path, "--version"], check=True, capture_output=True, timeout=60)
+            return path
+    return None
+
+
+@contextlib.contextmanager
+def launch() -> Iterator["Browser"]:
+    """Starts a browser for as long as the block lasts; skips the test if there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not executable():
+        pytest.skip("there is no Chromium or Chrome on the PATH")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable(), args=_FLAGS)
+        yield Browser(chromium)
+        chromium.close()
+
+
+class Browser:
+    """A running browser."""
+
+    def __init__(self, chromium):
+        self._chromium = chromium
+
+    def problems(self, path: pathlib.Path) -> tuple[list[str], list[str]]:
+        """Opens a page that should be complete in one file, on a screen and on a telephone.
+
+        Returns:
+          The problems of the page, and the `alt` texts of its pictures.
+        """
+        problems = []
+        for width in _WIDTHS:
+            page = self._chromium.new_page(viewport={"width": width, "height": 800})
+            messages, errors, requests = [], [], []
+            for event, happened in {"console": messages, "pageerror": errors, "request": requests}.items():
+                page.on(event, happened.append)
+            page.goto(path.as_uri())
+            page.evaluate(_OPEN_DETAILS)
+            pictures = page.evaluate(_PICTURES)
+            if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
+                problems.append(f"is {needed} pixels wide on a screen of {width}")
+            errors += [message.text for message in messages if message.type in ("error", "warning")]
+            problems += [f"error: {error}" for error in errors]
+            addresses = {request.url for request in requests if not request.url.startswith("data:")}
+            problems += [f"requests {address}" for address in addresses - {path.as_uri()}]
+            problems += [f"refers to {reference}" for reference in page.evaluate(_REFERENCES)]
+            problems += [f"cannot show {picture}" for picture in page.evaluate(_BROKEN_PICTURES)]
+            page.close()
+        return problems, pictures
