@@ -45,6 +45,13 @@ def launch() -> Iterator["Browser"]:
         chromium.close()
 
 
+def _collect(page, event: str) -> list:
+    """Returns a list that grows with each event of a page."""
+    events = []
+    page.on(event, lambda value: events.append(value))
+    return events
+
+
 class Browser:
     """A running browser."""
 
@@ -60,9 +67,7 @@ class Browser:
         problems = []
         for width in _WIDTHS:
             page = self._chromium.new_page(viewport={"width": width, "height": 800})
-            messages, errors, requests = [], [], []
-            for event, happened in {"console": messages, "pageerror": errors, "request": requests}.items():
-                page.on(event, happened.append)
+            messages, errors, requests = (_collect(page, event) for event in ("console", "pageerror", "request"))
             page.goto(path.as_uri())
             page.evaluate(_OPEN_DETAILS)
             pictures = page.evaluate(_PICTURES)
