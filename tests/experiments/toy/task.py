@@ -146,11 +146,12 @@ class ToyTask:
         return Evaluation(ToyResults(mse=float(mse), coefficients=coefficients.tolist(), run=facts(run, start)))
 
     def report(self, run: Any, evaluation: Evaluation) -> None:
-        from experiments.reporting.page import Table, write_page
+        from experiments.reporting.page import write_page
+        from experiments.reporting.tables import Table
         from experiments.run.provenance import provenance
 
         run.directory.report.mkdir(exist_ok=True)
-        table = Table("Errors", {"mean squared error": (f"{evaluation.results.mse:.3g}",)})
+        table = Table("Errors", [("mean squared error", f"{evaluation.results.mse:.3g}")])
         origin = provenance(run.directory, evaluation.results.run)
         write_page(run.directory.report, "A polynomial", ["It was fitted."], [table], [], origin)
 
