@@ -3,7 +3,7 @@
 import dataclasses
 
 from absl import flags
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from ml_collections import config_flags
 
 from hgn_jax.config_checks import at_least, check_fields, checked, choice, finite, positive, sizes, within
@@ -79,7 +79,3 @@ class CheckFieldsTest(parameterized.TestCase):
         config = config_flags.DEFINE_config_dataclass("config", Config(), flag_values=values, sys_argv=arguments)
         values(arguments)
         self.assertEqual(config.value, Config(frames=3, clip=0.5, widths=(1, 2), part=Part(decay=0.0)))
-
-
-if __name__ == "__main__":
-    absltest.main()

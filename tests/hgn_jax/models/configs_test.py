@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.models import hgn_config, hnn_config, nhf_config
 from hgn_jax.models.hgn_config import HGNConfig
@@ -99,7 +99,3 @@ class ConfigsTest(parameterized.TestCase):
         hgn_config.validate_frames(config, 6)
         with self.assertRaisesRegex(ValueError, f"{field} is 6, but the clips have 5 frames"):
             hgn_config.validate_frames(config, 5)
-
-
-if __name__ == "__main__":
-    absltest.main()

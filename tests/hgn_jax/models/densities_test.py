@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.integrate
 import scipy.stats
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.models import densities
 from hgn_jax.models.densities import TARGETS
@@ -84,12 +84,12 @@ _EXTREMES = np.array([[1e4, 0], [0, -1e4], [1e4, 1e4], [-1e4, 3], [7e3, -7e3], [
 
 
 def _evaluate(density, x):
-    """The log density, compiled whole, which is faster than operation by operation."""
+    """The log density, compiled as a whole: faster than operation by operation."""
     return np.asarray(jax.jit(density.log_prob)(jnp.asarray(x)))
 
 
 def _draw(density, num_samples):
-    """Samples, drawn in the same way."""
+    """Samples, compiled as a whole."""
     return np.asarray(jax.jit(density.sample, static_argnums=1)(jax.random.key(0), num_samples))
 
 
@@ -104,7 +104,7 @@ class PlaneDensityTest(Float64TestCase):
         self.assertAlmostEqual(np.sum(np.exp(_grid_log_prob(name))) * _AREA, 1.0, delta=tolerance)
 
     @parameterized.parameters(*_PLANE)
-    def test_samples_fill_the_cells_of_a_grid_by_its_masses(self, name):
+    def test_samples_have_the_masses_of_the_cells_of_a_grid(self, name):
         masses = np.exp(_grid_log_prob(name)).reshape(30, 8, 30, 8).sum(axis=(1, 3)).ravel() * _AREA
         edges = np.linspace(-_HALF, _HALF, 31)
         counts = np.histogram2d(*_samples(name, 7).T, bins=[edges, edges])[0].ravel()
@@ -123,7 +123,7 @@ class PlaneDensityTest(Float64TestCase):
         self.assertAlmostEqual(np.mean(log_prob), -_entropy(name), delta=4 * error + 1e-9)
 
     @parameterized.parameters(*_PLANE)
-    def test_any_batch_axes_in_the_precision_of_the_argument(self, name):
+    def test_batch_axes_and_precision(self, name):
         density = _PLANE[name]()
         self.assertEqual(density.dim, 2)
         for batch, dtype in (((), "float32"), ((5,), "float64"), ((2, 3), "float32"), ((2, 0), "float64")):
@@ -167,7 +167,7 @@ class PlaneDensityTest(Float64TestCase):
         np.testing.assert_allclose(double[:40], together[:40], rtol=1e-12, atol=1e-12)
 
     @parameterized.parameters(*TARGETS)
-    def test_every_target_has_its_name_and_fits_the_plotted_square(self, name):
+    def test_targets_have_their_names_and_fit_the_plotted_square(self, name):
         density = densities.get_target(name)
         self.assertEqual(density.name, name)
         samples = _samples(name, 7)
@@ -178,7 +178,7 @@ class PlaneDensityTest(Float64TestCase):
 
 class PriorTest(Float64TestCase):
     @parameterized.parameters((1, 1.0), (3, 0.3))
-    def test_normal_is_the_one_of_scipy(self, dim, scale):
+    def test_normal_agrees_with_scipy(self, dim, scale):
         density = densities.normal(dim, scale)
         x = np.random.default_rng(0).normal(size=(50, dim))
         expected = scipy.stats.norm(scale=scale).logpdf(x).sum(axis=-1)
@@ -203,8 +203,8 @@ class PriorTest(Float64TestCase):
             self.assertGreater(scipy.stats.kstest(column, lambda s: np.interp(s, ticks, cumulative)).pvalue, 1e-4)
 
     @parameterized.parameters((0.1, 0.5), (1.0, 1.0), (3.0, 4.0), (4.0, 8.0), (0.5, 40.0), (6.0, 30.0))
-    def test_soft_uniform_has_the_normaliser_of_quadrature(self, width, sharpness):
-        """The normaliser, w / (1 - exp(-b w)) by the specification, is what is left of the product of sigmoids."""
+    def test_normaliser_of_soft_uniform_agrees_with_quadrature(self, width, sharpness):
+        """The integral of the product of sigmoids is w / (1 - exp(-b w))."""
 
         def sigmoid(s):
             return 1 / (1 + math.exp(-s))
@@ -242,7 +242,7 @@ class PriorTest(Float64TestCase):
 
 class MixtureTest(Float64TestCase):
     @parameterized.parameters(1, 2, 5)
-    def test_is_the_one_of_scipy(self, dim):
+    def test_mixture_agrees_with_scipy(self, dim):
         rng = np.random.default_rng(dim)
         means, weights = rng.normal(size=(4, dim)), np.array([1.0, 2.0, 3.0, 10.0])
         x = rng.normal(scale=2.0, size=(30, dim))
@@ -252,7 +252,7 @@ class MixtureTest(Float64TestCase):
         equal = densities.gaussian_mixture(means, 0.7)
         np.testing.assert_allclose(_evaluate(equal, x), np.log(parts.reshape(4, 30).mean(axis=0)), rtol=1e-10)
 
-    def test_samples_of_five_dimensions_come_from_each_mean_by_its_weight(self):
+    def test_samples_in_five_dimensions_have_the_means_and_weights(self):
         means, weights = 10.0 * np.eye(5), np.arange(1.0, 6.0)
         samples = _draw(densities.gaussian_mixture(means, 0.5, weights), 15_000)
         nearest = np.argmax(samples, axis=1)
@@ -268,7 +268,7 @@ class MixtureTest(Float64TestCase):
         gradient = jax.jit(jax.grad(density.log_prob))(jnp.array([1e4, -1e4], dtype))
         np.testing.assert_allclose(gradient, [-9998 / 0.25, 9998 / 0.25], rtol=1e-5)
 
-    def test_ring_of_eight_is_the_conventional_one(self):
+    def test_ring_of_eight_has_the_usual_modes(self):
         density = densities.get_target("ring_of_eight")
         chex.assert_shape(density.modes, (8, 2))
         np.testing.assert_allclose(np.linalg.norm(density.modes, axis=1), 4 / math.sqrt(2), rtol=1e-12)
@@ -288,7 +288,7 @@ class MixtureTest(Float64TestCase):
         self.assertAlmostEqual(float(_evaluate(density, [0.3, -0.4])), math.log(np.mean(parts)), places=10)
 
     def test_four_modes_has_twice_the_entropy_of_a_coordinate(self):
-        """A coordinate is at -2 or 2, whatever the other is; the two modes of each hardly overlap."""
+        """The coordinates are independent, and the two modes of each hardly overlap."""
         p = lambda x: 0.5 * (scipy.stats.norm.pdf(x, -2, 0.5) + scipy.stats.norm.pdf(x, 2, 0.5))
         coordinate = 2 * scipy.integrate.quad(lambda x: -p(x) * math.log(p(x)), 0, 10, points=[2], limit=100)[0]
         self.assertAlmostEqual(_entropy("four_modes"), 2 * coordinate, places=6)
@@ -424,11 +424,7 @@ class ArgumentsTest(parameterized.TestCase):
             lambda: densities.get_target("four_mode"),
         ),
     )
-    def test_bad_ones_are_named_in_one_line(self, message, make):
+    def test_refuses_bad_arguments_in_one_line(self, message, make):
         with self.assertRaisesRegex(ValueError, message) as caught:
             make()
         self.assertNotIn("\n", str(caught.exception))
-
-
-if __name__ == "__main__":
-    absltest.main()
