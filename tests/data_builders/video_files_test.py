@@ -1,4 +1,4 @@
-"""Tests of reading video files, against frames that were made here."""
+"""Tests of reading video files, with frames made here."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ def frames_of(clip):
 
 
 def moving_square(num_frames=12, size=(24, 32)):
-    """A red square on grey that moves to the right by two pixels a frame: `[T, H, W, 3]`."""
+    """Makes a red square on grey that moves right by two pixels per frame, `[T, H, W, 3]`."""
     video = np.full((num_frames, *size, 3), 90, np.uint8)
     for t in range(num_frames):
         video[t, 8:16, 2 * t : 2 * t + 8] = (220, 40, 30)
@@ -52,9 +52,9 @@ class ReadClipsTest(parameterized.TestCase):
         self.assertEqual([clip.place for clip in clips], ["[0]", "[1]"] if num_clips == 2 else [""])
         colours = shape[-1] if shape[-1] in (1, 3) else 1
         expected = np.broadcast_to(array.reshape(num_clips, 5, 6, 7, colours), (num_clips, 5, 6, 7, 3))
-        found = np.stack([frames_of(clip) for clip in clips])
-        self.assertEqual(found.dtype, np.uint8)
-        np.testing.assert_array_equal(found, expected)
+        frames = np.stack([frames_of(clip) for clip in clips])
+        self.assertEqual(frames.dtype, np.uint8)
+        np.testing.assert_array_equal(frames, expected)
 
     @parameterized.parameters(
         (np.float32, [0.0, 0.2, 0.5, 1.0], [0, 51, 128, 255]),
@@ -69,7 +69,7 @@ class ReadClipsTest(parameterized.TestCase):
         [clip], _ = video_files.read_clips(self.saved(array))
         np.testing.assert_array_equal(frames_of(clip)[:, 0, 0, 0], expected)
 
-    def test_alpha_is_laid_over_black(self):
+    def test_alpha_is_composited_over_black(self):
         array = np.zeros((1, 1, 2, 4), np.uint8)
         array[0, 0] = [(200, 100, 50, 255), (200, 100, 50, 51)]
         [clip], _ = video_files.read_clips(self.saved(array))
@@ -88,11 +88,11 @@ class ReadClipsTest(parameterized.TestCase):
         (np.full((5, 6, 7), 1j), "values of type complex128 are no pixels"),
         (np.full((5, 6, 7), "a"), "values of type <U1 are no pixels"),
     )
-    def test_arrays_that_are_no_video(self, array, reason):
+    def test_arrays_that_are_not_videos(self, array, reason):
         with self.assertRaisesRegex(UnreadableError, reason):
             video_files.read_clips(self.saved(array))
 
-    def test_archive_tells_of_each_array(self):
+    def test_archive_reports_each_array(self):
         video = moving_square()
         np.savez(self.root / "a.npz", walk=video, runs=np.stack([video, video]), labels=np.arange(3))
         clips, reasons = video_files.read_clips(self.root / "a.npz")
@@ -130,10 +130,10 @@ class ReadClipsTest(parameterized.TestCase):
         path = self.root / f"a{suffix}"
         imageio.imwrite(path, video, plugin="pyav", codec=codec, fps=20, extension=suffix.lower())
         [clip], _ = video_files.read_clips(path)
-        found = frames_of(clip)
-        self.assertEqual(found.shape, video.shape)
-        self.assertLess(np.abs(found.astype(float) - video).mean(), 4.0)  # compressed, with loss
-        rows, columns = np.nonzero(found[5, :, :, 0] > 150)
+        frames = frames_of(clip)
+        self.assertEqual(frames.shape, video.shape)
+        self.assertLess(np.abs(frames.astype(float) - video).mean(), 4.0)  # compressed, with loss
+        rows, columns = np.nonzero(frames[5, :, :, 0] > 150)
         self.assertBetween(columns.mean(), 12.5, 14.5)  # of 10 to 17
         self.assertBetween(rows.mean(), 10.5, 12.5)  # of 8 to 15
 
@@ -144,7 +144,7 @@ class ReadClipsTest(parameterized.TestCase):
         with self.assertRaisesRegex(UnreadableError, "is empty"):
             video_files.read_clips(path)
         path.write_bytes(b"no video " * 100)
-        with self.assertRaises(Exception):  # noqa: B017  (whatever its reader says)
+        with self.assertRaises(Exception):  # noqa: B017  (of a type that depends on the reader)
             frames_of(video_files.read_clips(path)[0][0])
 
     def test_truncated_movie(self):
@@ -164,7 +164,7 @@ class ReadClipsTest(parameterized.TestCase):
 
 class ResizeTest(parameterized.TestCase):
     @parameterized.parameters(8, 32, 64)
-    def test_a_constant_stays_and_a_fine_grid_becomes_its_mean(self, size):
+    def test_flat_images_stay_and_fine_grids_become_their_mean(self, size):
         flat = np.full((64, 64, 3), (10, 100, 250), np.uint8)
         np.testing.assert_array_equal(video_files.resize(flat, size, "stretch"), flat[:size, :size])
         grid = np.zeros((512, 512, 3), np.uint8)
@@ -198,12 +198,12 @@ class FingerprintTest(absltest.TestCase):
         (self.source / "a.npy").write_bytes(b"one")
         (self.source / "below" / "b.gif").write_bytes(b"two")
 
-    def test_files_are_found_below_too(self):
+    def test_subdirectories_are_searched(self):
         (self.source / ".hidden").touch()
         (self.source / "link").symlink_to(self.source / "below")
         self.assertEqual(video_files.list_files(self.source), [".hidden", "a.npy", "below/b.gif", "link"])
 
-    def test_it_is_of_names_and_contents(self):
+    def test_depends_on_names_and_contents_only(self):
         before = video_files.fingerprint(self.source)
         self.assertRegex(before, "^[0-9a-f]{16}$")
         shutil.copytree(self.source, self.root / "copy")
@@ -222,7 +222,7 @@ class FingerprintTest(absltest.TestCase):
             seen.add(video_files.fingerprint(self.source))
         self.assertLen(seen, 5)
 
-    def test_a_file_that_cannot_be_opened_does_not_stand_in_the_way(self):
+    def test_unreadable_files_are_tolerated(self):
         denied = PermissionError(13, "Permission denied")
         with absltest.mock.patch.object(hashlib, "file_digest", side_effect=denied):
             unreadable = video_files.fingerprint(self.source)

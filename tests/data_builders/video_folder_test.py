@@ -1,4 +1,4 @@
-"""Tests of the builder of your own videos."""
+"""Tests of the builder of data sets from your own videos."""
 
 import contextlib
 import io
@@ -6,8 +6,6 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import tempfile
 
 import imageio.v3 as imageio
@@ -15,18 +13,17 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
-from data_builders import datasets
+from data_builders import build, datasets
 from data_builders.video_folder import video_files
 from data_builders.video_folder.video_folder_dataset_builder import Builder
 from hgn_jax.data import datasets as data
-from tests.root import ROOT
 
 SIZE = 8
 WINDOW = {"num_steps": 4, "image_size": SIZE, "stride": 3}
 
 
 def video(number, num_frames=20):
-    """Frames of one colour each, which tells the video and the frame: `[T, SIZE, SIZE, 3]`."""
+    """Makes frames of one colour each, which identifies the video and the frame, `[T, SIZE, SIZE, 3]`."""
     frames = np.zeros((num_frames, SIZE, SIZE, 3), np.uint8)
     frames[..., 0], frames[..., 1] = 10 * number, np.arange(num_frames)[:, None, None]
     frames[..., 2] = 200
@@ -53,7 +50,7 @@ class VideoFolderTest(parameterized.TestCase):
         return datasets.derive_config("video_folder", "default", **{"source": str(self.source), **WINDOW, **overrides})
 
     def built(self, **overrides):
-        """The path of the data set, its examples by split, and its metadata."""
+        """Returns the path of the data set, its examples by split, and its metadata."""
         path = datasets.ensure_built("video_folder", self.config(**overrides), self.data_dir)
         splits, metadata = data.open_dataset(path)
         return path, {split: [source[i] for i in range(len(source))] for split, source in splits.items()}, metadata
@@ -74,7 +71,7 @@ class VideoFolderTest(parameterized.TestCase):
             images = np.stack([example["image"] for example in splits[split]]) / 255.0
             self.assertAlmostEqual(metadata["splits"][split]["mean_image_mse"], images.var(axis=(0, 1)).mean())
 
-    def test_files_are_split_and_all_accounted_for(self):
+    def test_every_file_is_in_one_split_or_left_out(self):
         self.save(*range(10))
         imageio.imwrite(self.source / "long.gif", video(11, 30), duration=50)
         imageio.imwrite(self.source / "long.mp4", np.zeros((30, 32, 48, 3), np.uint8), plugin="pyav", codec="libx264")
@@ -177,7 +174,7 @@ class VideoFolderTest(parameterized.TestCase):
         with self.assertRaisesRegex(datasets.DatasetError, "is incomplete: 2 of 12 train trajectories"):
             self.built()
 
-    def test_it_is_built_once_and_again_when_the_videos_change(self):
+    def test_is_built_again_only_if_the_videos_change(self):
         self.save(1, 2, 3)
         path, _, _ = self.built()
         os.utime(self.source / "1.npy", (1, 1))
@@ -205,7 +202,7 @@ class VideoFolderTest(parameterized.TestCase):
         self.assertNotEqual(splits["test"][0]["image"][0, 0, 0, 0], other_splits["test"][0]["image"][0, 0, 0, 0])
         self.assertTrue(path.parent.name.startswith("my_films-default-fingerprint_"), path)
 
-    def test_what_was_built_is_found_by_its_fingerprint(self):
+    def test_a_data_set_is_found_by_its_fingerprint(self):
         self.save(1, 2)
         config = self.config()
         again = {"fingerprint": config.fingerprint}
@@ -243,9 +240,7 @@ class VideoFolderTest(parameterized.TestCase):
     def test_command_line(self):
         self.save(1, 2, 3)
         config = json.dumps({"name": "mine", "source": str(self.source), **WINDOW})
-        command = [sys.executable, "-m", "data_builders.build", "video_folder", f"--data_dir={self.data_dir}"]
-        done = subprocess.run([*command, f"--config={config}"], cwd=ROOT, capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        build.main(build.parse_flags(["build", "video_folder", f"--data_dir={self.data_dir}", f"--config={config}"]))
         splits, _ = data.open_dataset(self.data_dir / "video_folder" / "mine" / "1.0.0")
         self.assertLen(splits["train"], 12)
 

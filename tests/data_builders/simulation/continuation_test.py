@@ -1,4 +1,4 @@
-"""Tests of `data_builders.simulation.continuation`: a stored middle, carried on both ways, is the whole."""
+"""Tests of extending trajectories: the stored middle of a trajectory, extended at both ends, is the whole."""
 
 import functools
 import pathlib
@@ -35,7 +35,7 @@ class ContinuationTest(parameterized.TestCase):
 
     @functools.cache  # noqa: B019
     def _dataset(self, name):
-        """Some test trajectories of a data set without noise, unless it says otherwise, and its metadata."""
+        """Returns the test examples of a data set, which has no noise unless configured, and its metadata."""
         system, changes = _CONFIGS[name]
         sizes = {"num_train": 1, "num_test": _NUM_EXAMPLES, "num_steps": _NUM_FRAMES - 1, "image_size": 16}
         config = datasets.derive_config(system, "noise_free", **sizes, **changes)
@@ -43,11 +43,11 @@ class ContinuationTest(parameterized.TestCase):
         return splits["test"].__getitems__(list(range(_NUM_EXAMPLES))), metadata
 
     @parameterized.parameters("three_body", "damped", "randomised")
-    def test_the_middle_carried_on_both_ways_is_the_whole(self, name):
+    def test_the_middle_extended_at_both_ends_is_the_whole(self, name):
         examples, metadata = self._dataset(name)
-        found = continuation.lengthen(metadata, [_cut(x, _MIDDLE) for x in examples], 6, 7)
-        self.assertLen(found, _NUM_EXAMPLES)
-        for longer, example in zip(found, examples, strict=True):
+        extended = continuation.lengthen(metadata, [_cut(x, _MIDDLE) for x in examples], 6, 7)
+        self.assertLen(extended, _NUM_EXAMPLES)
+        for longer, example in zip(extended, examples, strict=True):
             self.assertEqual(longer["index"], example["index"])
             for feature in ("q", "p"):
                 self.assertEqual(longer[feature].dtype, np.float32)
@@ -55,23 +55,23 @@ class ContinuationTest(parameterized.TestCase):
             self.assertEqual(longer["image"].dtype, np.uint8)
             np.testing.assert_array_equal(longer["image"][_MIDDLE], example["image"][_MIDDLE])
             difference = longer["image"].astype(int) - example["image"]
-            self.assertLessEqual(np.abs(difference).max(), 1)  # a state of float32 may round to the next grey
+            self.assertLessEqual(np.abs(difference).max(), 1)  # a float32 state may round to the next grey level
 
-    def test_the_noise_is_that_of_the_data_set(self):
+    def test_the_noise_has_the_level_of_the_data_set(self):
         examples, metadata = self._dataset("noisy")
-        found = continuation.lengthen(metadata, examples, 150, 150)
-        frames, q = (np.stack([x[name] for x in found]) for name in ("image", "q"))
+        extended = continuation.lengthen(metadata, examples, 150, 150)
+        frames, q = (np.stack([x[name] for x in extended]) for name in ("image", "q"))
         canvas, expected = rendering.canvas_from_metadata(metadata), rendering.expected_images(metadata, q)
         drawn = rendering.render(canvas, q + 0.1 * np.random.default_rng(0).standard_normal(q.shape))
         errors, reference = (np.mean((x / 255.0 - expected) ** 2, axis=(2, 3, 4)) for x in (frames, drawn))
         for part in (slice(None, 150), slice(-150, None)):
             self.assertAlmostEqual(errors[:, part].mean() / reference.mean(), 1.0, delta=0.15)
-        # Neither end repeats the other, nor does one trajectory the next.
+        # Neither ends nor trajectories share their noise.
         noise = frames / 255.0 - expected
         ends = np.concatenate([noise[:, :150][:, ::-1], noise[:, -150:]]).reshape(2 * _NUM_EXAMPLES, -1)
         self.assertLess(np.abs(np.corrcoef(ends) - np.eye(len(ends))).max(), 0.2)
 
-    def test_a_trajectory_depends_on_itself_alone(self):
+    def test_a_trajectory_depends_only_on_itself(self):
         examples, metadata = self._dataset("noisy")
         together = continuation.lengthen(metadata, examples, 9, 4)
         [alone] = continuation.lengthen(metadata, examples[3:4], 5, 8)
@@ -81,20 +81,20 @@ class ContinuationTest(parameterized.TestCase):
 
     def test_nothing_to_add(self):
         examples, metadata = self._dataset("noisy")
-        [found] = continuation.lengthen(metadata, examples[:1], 0, 0)
+        [extended] = continuation.lengthen(metadata, examples[:1], 0, 0)
         for name in ("image", "q", "p"):
-            np.testing.assert_array_equal(found[name], examples[0][name])
-        self.assertNotIn("energy", found)  # which would be too short otherwise
+            np.testing.assert_array_equal(extended[name], examples[0][name])
+        self.assertNotIn("energy", extended)  # which would be too short
         with self.assertRaisesRegex(ValueError, "must be 0 or more, got -1 and 2"):
             continuation.lengthen(metadata, examples, -1, 2)
 
-    def test_what_cannot_be_followed_is_left_out(self):
-        """Three bodies that fall into each other from rest, and would have come from there."""
+    def test_trajectories_that_cannot_be_followed_are_left_out(self):
+        """Three bodies at rest fall into each other."""
         examples, metadata = self._dataset("three_body")
         falling = {**examples[1], "p": np.zeros_like(examples[1]["p"])}
         falling["q"] = np.tile(np.float32([1.0, 0.0, -0.5, 0.75**0.5, -0.5, -(0.75**0.5)]), (_NUM_FRAMES, 1))
-        found = continuation.lengthen(metadata, [examples[0], falling, examples[2]], 0, 20)
-        self.assertEqual([x["index"] for x in found], [examples[0]["index"], examples[2]["index"]])
+        extended = continuation.lengthen(metadata, [examples[0], falling, examples[2]], 0, 20)
+        self.assertEqual([x["index"] for x in extended], [examples[0]["index"], examples[2]["index"]])
 
 
 if __name__ == "__main__":

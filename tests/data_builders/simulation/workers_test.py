@@ -17,6 +17,8 @@ from data_builders.errors import DatasetError
 from data_builders.simulation import workers
 from tests.root import ROOT
 
+FULL_CHUNKS = True  # see conftest.py
+
 # A program as a user might write it: without `if __name__ == "__main__"`.
 PROGRAM = """
 import hashlib, os, sys
@@ -33,8 +35,8 @@ class OrderedMapTest(parameterized.TestCase):
         commands = [
             f"sleep {delay}; echo {i}" for i, delay in enumerate((0.3, 0.0, 0.1, 0.0, 0.0, 0.05, 0.0, 0.0, 0.0))
         ]
-        found = list(workers.ordered_map(subprocess.getoutput, commands, num_workers))
-        self.assertEqual(found, list("012345678"))
+        results = list(workers.ordered_map(subprocess.getoutput, commands, num_workers))
+        self.assertEqual(results, list("012345678"))
         self.assertEqual(list(workers.ordered_map(abs, [], num_workers)), [])
 
     def test_errors_are_raised_here(self):
@@ -88,11 +90,11 @@ class BuildTest(absltest.TestCase):
         process = self.start("-m", "data_builders.build", "three_body", *flags)
         self.addCleanup(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
         deadline = time.monotonic() + 60
-        while len(found := _workers_of(process.pid)) < 2 or not list(self.data_dir.glob("*/*/incomplete*/train.spool")):
+        while len(pids := _workers_of(process.pid)) < 2 or not list(self.data_dir.glob("*/*/incomplete*/train.spool")):
             self.assertLess(time.monotonic(), deadline)
             self.assertIsNone(process.poll())
             time.sleep(0.1)
-        return process, found
+        return process, pids
 
     def assert_ended(self, pids):
         deadline = time.monotonic() + 30

@@ -16,7 +16,7 @@ pytest.importorskip("apache_beam")
 from data_builders import datasets  # noqa: E402
 from tests.root import ROOT
 
-SIZE = {"num_train": 1_100, "num_test": 520, "num_steps": 2}  # three chunks and two
+SIZE = {"num_train": 50, "num_test": 30, "num_steps": 2}  # three chunks and two of 20 trajectories; see conftest.py
 
 
 def digests(path):
@@ -42,14 +42,14 @@ class BeamPipelineTest(chex.TestCase):
     @pytest.mark.slow
     def test_makes_the_same_records_in_more_shards(self):
         config = datasets.derive_config("two_body", "small", **SIZE)
-        found = []
+        indices = []
         for runner in (None, "FnApiRunner"):
             builder = datasets.get_builder("two_body")(config=config, data_dir=f"{self.data_dir}/{runner}")
             builder.download_and_prepare(download_config=tfds.download.DownloadConfig(beam_runner=runner, num_shards=3))
             datasets.check_dataset(builder.data_path, "two_body", config)
             self.assertLen(builder.info.splits["train"].shard_lengths, 3)
-            found.append([example["index"] for example in builder.as_data_source(split="train")])
-        self.assertEqual(found[0], found[1])
+            indices.append([example["index"] for example in builder.as_data_source(split="train")])
+        self.assertEqual(*indices)
 
     @pytest.mark.slow
     def test_the_command_takes_a_runner(self):
