@@ -7,6 +7,9 @@ import pathlib
 import re
 import shlex
 
+import jax
+import numpy as np
+import optax
 import pytest
 from absl import flags
 
@@ -17,6 +20,10 @@ from experiments.nhf.results import FlowResults
 from experiments.run import command_line
 from experiments.run.run_directory import flatten
 from experiments.tasks import TASKS, Task
+from hgn_jax import HGNConfig, make_hgn
+from hgn_jax.training import state_template
+from hgn_jax.training.checkpoints import Checkpoints
+from hgn_jax.training.geco import GECOConfig, geco
 from tests.root import ROOT
 
 GUIDE = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -64,10 +71,23 @@ def anchors(page: pathlib.Path) -> set[str]:
     return {slug(heading) for heading in re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)}
 
 
+def write_run(path: pathlib.Path) -> None:
+    """Writes an untrained run of HGN with small networks, as the programs do."""
+    config = HGNConfig(encoder_filters=(4, 4, 4), hamiltonian_filters=(4,), decoder_filters=(4, 4, 4))
+    path.mkdir(parents=True)
+    (path / "config.json").write_text(json.dumps({"program": "hgn", **dataclasses.asdict(config)}))
+    frames = {"image": np.zeros((1, 31, 32, 32, 3), np.uint8)}
+    state = state_template(make_hgn(config).init, optax.adam(1e-3), geco(GECOConfig()), 0, frames)
+    state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), state)
+    Checkpoints(path / "checkpoints").save(1, state, {"seconds": {}, "unlogged": []})
+
+
 @pytest.mark.parametrize("page", [page for page in GUIDE if any(b[0] == "python" for b in blocks(page))], ids=name_of)
 def test_python_blocks_run_as_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    if "load_run" in page.read_text(encoding="utf-8"):
+        write_run(tmp_path / "runs" / "mass_spring_small")
     namespace = {}
     for language, line, text in blocks(page):
         if language == "python":
