@@ -27,7 +27,7 @@ from hgn_jax.training.geco import GECOConfig, geco
 from tests.root import ROOT
 
 GUIDE = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-PAGES = (*GUIDE, *sorted(ROOT.glob("*/README.md")), *sorted(ROOT.glob("*/*/README.md")))
+PAGES = (*GUIDE, ROOT / "WORKSPACE.md", *sorted(ROOT.glob("*/README.md")), *sorted(ROOT.glob("*/*/README.md")))
 PRESETS_OF_FILES = {"video": ["--config.data.source=DIR"], "file": ["--config.data.path=rows.csv"]}
 EXAMPLE_PRESETS = {"<system>": "pendulum", "<density>": "four_modes"}
 FOLDERS = tuple(path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in ("runs", "figures"))
@@ -210,5 +210,6 @@ def test_the_table_of_errors_is_that_of_the_results(page):
         assert skill.split(" | ")[column] == f"**{test['skill']:.3f}**"
 
 
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+@pytest.mark.parametrize("page", ("README.md", "WORKSPACE.md"))
+def test_the_first_pages_are_short(page):
+    assert len((ROOT / page).read_text(encoding="utf-8").splitlines()) <= 150
