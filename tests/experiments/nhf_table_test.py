@@ -11,7 +11,7 @@ from experiments.nhf.results import Estimate, FlowResults, Likelihood, MapErrors
 from experiments.reporting.tables import to_markdown
 from experiments.run.command_line import UserError
 from experiments.run.results import write_results
-from tests.experiments.reporting.reported_runs import RUN
+from tests.experiments.made_up_results import RUN
 
 
 def _results(seed, kl, known=True):

@@ -12,7 +12,7 @@ from experiments.reporting.names import REFERENCES
 from experiments.run.presets import pick
 from experiments.run.run_directory import RunDirectory
 from experiments.tasks import TASKS
-from tests.experiments.reporting.reported_runs import results, split_errors
+from tests.experiments.made_up_results import results, split_errors
 
 _STEPS = 5
 

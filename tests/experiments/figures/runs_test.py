@@ -11,7 +11,7 @@ from experiments.run.presets import pick
 from experiments.run.results import write_results
 from experiments.run.run_directory import RunDirectory, write_config
 from experiments.tasks import TASKS
-from tests.experiments.reporting.reported_runs import results, split_errors
+from tests.experiments.made_up_results import results, split_errors
 
 
 def _results(**test):

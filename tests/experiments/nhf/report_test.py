@@ -2,7 +2,7 @@
 
 from experiments.nhf import report
 from experiments.nhf.results import Estimate, FlowResults, Likelihood, MapErrors, Minima
-from tests.experiments.reporting.reported_runs import RUN
+from tests.experiments.made_up_results import RUN
 
 
 def _estimate(mean):

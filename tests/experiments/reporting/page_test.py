@@ -2,8 +2,9 @@
 
 import base64
 import html.parser
-import io
+import pathlib
 import re
+import shutil
 
 import imageio.v3 as imageio
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 from experiments.reporting.page import Picture, write_page
 from experiments.reporting.tables import Table
 from experiments.run.provenance import Provenance
-from tests.experiments.reporting import browser, reported_runs
+from tests.experiments import tiny_runs as tiny
+from tests.experiments.reporting import browser
 
 _PROVENANCE = Provenance("python -m program --a='<b>'", (), {"seed": "3"}, {"training.batch_size": "16"})
 _TABLES = (
@@ -105,28 +107,16 @@ def chromium():
         yield running
 
 
-@pytest.fixture(scope="module", params=reported_runs.REPORTS)
-def task_page(request, tmp_path_factory):
-    """The page of a task, away from its pictures, and the titles that its pictures should have."""
-    report, titles = reported_runs.REPORTS[request.param]
-    directory = tmp_path_factory.mktemp(request.param)
-    page = report(directory) / "index.html"
-    return page.rename(directory / "alone.html"), [*titles, "Training"]
-
-
-def test_pages_of_tasks_in_a_browser(chromium, task_page):
-    path, titles = task_page
-    assert chromium.problems(path) == ([], titles)
-
-
-def test_movies_of_tasks_repeat_without_end(task_page):
-    path, titles = task_page
-    contents = {image["alt"]: base64.b64decode(image["src"].split(",")[1]) for image in _Reader(path).images}
-    pictures = {title: PIL.Image.open(io.BytesIO(content)) for title, content in contents.items()}
-    for title in titles:
-        frames = getattr(pictures[title], "n_frames", 1)
-        assert (frames > 1) == ("in motion" in title), title
-        assert frames == 1 or pictures[title].info["loop"] == 0, title
+@pytest.mark.parametrize("name", [name for name in tiny.NAMES if name not in tiny.SLOW])
+def test_pages_of_tasks(chromium, tiny_runs, tmp_path, name):
+    report = tiny_runs(name).directory.report
+    page = shutil.copy(report / "index.html", tmp_path / "alone.html")  # away from the pictures
+    problems, pictures = chromium.problems(pathlib.Path(page))
+    assert problems == []
+    assert len(pictures) == len([path for path in report.iterdir() if path.suffix in (".png", ".gif")])
+    for path in report.glob("*.gif"):
+        movie = PIL.Image.open(path)
+        assert movie.n_frames > 1 and movie.info["loop"] == 0  # it repeats without end
 
 
 def test_a_good_page_has_no_problems(chromium, path):
