@@ -1,4 +1,4 @@
-"""Table 1 of the paper: its rows, the runs that belong to them, and how long those take.
+"""Table 1 of the paper: its rows, the finished runs that belong to them, and the time that their training takes.
 
-Reads finished runs; draws nothing.
+Nothing is trained or drawn here.
 """
