@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from absl import flags
 
+from data_builders import interruption
 from experiments.run import command_line
 from experiments.run.results import Results
 from experiments.tasks import Task
@@ -16,6 +17,7 @@ from hgn_jax.training import hosts
 
 def run(task: Task) -> NoReturn:
     """Defines the flags of a task's program and runs it."""
+    interruption.install()  # early, so that Ctrl-C ends the program in one line from here on
     config = command_line.define_config(task.presets, task.default_preset)
     workdir = flags.DEFINE_string("workdir", None, f"Directory of the run; by default {task.run_prefix}<preset>.")
     command_line.define_hosts()

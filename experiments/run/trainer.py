@@ -186,12 +186,13 @@ def _start_or_restore(
     """The progress at the newest checkpoint, or the start; of several processes all get the main one's state."""
     arguments = (model.init, optimizer, multiplier, config.training.seed, example)
     template = training.state_template(*arguments)
-    progress = _Progress(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), template), [], {})
+    seconds = {"training": 0.0, "training_cpu": 0.0}
+    progress = _Progress(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), template), [], seconds)
     with hosts.fail_together():
         if checkpoints is not None and checkpoints.latest_step is not None:
             progress = _restore(directory, config, checkpoints, template)
         elif checkpoints is not None:
-            progress = _Progress(training.init_state(*arguments), [], {"training": 0.0, "training_cpu": 0.0})
+            progress = _Progress(training.init_state(*arguments), [], seconds)
     return progress._replace(state=hosts.broadcast_from_main(progress.state))
 
 

@@ -6,4 +6,6 @@ from tests.experiments.toy import MODULE, NAME
 
 if __name__ == "__main__":
     TASKS.modules[NAME] = MODULE
-    run(TASKS[NAME])
+    task = TASKS[NAME]
+    print("started", flush=True)
+    run(task)
