@@ -96,7 +96,7 @@ class RolloutTest(Float64TestCase):
         self.assertEqual(path.q.shape, (4,))
 
     @parameterized.parameters(
-        (ValueError, "'verlet'.*euler, symplectic_euler, leapfrog, yoshida4, rk4", {"integrator": "verlet"}),
+        (ValueError, "'verlet'; choose one of euler, symplectic_euler, leapfrog, ", {"integrator": "verlet"}),
         (ValueError, "num_steps must be 0 or more, got -1", {"num_steps": -1}),
         (ValueError, "substeps must be 1 or more, got 0", {"substeps": 0}),
         (AssertionError, "shape", {"state": PhaseState(np.ones(1), np.ones((2, 1)))}),
