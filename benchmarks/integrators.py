@@ -141,21 +141,21 @@ def exponent(seconds: Mapping[int, float]) -> float:
 
 def draw(path: pathlib.Path, grown: Mapping[str, Mapping[int, float]], setting: Setting) -> None:
     """Draws the time against the number of steps and the batch, beside lines of proportional growth."""
-    from experiments.reporting import pictures
+    from experiments.reporting import style
 
-    figure, axes = pictures.plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+    figure, axes = style.subplots(1, 2, figsize=(10, 4), sharey=True)
     other = {"num_steps": f"{setting.batch} pendulums", "batch": f"{setting.num_steps} steps"}
     for panel, (field, seconds) in zip(axes, grown.items(), strict=True):
         sizes, times = np.array(list(seconds)), np.array(list(seconds.values()))
-        panel.loglog(sizes, times, "o-", color="#0072b2", label="leapfrog")
+        panel.loglog(sizes, times, "o-", color=style.BLUE, label="leapfrog")
         line = np.median(times / sizes) * sizes
-        panel.loglog(sizes, line, ":", color="grey", label="proportional")
+        panel.loglog(sizes, line, ":", color=style.GREY, label="proportional")
         panel.set(title=f"{other[field]}: time grows as n^{exponent(seconds):.2f}", xlabel=f"n = {field}")
         panel.set_xticks(sizes, sizes)
         panel.minorticks_off()
     axes[0].set_ylabel("seconds")
     axes[0].legend()
-    pictures.save(figure, path)
+    style.save(figure, path)
 
 
 def rows(quick: bool) -> list[Row]:

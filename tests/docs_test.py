@@ -82,7 +82,17 @@ def write_run(path: pathlib.Path) -> None:
     Checkpoints(path / "checkpoints").save(1, state, {"seconds": {}, "unlogged": []})
 
 
-@pytest.mark.parametrize("page", [page for page in GUIDE if any(b[0] == "python" for b in blocks(page))], ids=name_of)
+_PAGES_WITH_PYTHON = [page for page in GUIDE if any(language == "python" for language, _, _ in blocks(page))]
+_LONG_PAGES = ("library.md", "nhf.md")  # their blocks compile for half a minute
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(p, marks=pytest.mark.slow if p.name in _LONG_PAGES else (), id=name_of(p))
+        for p in _PAGES_WITH_PYTHON
+    ],
+)
 def test_python_blocks_run_as_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))

@@ -1,6 +1,7 @@
 """Tests of `benchmarks.accelerator`, on a CPU, which supports all precisions."""
 
 import jax
+import pytest
 from absl.testing import absltest
 
 from benchmarks import accelerator, train_step
@@ -28,6 +29,7 @@ class AcceleratorTest(absltest.TestCase):
         self.assertEqual(scanned.ratio, 10.0)
         self.assertIn("unrolled", scanned.compared_with)
 
+    @pytest.mark.slow
     def test_a_measurement(self):
         measured = train_step.measure(accelerator.vary(_smallest(), 2, precision="bfloat16"), 1, 16)
         self.assertEqual(measured.frames, 2 * 4)

@@ -3,6 +3,7 @@
 import tempfile
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from benchmarks import data
@@ -29,6 +30,7 @@ class DataTest(parameterized.TestCase):
         with absltest.mock.patch.object(data.time, "perf_counter", lambda: next(clock)):
             self.assertEqual(data.reading(path, 8, 1.0), (2 * 8 * 4, 4 * 8 * 4 / 2.0))
 
+    @pytest.mark.slow
     def test_time_and_memory_of_a_build(self):
         data_dir = self.enter_context(tempfile.TemporaryDirectory())
         config = datasets.derive_config("mass_spring", "paper", num_train=16, num_test=3)

@@ -16,6 +16,7 @@ def _run(*arguments):
 
 
 class MainTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_prints_one_table(self):
         result = _run("--quick", "--only=integrators,accelerator")
         self.assertEqual(result.returncode, 0, result.stderr)

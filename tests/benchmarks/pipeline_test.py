@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from absl.testing import absltest
 
 from benchmarks import pipeline, train_step
@@ -9,6 +10,7 @@ from experiments.hgn import data, presets
 
 
 class PipelineTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_slow_reading_makes_the_device_idle(self):
         config = train_step.smallest(presets.PRESETS["mass_spring_small"])
         batches = data.batches

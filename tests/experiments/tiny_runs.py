@@ -32,7 +32,7 @@ _RUNS = {
     "nhf column": ("file", {"dimension": 1}),
 }
 NAMES = tuple(_RUNS)
-SLOW = ("hnn convolutional", "nhf column")
+SLOW = ("hgn plus_plus", "hnn convolutional", "nhf column")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,8 @@ def finished(name: str, root: pathlib.Path) -> TinyRun:
     task = TASKS[name.partition(" ")[0]]
     config = shrink(pick(task.presets, preset), root, **changes)
     directory = RunDirectory(root / name.replace(" ", "_"))
-    with filelock.FileLock(root / "tiny_runs.lock"):  # workers share the runs
+    # Workers share the runs, and the data sets that several runs have.
+    with filelock.FileLock(root / f"{config.data.name}.lock"):
         if not directory.metrics.exists():
             execute_quickly(task, config, directory.path)
     return TinyRun(task, config, directory)

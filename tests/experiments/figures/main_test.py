@@ -8,6 +8,7 @@ from experiments.figures import __main__ as program
 from experiments.run.command_line import UserError
 
 
+@pytest.mark.slow
 def test_figures_of_several_models(tiny_runs, tmp_path, capsys):
     paths = [str(tiny_runs(name).directory.path) for name in ("hgn", "hnn pixel")]
     directory = tmp_path / "new" / "directory"

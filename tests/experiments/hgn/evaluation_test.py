@@ -22,7 +22,9 @@ def _untrained(**changes):
     return hgn, hgn.init(jax.random.PRNGKey(0), {"image": _FRAMES})
 
 
-@pytest.mark.parametrize(("name", "frames_seen"), [("hgn", NUM_FRAMES), ("hgn plus_plus", 5)])
+@pytest.mark.parametrize(
+    ("name", "frames_seen"), [("hgn", NUM_FRAMES), pytest.param("hgn plus_plus", 5, marks=pytest.mark.slow)]
+)
 def test_a_run_is_measured_beyond_its_clips_and_against_the_true_states(tiny_runs, name, frames_seen):
     results = tiny_runs(name).results
     assert results.frames_seen == frames_seen

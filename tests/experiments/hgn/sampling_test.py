@@ -73,6 +73,7 @@ def test_the_prior_has_the_shape_of_the_models_latent():
     assert np.abs(frames[1:] - frames[:1]).max() > 1e-4  # all different
 
 
+@pytest.mark.slow
 def test_files(tmp_path):
     directory = tmp_path / "new" / "samples"
     run = tiny_hgn.run(metadata={})

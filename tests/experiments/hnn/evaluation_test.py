@@ -56,6 +56,7 @@ def test_the_true_energy_gives_the_true_paths(tiny_runs):
     np.testing.assert_allclose(np.swapaxes(path.q, 0, 1), states["q"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_noisy_protocol_has_the_published_losses_beside_its_own(tmp_path):
     config = pick(TASKS["hnn"].presets, "mass_spring_state_noisy")
     config.image_size, config.data.data_dir = 8, str(tmp_path / "data")

@@ -9,6 +9,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from hgn_jax import HGNConfig, HNNConfig, NHFConfig, make_hgn, make_hnn, make_nhf
@@ -69,6 +70,8 @@ _CONFIGS = {
         **_NHF, links="merged", posterior="flow", learned_dt=True, learned_prior_scale=True, objective_samples=3
     ),
 }
+# Each compiles for some seconds, and differs little from another one.
+_SLOW = ("hgn_euler", "hgn_no_f_psi", "hgn_joint", "hgn_large", "hnn_convolutional", "nhf_soft_uniform", "nhf_flow")
 _MAKE = {HGNConfig: make_hgn, HNNConfig: make_hnn, NHFConfig: make_nhf}
 _BATCH_SIZE = 4
 _STEP = 1e-6  # of the finite difference; small against the kinks of ReLU
@@ -152,49 +155,65 @@ class ModelContractTest(parameterized.TestCase):
             if path.endswith("['w']"):
                 self.assertGreater(difference, 0.0, path)
 
-    @parameterized.parameters(*_CONFIGS)
-    def test_everything_is_float32(self, name):
-        config = _CONFIGS[name]
-        model = _MAKE[type(config)](config)
-        batch = jax.tree.map(lambda x: x.astype(np.float32), _batch(config))
 
-        def run(batch):
-            params = model.init(_KEY, batch)
-            return params, model.loss(params, jnp.float32(_MULTIPLIER), _KEY, batch)
+def _contract(names):
+    """The tests that every loss must pass, for some of the models in `_CONFIGS`."""
 
-        params, (loss, aux) = jax.eval_shape(run, batch)
-        self.assertEqual({x.dtype for x in jax.tree.leaves((params, loss, aux))}, {jnp.dtype("float32")})
+    class Contract(parameterized.TestCase):
+        def setUp(self):
+            super().setUp()
+            hk.config.set(check_jax_usage=True)
+            self.addCleanup(hk.config.set, check_jax_usage=False)
 
-    @parameterized.parameters(*_CONFIGS)
-    def test_loss_and_aux_are_finite_scalars(self, name):
-        result = _evaluated(name)
-        chex.assert_shape([result.loss, *result.aux.values()], ())
-        chex.assert_tree_all_finite((result.loss, result.aux))
-        self.assertEqual("constraint" in result.aux, getattr(_CONFIGS[name], "objective", None) == "geco")
+        @parameterized.parameters(*names)
+        def test_everything_is_float32(self, name):
+            config = _CONFIGS[name]
+            model = _MAKE[type(config)](config)
+            batch = jax.tree.map(lambda x: x.astype(np.float32), _batch(config))
 
-    @parameterized.parameters(*_CONFIGS)
-    def test_gradient_is_the_finite_difference(self, name):
-        result = _evaluated(name)
-        slope = sum(jax.tree.leaves(jax.tree.map(lambda g, v: np.sum(g * v), result.gradient, result.direction)))
-        np.testing.assert_allclose((result.nearby[1] - result.nearby[0]) / (2 * _STEP), slope, rtol=1e-5)
+            def run(batch):
+                params = model.init(_KEY, batch)
+                return params, model.loss(params, jnp.float32(_MULTIPLIER), _KEY, batch)
 
-    @parameterized.parameters(*_CONFIGS)
-    def test_gradient_reaches_every_parameter(self, name):
-        """Except the offset of an energy, which changes nothing, and the variance that a variant does not use."""
-        for path, slope in jax.tree_util.tree_leaves_with_path(_evaluated(name).gradient):
-            path = jax.tree_util.keystr(path)
-            unused = any(energy in path for energy in ("hamiltonian", "kinetic", "potential", "kick", "drift"))
-            unused = unused and path.endswith(("['output']['b']", "['energy']['b']"))
-            unused |= "log_variance" in path and name in ("hgn_deterministic", "hnn_convolutional")
-            if unused and not name.startswith("hnn"):  # weight decay reaches all
-                np.testing.assert_array_equal(slope, 0.0, path)
-            else:
-                self.assertGreater(np.abs(slope).max(), 0.0, path)
+            params, (loss, aux) = jax.eval_shape(run, batch)
+            self.assertEqual({x.dtype for x in jax.tree.leaves((params, loss, aux))}, {jnp.dtype("float32")})
 
-    @parameterized.parameters(*_CONFIGS)
-    def test_examples_are_known_by_their_slots(self, name):
-        """Neither their order nor their grouping by devices matters, and they are numbered from 0 by default."""
-        result = _evaluated(name)
-        for other in (result.numbered, result.permuted):
-            np.testing.assert_allclose(other, result.loss, rtol=1e-10)
-        np.testing.assert_allclose(np.mean(result.groups), result.loss, rtol=1e-10)
+        @parameterized.parameters(*names)
+        def test_loss_and_aux_are_finite_scalars(self, name):
+            result = _evaluated(name)
+            chex.assert_shape([result.loss, *result.aux.values()], ())
+            chex.assert_tree_all_finite((result.loss, result.aux))
+            self.assertEqual("constraint" in result.aux, getattr(_CONFIGS[name], "objective", None) == "geco")
+
+        @parameterized.parameters(*names)
+        def test_gradient_is_the_finite_difference(self, name):
+            result = _evaluated(name)
+            slope = sum(jax.tree.leaves(jax.tree.map(lambda g, v: np.sum(g * v), result.gradient, result.direction)))
+            np.testing.assert_allclose((result.nearby[1] - result.nearby[0]) / (2 * _STEP), slope, rtol=1e-5)
+
+        @parameterized.parameters(*names)
+        def test_gradient_reaches_every_parameter(self, name):
+            """Except the offset of an energy, which changes nothing, and the variance that a variant does not use."""
+            for path, slope in jax.tree_util.tree_leaves_with_path(_evaluated(name).gradient):
+                path = jax.tree_util.keystr(path)
+                unused = any(energy in path for energy in ("hamiltonian", "kinetic", "potential", "kick", "drift"))
+                unused = unused and path.endswith(("['output']['b']", "['energy']['b']"))
+                unused |= "log_variance" in path and name in ("hgn_deterministic", "hnn_convolutional")
+                if unused and not name.startswith("hnn"):  # weight decay reaches all
+                    np.testing.assert_array_equal(slope, 0.0, path)
+                else:
+                    self.assertGreater(np.abs(slope).max(), 0.0, path)
+
+        @parameterized.parameters(*names)
+        def test_examples_are_known_by_their_slots(self, name):
+            """Neither their order nor their grouping by devices matters, and they are numbered from 0 by default."""
+            result = _evaluated(name)
+            for other in (result.numbered, result.permuted):
+                np.testing.assert_allclose(other, result.loss, rtol=1e-10)
+            np.testing.assert_allclose(np.mean(result.groups), result.loss, rtol=1e-10)
+
+    return Contract
+
+
+ContractTest = _contract([name for name in _CONFIGS if name not in _SLOW])
+SlowContractTest = pytest.mark.slow(_contract(_SLOW))
