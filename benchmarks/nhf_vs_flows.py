@@ -45,7 +45,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     notes = []
     for row in rows:
         if row["momenta"] == MAX_MOMENTA:
-            notes.append(f"{row['model']}, {row['regime']}: no K below {MAX_MOMENTA} is within {BIAS} nats of it.")
+            notes.append(f"{row['model']}, {row['regime']}: no K below {MAX_MOMENTA} is within {BIAS} nats of that K.")
     return "\n".join([title, *align([head, *map(_cells, rows)]), *notes])
 
 
@@ -69,7 +69,7 @@ def rows(quick: bool) -> list[Row]:
     results = []
     for kind in TIMES:
         subject = f"NHF, {kind}" + (f" with K = {nhf['momenta']}" if kind == "marginal" else "")
-        measured = f"{1e6 * nhf['seconds_per_point'][kind]:.3g} us a point, d = 2"
+        measured = f"{1e6 * nhf['seconds_per_point'][kind]:.3g} us per point, d = 2"
         results += [missing(subject, measured, LIBRARIES[name]) for name in LIBRARIES if name not in present]
         for name, other in zip(present, others, strict=True):
             seconds = other["seconds_per_point"][kind]

@@ -1,4 +1,4 @@
-"""Whether training waits for its data: `python -m benchmarks.pipeline [--config=PRESET] [--config.field=value]`.
+"""Measures whether training waits for data: `python -m benchmarks.pipeline [--config=PRESET] [--config.field=value]`.
 
 Times training steps as the program makes them, where each batch is read during the step before it, beside the same
 steps on one batch in memory. The difference is the time for which the device is idle.

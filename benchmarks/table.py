@@ -14,7 +14,7 @@ class Row(NamedTuple):
     """A measurement beside another one of the same run.
 
     Attributes:
-      ratio: How many times as good the measurement is as the other one; None without another one.
+      ratio: Factor by which the measurement is better than the other one; None without another one.
       subject: Description of the measured task.
       measured: Measured numbers with their units.
       compared_with: Description of the other measurement, with the version of its package and its numbers.

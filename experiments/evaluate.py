@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def check() -> None:
-    """Raises UserError if there is no run, or no checkpoint of it."""
+    """Raises UserError if there is no run, or the run has no checkpoint."""
     read_task(_directory())
     require_checkpoint(_directory())
 

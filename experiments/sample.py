@@ -1,7 +1,8 @@
 """New trajectories from a trained HGN: `python -m experiments.sample --workdir=runs/pendulum --num_steps=120`.
 
-Of each kind a movie (`.gif` and `.mp4`) and a strip of frames (`.png`), in `samples/` of the run: from the prior, and
-from test clips reconstructed, carried on past their end, run backwards, fast and slowly, and blended into one another.
+Writes a movie (`.gif` and `.mp4`) and a strip of frames (`.png`) of each kind to `samples/` of the run: from the prior,
+and from test clips reconstructed, carried on past their end, run backwards, fast and slowly, and blended into one
+another.
 """
 
 import math

@@ -34,7 +34,7 @@ class Batches(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What evaluating a run yields.
+    """Outcome of the evaluation of a run.
 
     Attributes:
       results: The numbers, which `metrics.json` keeps.
@@ -46,7 +46,7 @@ class Evaluation(NamedTuple):
 
 
 class Task(Protocol):
-    """What the programs know of a model and its data.
+    """A model and its data, as the programs use them.
 
     `validate` and `results_class` must not import JAX: a mistake in a command is reported before that, in 0.1 s.
 

@@ -120,7 +120,7 @@ def _split_optional(annotation: Any) -> tuple[Any, bool]:
 
 
 def _has_type(value: Any, annotation: Any) -> bool:
-    """Whether a value fits an annotation; annotations that are not listed above are not checked."""
+    """Returns whether a value fits an annotation; annotations that are not listed above are not checked."""
     if annotation not in _TYPE_DESCRIPTIONS:
         return True
     if typing.get_origin(annotation) is tuple:

@@ -1,4 +1,4 @@
-"""What README and `docs/` say is true: Python blocks run, commands parse, links and files exist."""
+"""Checks the README and `docs/`: Python blocks run, commands parse, links and files exist."""
 
 import dataclasses
 import importlib.util
@@ -58,8 +58,8 @@ def commands(page: pathlib.Path) -> list[list[str]]:
     """The words of every `python -m` command in the blocks and the text of a page, without `python -m`."""
     lines = [line for language, _, text in blocks(page) if not language for line in text.splitlines()]
     parts = [part for line in (*lines, *code_spans(page)) for part in line.split("&&")]
-    found = (re.search(r"\bpython3? -m (?!venv)(\S.*)", part) for part in parts)
-    return [shlex.split(match[1]) for match in found if match]
+    matches = (re.search(r"\bpython3? -m (?!venv)(\S.*)", part) for part in parts)
+    return [shlex.split(match[1]) for match in matches if match]
 
 
 def slug(heading: str) -> str:

@@ -50,7 +50,7 @@ def split(videos: list[Video], config: VideoFolderConfig) -> dict[str, list[Vide
     key = operator.attrgetter("file" if config.split_by == "file" else "name")
     units = sorted({key(video) for video in videos})
     if len(units) < 2:
-        by_time = "split_by=time, which tests on the end of it"
+        by_time = "split_by=time, which keeps its end for testing"
         advice = f"split_by=clip, if it holds many clips, or {by_time}" if config.split_by == "file" else by_time
         raise DatasetError(
             f"only one usable {config.split_by} in {config.source}, {units[0]}, and it cannot be split; add "

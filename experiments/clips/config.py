@@ -32,11 +32,11 @@ class DataConfig:
       observation_noise: Standard deviation of the noise on the coordinates.
       source: Directory of your videos (this field and all that follow, but `fields`, are for `video_folder` only).
       fingerprint: Fingerprint of the files in `source`, filled in when a run starts and compared when it goes on.
-      frame_step: Every how many frames of a video one is taken.
+      frame_step: Number of frames of a video from one taken frame to the next.
       stride: Number of taken frames between the start of one window and the start of the next.
-      fit: How a frame becomes a square: `stretch` or `crop`.
-      split_by: What is kept for testing: whole files (`file`), clips of files that hold many (`clip`), or the end of
-        every clip (`time`).
+      fit: Method by which a frame becomes a square, `stretch` or `crop`.
+      split_by: Unit that is kept for testing: whole files (`file`), clips of files that hold many (`clip`), or the end
+        of every clip (`time`).
       test_fraction: Fraction of the data that is kept for testing.
       split_seed: Seed of the choice of these files or clips.
       fields: Other fields of the builder's configuration as JSON, such as {"damping": 0.1, "constants": {"g": 2}}.

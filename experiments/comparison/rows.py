@@ -123,7 +123,7 @@ def read_run(directory: RunDirectory) -> FinishedRun:
 
 
 def is_compared(directory: RunDirectory) -> bool:
-    """Tells whether a run belongs to the table, finished or not; raises UserError if there is no run."""
+    """Returns whether a run belongs to the table, finished or not; raises UserError if there is no run."""
     config = read_config(directory, read_task(directory).config_class)
     return find_row(config) is not None and config.data.name in SYSTEMS
 

@@ -57,7 +57,7 @@ def summarise(source: Sequence[Mapping[str, Any]], label: str) -> Summary:
 
 
 def table(heading: str, summaries: Mapping[str, Summary], metadata: Mapping[str, Any]) -> Table:
-    """Returns the table of a data set, with a column for each split; `unknown` stands for what nothing tells."""
+    """Returns the table of a data set, with a column for each split; `unknown` marks missing values."""
 
     def row(name: str, key: str, text: str, scale: float = 1.0) -> tuple[str, ...]:
         values = [metadata.get("splits", {}).get(split, {}).get(key) for split in summaries]

@@ -14,7 +14,7 @@ _NOT_IN_COMMAND = ("preset", "data.data_dir", "data.fingerprint")
 
 
 class Provenance(NamedTuple):
-    """How a run came about.
+    """Origin of a run.
 
     Attributes:
       command: Command that repeats the run; empty if its preset belongs to another version.

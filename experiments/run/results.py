@@ -34,7 +34,7 @@ class Multiplier:
 
 @dataclasses.dataclass(kw_only=True)
 class RunFacts:
-    """How the results came about.
+    """Facts about the run that gave the results.
 
     Attributes:
       preset: Name of the preset that the configuration was made from.
@@ -59,10 +59,10 @@ class RunFacts:
 
 @dataclasses.dataclass(kw_only=True)
 class Results:
-    """What all tasks report. A field that is None was not measured, and is left out of the file.
+    """Results that all tasks report. A field that is None was not measured, and is left out of the file.
 
     Attributes:
-      run: How the results came about.
+      run: Facts about the run that gave the results.
     """
 
     run: RunFacts

@@ -1,6 +1,6 @@
 """A run's directory: `config.json`, `checkpoints/`, `metrics.csv`, TensorBoard events, `metrics.json`, `report/`.
 
-Of several processes that train together, only the main one reads and writes it.
+When several processes train together, only the main one reads and writes it.
 """
 
 import contextlib

@@ -56,7 +56,7 @@ class Run(NamedTuple):
 
 
 class _Progress(NamedTuple):
-    """How far a run has come: its state, the scalars since the last row of its metrics, and the seconds it took."""
+    """Progress of a run: its state, the scalars since the last row of its metrics, and the seconds it took."""
 
     state: training.TrainState
     unlogged: list[Scalars]
@@ -250,7 +250,7 @@ def evaluate(task: Task, run: Run) -> Results:
 
 
 def facts(run: Run, start: float) -> RunFacts:
-    """How the results of a run came about; `start` is the `time.monotonic()` at which its evaluation began."""
+    """Returns facts about a run for its results; `start` is the `time.monotonic()` at which its evaluation began."""
     multiplier = None
     if run.state.geco.count:  # 0 where the loss has no constraint
         last = float(run.state.geco.multiplier)

@@ -12,7 +12,7 @@ import jmp
 
 
 class Precision(NamedTuple):
-    """How a network computes.
+    """Numerical precision of a network.
 
     Attributes:
       products: Precision of matrix products and convolutions, a value of `jax_default_matmul_precision`. It has no

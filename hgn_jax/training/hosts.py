@@ -63,7 +63,7 @@ def _start_on_cluster() -> None:
 
 
 def is_main() -> bool:
-    """Whether this process is the main one, which writes."""
+    """Returns whether this process is the main one, which writes."""
     import jax
 
     return jax.process_index() == 0

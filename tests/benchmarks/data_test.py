@@ -17,8 +17,9 @@ class DataTest(parameterized.TestCase):
     def test_scipy_integrates_the_same_trajectories(self, name):
         """The hand-written forces of the benchmark also check the simulator."""
         setting = datasets.get_builder(name).named_config("paper").simulation
-        found = data.one_at_a_time(setting, [0, 7], 1e-10)
-        np.testing.assert_allclose(found, ground_truth.simulate_chunk(setting, "train", 0).q[[0, 7]], atol=1e-5)
+        positions = data.one_at_a_time(setting, [0, 7], 1e-10)
+        expected = ground_truth.simulate_chunk(setting, "train", 0).q[[0, 7]]
+        np.testing.assert_allclose(positions, expected, atol=1e-5)
 
     def test_reading_counts_every_frame(self):
         data_dir = self.enter_context(tempfile.TemporaryDirectory())

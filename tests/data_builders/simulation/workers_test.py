@@ -156,7 +156,7 @@ def _workers_of(pid):
 
 
 def _blocks_interrupts(pid):
-    """Whether a process blocks SIGINT."""
+    """Returns whether a process blocks SIGINT."""
     (mask,) = re.findall(r"^SigBlk:\s*(\w+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return bool(int(mask, 16) & 1 << signal.SIGINT - 1)
 

@@ -70,7 +70,7 @@ def test_a_run_of_videos_says_what_it_cannot_measure_and_outlives_them(video_con
 
 @pytest.mark.slow
 def test_frames_beyond_the_training_clips_are_predicted(tmp_path):
-    """With scenes whose place on the canvas differs, which the noise floor has to follow."""
+    """The noise floor follows scenes whose place on the canvas differs."""
     config = shrink(pick(TASKS["hgn"].presets, "mass_spring_small"), tmp_path)
     config.data.fields = '{"num_test_steps": 20, "canvas_offset": 0.2}'
     results = execute_quickly(TASKS["hgn"], config, tmp_path / "run")

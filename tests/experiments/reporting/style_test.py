@@ -33,7 +33,7 @@ def test_figures_that_are_none_are_left_out(tmp_path):
 
 
 def test_pyplot_is_not_imported():
-    """It would choose a window system and keep figures alive."""
+    """Pyplot would choose a window system and keep figures alive."""
     code = "import sys; from experiments.figures import paper; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -78,9 +78,9 @@ def test_a_preset_needs_no_overrides_and_a_place_is_not_part_of_the_run(describe
 def test_fields_that_no_flag_can_set_are_named(describe):
     config = hgn.get("pendulum_small")
     config.optimizer.gradient_clip = None
-    found = describe(config)
-    assert found.beyond_flags == ("optimizer.gradient_clip",)
-    assert "gradient_clip" not in found.command
+    provenance = describe(config)
+    assert provenance.beyond_flags == ("optimizer.gradient_clip",)
+    assert "gradient_clip" not in provenance.command
 
 
 def test_the_preset_of_another_version_has_no_command(describe):
@@ -91,11 +91,11 @@ def test_the_preset_of_another_version_has_no_command(describe):
 
 def test_the_configuration_is_complete(describe, tmp_path):
     config = hgn.get("pendulum_small")
-    found = describe(config).config
-    assert found["training.batch_size"] == str(config.training.batch_size)
-    assert found["decoder_filters"] == ",".join(map(str, config.decoder_filters))
+    fields = describe(config).config
+    assert fields["training.batch_size"] == str(config.training.batch_size)
+    assert fields["decoder_filters"] == ",".join(map(str, config.decoder_filters))
     written = flatten(json.loads((tmp_path / "config.json").read_text()))
-    assert found.keys() == written.keys() - {"program"}
+    assert fields.keys() == written.keys() - {"program"}
 
 
 def test_facts_in_words(describe):

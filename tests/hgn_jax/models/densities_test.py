@@ -109,7 +109,7 @@ class PlaneDensityTest(Float64TestCase):
         edges = np.linspace(-_HALF, _HALF, 31)
         counts = np.histogram2d(*_samples(name, 7).T, bins=[edges, edges])[0].ravel()
         expected = masses * _NUM_SAMPLES
-        # Cells with few, and what is outside of the grid, are one cell; empty cells of a board are part of it.
+        # Cells with few samples, such as the empty cells of a board, and the region outside the grid count as one cell.
         common = expected >= 10
         rest, expected_rest = _NUM_SAMPLES - counts[common].sum(), _NUM_SAMPLES - expected[common].sum()
         self.assertLessEqual(rest, expected_rest + 5 * math.sqrt(max(expected_rest, 0.0)) + 1e-6)

@@ -135,7 +135,7 @@ class ModelContractTest(parameterized.TestCase):
 
     @parameterized.parameters("hgn", "hnn_pixel", "nhf_flow")
     def test_signatures(self, name):
-        """Those of the protocol."""
+        """`init` and `loss` take the arguments of the protocol `Model`."""
         model = _MAKE[type(_CONFIGS[name])](_CONFIGS[name])
         for function in ("init", "loss"):
             expected, actual = (inspect.signature(getattr(owner, function)).parameters for owner in (Model, model))
@@ -143,7 +143,7 @@ class ModelContractTest(parameterized.TestCase):
 
     @parameterized.parameters("hgn", "hgn_joint", "hgn_plus_plus", "hnn_convolutional", "nhf_flow")
     def test_initial_parameters(self, name):
-        """They are finite, and all weights are drawn with the key."""
+        """Initial parameters are finite, and all weights are drawn with the key."""
         config = _CONFIGS[name]
         model, batch = _MAKE[type(config)](config), _batch(config)
         init = jax.jit(model.init)

@@ -85,9 +85,9 @@ def _check_hosts(directory):
     made = directory / "made"
 
     def make_or_find():
-        found = made.exists()
+        existed = made.exists()
         made.touch()
-        return "found" if found else "made"
+        return "found" if existed else "made"
 
     errors = []
     for failing in (1, None):  # process 1 raises in the first block, no process in the second
