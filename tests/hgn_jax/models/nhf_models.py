@@ -11,6 +11,7 @@ from absl.testing import parameterized
 from hgn_jax import NHFConfig, PhaseState, make_nhf
 
 KEY = jax.random.PRNGKey(0)
+LINKS = ("shared", "separate", "merged")
 _TINY = {
     "links": "separate",
     "hidden_sizes": (8, 8),
@@ -49,3 +50,17 @@ class Float64TestCase(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
+
+
+def mlp_energy(params, x):
+    """The output of a softplus network, computed layer by layer."""
+    for i in range(len(params) - 1):
+        layer = params[f"linear_{i}"]
+        x = jnp.logaddexp(x @ layer["w"] + layer["b"], 0.0)
+    return (x @ params["output"]["w"] + params["output"]["b"])[..., 0]
+
+
+def kinetic_energy(params, index):
+    if "drift" in params:
+        return functools.partial(mlp_energy, params["drift"][index])
+    return lambda p: 0.5 * jnp.sum(p**2, axis=-1)
