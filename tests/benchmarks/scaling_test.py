@@ -1,6 +1,7 @@
 """Tests of `benchmarks.scaling`."""
 
 import jax
+import pytest
 from absl.testing import absltest
 
 from benchmarks import scaling, train_step
@@ -9,6 +10,7 @@ from experiments.hgn import presets
 
 
 class ScalingTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_numbers_of_devices_divide_the_batch(self):
         results = scaling.measure(train_step.smallest(presets.PRESETS["mass_spring_small"]), repeats=2)
         self.assertEqual([r.num_devices for r in results], [2**i for i in range(jax.device_count().bit_length())])

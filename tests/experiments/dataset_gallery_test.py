@@ -9,6 +9,7 @@ import tempfile
 
 import imageio.v3 as imageio
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from data_builders import datasets
@@ -32,8 +33,15 @@ class GalleryTest(parameterized.TestCase):
             picture = dataset_gallery.show(name, config, self.root / "data", self.root)
         return imageio.imread(picture), printed.getvalue()
 
+    def test_a_system(self):
+        self.check("mass_spring")
+
     @parameterized.parameters(*systems.SYSTEMS)
+    @pytest.mark.slow
     def test_every_system(self, name):
+        self.check(name)
+
+    def check(self, name):
         config = datasets.derive_config(name, "small", **TINY)
         picture, printed = self.show(name, config)
         self.assertGreater(np.std(picture), 10.0)

@@ -74,8 +74,12 @@ def finished(name: str, root: pathlib.Path) -> TinyRun:
 
 
 def execute_quickly(task: Task, config: Any, workdir: pathlib.Path) -> Any:
-    """Executes a run; a data set that is missing is simulated in small chunks."""
-    with mock.patch.object(draws, "CHUNK_SIZE", 20):
+    """Executes a run; missing data are simulated in small chunks, and the flow's movie and densities are coarse."""
+    with (
+        mock.patch.object(draws, "CHUNK_SIZE", 20),
+        mock.patch("experiments.nhf.pictures._MOVIE_FRAMES", 6),
+        mock.patch("experiments.nhf.pictures._GRID_SIZE", 24),
+    ):
         return execute(task, config, str(workdir))
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from benchmarks.train_step import smallest
@@ -23,6 +24,7 @@ def _hnn(preset):
 
 class StepTimingTest(parameterized.TestCase):
     @parameterized.parameters("pendulum_small", "two_body_conv_small")
+    @pytest.mark.slow
     def test_a_step_of_an_hnn_takes_time(self, preset):
         self.assertGreater(step_timing.seconds_per_step(_hnn(preset)), 0.0)
 

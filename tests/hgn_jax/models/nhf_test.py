@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 import scipy.special
 import scipy.stats
 from absl.testing import parameterized
@@ -74,6 +75,7 @@ class DensityTest(Float64TestCase):
         log_prob = jax.jit(model.log_prob, static_argnums=3)(params, KEY, jnp.asarray(x), 64)
         self.assertAlmostEqual(float(jnp.sum(jnp.exp(log_prob)) * cell), 1.0, delta=0.01)
 
+    @pytest.mark.slow
     def test_bounds_rise_with_the_number_of_samples(self):
         """With a poor posterior, the bounds rise from the ELBO to the result of quadrature."""
         model, params = _density_model("scaled", 1)
@@ -219,6 +221,7 @@ class LossTest(Float64TestCase):
 
 
 class TrainingTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_learns_the_normal_distribution(self):
         """The ELBO rises to minus the entropy of N(0, I), -(1 + ln 2 pi) = -2.8379, its upper bound."""
         model = make(kinetic="mlp", hidden_sizes=(16, 16), posterior_sizes=(16, 16))
