@@ -65,7 +65,7 @@ class ConfigTest(chex.TestCase):
         self.assertEqual((paper.radius_range, paper.observation_noise), (radius_range, noise))
 
     @parameterized.product(name=tuple(SYSTEMS), config=("small", "small_randomised"))
-    @absltest.mock.patch.object(draws, "CHUNK_SIZE", 200)
+    @absltest.mock.patch.object(draws, "CHUNK_SIZE", 60)
     def test_discs_stay_on_the_canvas_and_are_visible(self, name, config):
         config = datasets.get_builder(name).named_config(config)
         trajectories = simulation.simulate_chunk(config.simulation, "test", 0)
