@@ -69,7 +69,7 @@ class PlusPlusTest(parameterized.TestCase):
             plain = make_hgn(dataclasses.replace(model.config, rollout_directions="forward"))
             step = jax.jit(lambda state, dt: leapfrog(model.hamiltonian(params), state, dt))
 
-            def walk(state, dt, num_steps):
+            def roll(state, dt, num_steps):
                 return walk(step, state, dt / num_finer, num_steps * num_finer)[::num_finer]
 
             decode = jax.jit(model.decode)
@@ -80,8 +80,8 @@ class PlusPlusTest(parameterized.TestCase):
                 seen = clip[-num_seen:] if backward else clip[:num_seen]
                 at = last - middle if backward else middle
                 state = infer(params, seen[None])
-                frames = dict(zip(range(at, last + 1), walk(state, dt, last - at), strict=True))
-                frames |= dict(zip(range(at, -1, -1), walk(state, -dt, at), strict=True))
+                frames = dict(zip(range(at, last + 1), roll(state, dt, last - at), strict=True))
+                frames |= dict(zip(range(at, -1, -1), roll(state, -dt, at), strict=True))
                 return np.stack([decode(params, frames[i])[0] for i in range(last + 1)])
 
             images = np.stack([predictions(clip, backward=bool(i % 2)) for i, clip in enumerate(frames)])
