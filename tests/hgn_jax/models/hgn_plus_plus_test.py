@@ -22,6 +22,7 @@ from tests.hgn_jax.models.hgn_variants import (
     loss_of,
     made,
     reconstruction,
+    walk,
 )
 
 
