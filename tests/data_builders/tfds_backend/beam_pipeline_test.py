@@ -28,8 +28,8 @@ class BeamPipelineTest(chex.TestCase):
         super().setUp()
         self.data_dir = self.enter_context(tempfile.TemporaryDirectory())
 
-    @pytest.mark.slow
     @parameterized.parameters("BundleBasedDirectRunner", "FnApiRunner")
+    @pytest.mark.slow
     def test_makes_the_same_bytes(self, runner):
         config = datasets.derive_config("two_body", "small", **SIZE)
         expected = datasets.ensure_built("two_body", config, self.data_dir + "/here")
