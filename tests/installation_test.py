@@ -40,7 +40,3 @@ class InstallationTest(absltest.TestCase):
             self.assertIsNone(re.search(r"\bimport (pickle|dill|joblib|cloudpickle|shelve)\b", text), path)
             for call in re.findall(r"\bnp\.load\(.*", text):
                 self.assertIn("allow_pickle=False", call, path)
-
-
-if __name__ == "__main__":
-    absltest.main()

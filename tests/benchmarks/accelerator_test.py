@@ -50,7 +50,3 @@ class AcceleratorTest(absltest.TestCase):
         with absltest.mock.patch.object(jax, "default_backend", lambda: "cpu"):
             (row,) = accelerator.measure_on_accelerator(_smallest(), 1)
         self.assertIsNone(row.ratio)
-
-
-if __name__ == "__main__":
-    absltest.main()

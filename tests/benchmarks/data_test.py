@@ -39,7 +39,3 @@ class DataTest(parameterized.TestCase):
         self.assertBetween(seconds, 0.5, 100.0)
         self.assertBetween(memory / 1e6, 50, 2000)
         datasets.check_dataset(datasets.dataset_path("mass_spring", config, data_dir), "mass_spring", config)
-
-
-if __name__ == "__main__":
-    absltest.main()

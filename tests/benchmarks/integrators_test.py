@@ -71,7 +71,3 @@ class IntegratorsTest(parameterized.TestCase):
         self.assertIsNone(row.ratio)
         self.assertIn("diffrax is not installed", row.compared_with)
         self.assertIn("steps/s", row.measured)
-
-
-if __name__ == "__main__":
-    absltest.main()

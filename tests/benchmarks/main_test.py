@@ -50,7 +50,3 @@ class MainTest(absltest.TestCase):
 
     def test_help(self):
         self.assertIn(", ".join(suite.NAMES), " ".join(_run("--help").stdout.split()))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -150,7 +150,3 @@ class CompareTest(_ModelTestCase):
     def test_a_missing_library_is_named_in_one_line(self):
         with self.assertRaisesRegex(UserError, r"^no_such_flows .*pip install -e '\.\[benchmarks\]'$"):
             density_models.library("no_such_flows.flows")
-
-
-if __name__ == "__main__":
-    absltest.main()

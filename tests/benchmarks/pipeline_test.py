@@ -32,7 +32,3 @@ class PipelineTest(absltest.TestCase):
             row = pipeline.row(config, 4)
         self.assertIn("idle", row.measured)
         self.assertAlmostEqual(row.ratio, measured.ready / measured.reading)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -21,7 +21,3 @@ class ScalingTest(absltest.TestCase):
         _, alone, two = scaling.lines([Scaling(1, 4, 0.2), Scaling(2, 4, 0.21)])
         self.assertEndsWith(alone, "+0.0%")
         self.assertEndsWith(two, "+5.0%")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -34,7 +34,3 @@ class TableTest(absltest.TestCase):
         self.assertEqual(table.version("no_such_package"), "no_such_package, not installed")
         self.assertRegex(table.version("numpy"), r"^numpy \d+\.\d+")
         self.assertIn("diffrax is not installed", table.table([table.missing("rollout", "", "diffrax")]))
-
-
-if __name__ == "__main__":
-    absltest.main()

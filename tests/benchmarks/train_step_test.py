@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from benchmarks.train_step import count_flops
 
@@ -44,7 +44,3 @@ class CountFlopsTest(parameterized.TestCase):
             return (a + 0 * product.shape[0]).sum()
 
         self.assertEqual(count_flops(wasteful, jnp.ones((4, 4))), 0)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -124,7 +124,3 @@ class BuildTest(parameterized.TestCase):
         builder, _ = tfds_build._get_builder_cls_and_kwargs(str(path), has_imports=False)
         self.assertEqual(builder.name, name)
         self.assertIn("small", builder.builder_configs)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -157,7 +157,3 @@ class CheckDatasetTest(parameterized.TestCase):
         shutil.copytree(self.path, datasets.dataset_path("mass_spring", damped, self.data_dir))
         with self.assertRaisesRegex(DatasetError, "was built with damping = 0.0, not 0.1"):
             datasets.ensure_built("mass_spring", damped, self.data_dir)
-
-
-if __name__ == "__main__":
-    absltest.main()

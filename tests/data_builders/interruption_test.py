@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from tests.root import ROOT
 
@@ -50,7 +50,3 @@ class InterruptionTest(parameterized.TestCase):
             "assert sys.excepthook is sys.__excepthook__ and sys.unraisablehook is sys.__unraisablehook__"
         )
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -1,6 +1,6 @@
 """Tests of overrides on the command line."""
 
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from data_builders import overrides
 
@@ -31,7 +31,3 @@ class OverridesTest(parameterized.TestCase):
         for text in ("{", "[1]", "damping=0.1"):
             with self.assertRaisesRegex(ValueError, "^fields must be JSON"):
                 overrides.parse_json(text)
-
-
-if __name__ == "__main__":
-    absltest.main()

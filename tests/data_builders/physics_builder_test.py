@@ -285,7 +285,3 @@ class BuilderTest(chex.TestCase):
         info = datasets.get_builder("two_body")(config="small", data_dir=self.data_dir).info
         self.assertIn("Two gravitating bodies", info.description)
         self.assertIn("Hamiltonian Generative Networks", info.citation)
-
-
-if __name__ == "__main__":
-    absltest.main()

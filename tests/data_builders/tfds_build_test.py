@@ -57,7 +57,3 @@ class TfdsBuildTest(absltest.TestCase):
     def run_well(self, *command):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr[-3000:])
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -228,7 +228,3 @@ class FingerprintTest(absltest.TestCase):
             unreadable = video_files.fingerprint(self.source)
         video_files._digest.cache_clear()
         self.assertNotEqual(video_files.fingerprint(self.source), unreadable)
-
-
-if __name__ == "__main__":
-    absltest.main()

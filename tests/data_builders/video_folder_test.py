@@ -243,7 +243,3 @@ class VideoFolderTest(parameterized.TestCase):
         build.main(build.parse_flags(["build", "video_folder", f"--data_dir={self.data_dir}", f"--config={config}"]))
         splits, _ = data.open_dataset(self.data_dir / "video_folder" / "mine" / "1.0.0")
         self.assertLen(splits["train"], 12)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -10,7 +10,7 @@ import tempfile
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from data_builders import datasets
 from data_builders.rendering import images as rendering
@@ -87,7 +87,3 @@ class GalleryTest(parameterized.TestCase):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertRegex(done.stderr, rf"\A{message}.*\n\Z")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -64,7 +64,3 @@ class NHFTableTest(absltest.TestCase):
             nhf_table.read_runs([str(self.directory)])
         with self.assertRaisesRegex(UserError, "no finished run of experiments.nhf"):
             nhf_table.read_runs([self._write("h", None, "hgn")])
-
-
-if __name__ == "__main__":
-    absltest.main()

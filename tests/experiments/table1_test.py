@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import sys
 
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from experiments import table1
 from experiments.clips.results import Errors
@@ -149,7 +149,3 @@ class TableTest(parameterized.TestCase):
         self.assertEqual((finished / "metrics.json").read_text(), "old")
         self.assertEqual((self.directory / "first" / "metrics.json").read_text(), "new")
         self.assertFalse((self.directory / "never").exists())
-
-
-if __name__ == "__main__":
-    absltest.main()

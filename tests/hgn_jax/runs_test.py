@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax import HGNConfig, HNNConfig, NHFConfig, load_run, make_hgn, make_hnn, make_nhf
 from hgn_jax.training import state_template
@@ -99,7 +99,3 @@ class LoadRunTest(parameterized.TestCase):
         assert_refused(FileNotFoundError, "no checkpoint in")
         shutil.rmtree(self.path / "checkpoints")
         assert_refused(FileNotFoundError, "no checkpoint in .*: the run has not come that far")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -5,7 +5,7 @@ import math
 
 import chex
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from data_builders.rendering import images as rendering
 
@@ -229,7 +229,3 @@ def _expected_bodies(canvas, noise, centres, nodes, weights):
             alpha[row] = np.einsum("xij,i,j->x", 0.5 + 0.5 * np.tanh(edge / 2), weights, weights)
         image = image + alpha[..., None] * (np.array(colour) / 255.0 - image)
     return image
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from data_builders import datasets
 from data_builders.rendering import images as rendering
@@ -95,7 +95,3 @@ class ContinuationTest(parameterized.TestCase):
         falling["q"] = np.tile(np.float32([1.0, 0.0, -0.5, 0.75**0.5, -0.5, -(0.75**0.5)]), (_NUM_FRAMES, 1))
         extended = continuation.lengthen(metadata, [examples[0], falling, examples[2]], 0, 20)
         self.assertEqual([x["index"] for x in extended], [examples[0]["index"], examples[2]["index"]])
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from scipy import stats
 
 from data_builders.simulation import draws
@@ -72,7 +72,3 @@ class DrawConstantsTest(parameterized.TestCase):
 
     def test_none_without_ranges(self):
         self.assertEqual(draws.draw_constants(PENDULUM, "train", 0), {})
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -298,7 +298,3 @@ class DrawnConstantsTest(chex.TestCase):
         for first in range(q.shape[2]):
             distance = np.linalg.norm(q[:, :, first] - q[:, :, first - 1], axis=-1)
             np.testing.assert_allclose(distance, np.broadcast_to(distance[:, :1], distance.shape), rtol=1e-5)
-
-
-if __name__ == "__main__":
-    absltest.main()

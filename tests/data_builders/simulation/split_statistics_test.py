@@ -2,7 +2,6 @@
 
 import chex
 import numpy as np
-from absl.testing import absltest
 
 from data_builders.rendering import images as rendering
 from data_builders.simulation import ground_truth as simulation
@@ -37,7 +36,3 @@ class SplitStatisticsTest(chex.TestCase):
         self.assertEqual(list(summary), list(expected))
         for name, value in expected.items():
             np.testing.assert_allclose(summary[name], value, rtol=1e-5, err_msg=name)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -166,7 +166,3 @@ def _is_running(pid):
         return ") Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
-
-
-if __name__ == "__main__":
-    absltest.main()

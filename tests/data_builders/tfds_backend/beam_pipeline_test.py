@@ -9,7 +9,7 @@ import tempfile
 import chex
 import pytest
 import tensorflow_datasets as tfds
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 pytest.importorskip("apache_beam")
 
@@ -60,7 +60,3 @@ class BeamPipelineTest(chex.TestCase):
         [path] = pathlib.Path(self.data_dir).glob("pendulum/*/1.0.0")
         self.assertEqual(path.parent.name, "small-num_steps_2")
         self.assertLen(tfds.builder_from_directory(path).as_data_source(split="train"), 3)
-
-
-if __name__ == "__main__":
-    absltest.main()

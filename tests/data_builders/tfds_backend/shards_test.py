@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from tensorflow_datasets.core import file_adapters, naming, writer
 from tensorflow_datasets.core.utils import shard_utils
 
@@ -57,7 +57,3 @@ class ShardsTest(parameterized.TestCase):
             self.assertTrue(path.exists())
             raise RuntimeError
         self.assertFalse(path.exists())
-
-
-if __name__ == "__main__":
-    absltest.main()

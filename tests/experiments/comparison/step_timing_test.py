@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from benchmarks.train_step import smallest
 from experiments.comparison import step_timing
@@ -45,7 +45,3 @@ class StepTimingTest(parameterized.TestCase):
             return np.ones(1)
 
         self.assertLess(step_timing.median_seconds(run, 3), 0.01)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from experiments.comparison.rows import ROWS, SYSTEMS
 from experiments.figures import runs as figure_runs
@@ -112,7 +112,3 @@ class ReadTest(parameterized.TestCase):
         }.items():
             with self.subTest(message), self.assertRaisesRegex(UserError, message):
                 figure_runs.read_one(path)
-
-
-if __name__ == "__main__":
-    absltest.main()

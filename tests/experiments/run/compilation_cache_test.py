@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from experiments.run import compilation_cache
 from tests.root import ROOT
@@ -79,7 +79,3 @@ class CompilationCacheTest(parameterized.TestCase):
             os.utime(path, (time.time() - age * 24 * 3600,) * 2)
         compilation_cache._delete_old_entries(self.home)
         self.assertEqual(list(self.home.iterdir()), [new])
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.training import TrainState
 from hgn_jax.training import checkpoints as checkpoints_module
@@ -184,7 +184,3 @@ class CheckpointsTest(parameterized.TestCase):
             self._save(10)
         with self.assertRaisesRegex(CheckpointError, "has format 3, written by a newer version"):
             self._restore()
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from hgn_jax.training.geco import GECOConfig, geco, saturation
 
@@ -71,7 +71,3 @@ class GECOTest(parameterized.TestCase):
     def test_invalid_settings_are_refused(self, **setting):
         with self.assertRaisesRegex(ValueError, next(iter(setting))):
             geco(dataclasses.replace(GECOConfig(), **setting))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -33,7 +33,3 @@ class LogsTest(absltest.TestCase):
 
     def test_a_missing_file_has_no_rows(self):
         self.assertEmpty(read_metrics(self.directory / "metrics.csv"))
-
-
-if __name__ == "__main__":
-    absltest.main()

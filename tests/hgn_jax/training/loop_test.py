@@ -118,7 +118,3 @@ class PrefetchTest(absltest.TestCase):
 
         with self.assertRaisesRegex(OSError, "shard is gone"):
             list(training.prefetch(broken, range(2)))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -30,7 +30,3 @@ class ProgressTest(absltest.TestCase):
             bar.update(10)
         self.assertIn("\r", file.getvalue())
         self.assertIn("10/10", file.getvalue())
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -75,7 +75,3 @@ class UpdateTest(absltest.TestCase):
         x = jnp.asarray(np.random.default_rng(0).normal(size=(8, 8)))
         compiled = training.compile_for_backend(jax.jit(function), x)
         np.testing.assert_allclose(compiled(x), function(x), rtol=1e-5)
-
-
-if __name__ == "__main__":
-    absltest.main()
