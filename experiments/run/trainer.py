@@ -81,7 +81,7 @@ def claim(task: Task, config: Any, workdir: str) -> Iterator[tuple[RunDirectory,
     """
     with hosts.fail_together(), user_errors():
         config = task.resolve(config)
-        _require_even_batches(config.training.batch_size)
+        training.validate(config.optimizer, config.training, jax.device_count())
         directory = open_run(workdir, config)
     with user_errors():
         data = hosts.main_first(lambda: task.open_data(config))
@@ -90,13 +90,6 @@ def claim(task: Task, config: Any, workdir: str) -> Iterator[tuple[RunDirectory,
             stack.enter_context(lock(directory))
             write_config(directory, config)
         yield directory, config, data
-
-
-def _require_even_batches(batch_size: int) -> None:
-    if batch_size % jax.device_count():
-        raise ValueError(
-            f"training.batch_size {batch_size} cannot be divided evenly among {jax.device_count()} devices"
-        )
 
 
 def train(task: Task, directory: RunDirectory, config: Any, data: Any) -> Run:

@@ -179,7 +179,7 @@ def test_a_full_disk_names_what_can_be_continued(tmp_path):
     ("changes", "message"),
     [
         ({"batch_size": 9, "largest_batch": 8}, "training.batch_size is 9, but there are only 8 points"),
-        ({"batch_size": 7}, "training.batch_size 7 cannot be divided evenly among 2 devices"),
+        ({"batch_size": 7}, "training.batch_size=7 cannot be divided evenly among 2 devices"),
     ],
 )
 def test_nothing_is_written_for_a_configuration_that_does_not_fit(tmp_path, changes, message):
