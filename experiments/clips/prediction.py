@@ -34,6 +34,13 @@ class LatentDynamics(NamedTuple):
       infer: `(params, frames [examples, num_seen, size, size, 3]) -> PhaseState [examples, ...]` at the first frame.
       rollout: `(params, state, num_steps, dt) -> path [num_steps + 1, examples, ...]`.
       decode: `(params, states [n, ...]) -> images [n, size, size, 3]`.
+      energy: `(params, states [n, ...]) -> energies [n]`, the learned Hamiltonian.
+      kl: `(params, frames) -> nats [examples]`, the KL divergence of the posterior from its prior; None if there is no
+        posterior.
+      sample: `(params, key, n) -> states [n, ...]`, drawn from the model's distribution of states; None if there is
+        none.
+      infer_quickly: Same as `infer` without its refinement, for statistics over many clips; None if there is no
+        refinement.
     """
 
     params: Any
@@ -42,6 +49,10 @@ class LatentDynamics(NamedTuple):
     infer: Callable[[Any, Any], PhaseState]
     rollout: Callable[..., PhaseState]
     decode: Callable[[Any, PhaseState], Any]
+    energy: Callable[[Any, PhaseState], Any]
+    kl: Callable[[Any, Any], Any] | None = None
+    sample: Callable[[Any, Any, int], PhaseState] | None = None
+    infer_quickly: Callable[[Any, Any], PhaseState] | None = None
 
 
 class _LongClips(NamedTuple):

@@ -145,6 +145,96 @@ class Videos:
 
 
 @dataclasses.dataclass(kw_only=True)
+class Samples:
+    """New trajectories from the model's distribution of states; None where not measured.
+
+    Attributes:
+      fidelity: Fraction of sampled frames that show as many discs as frames of the data do, as large and as bright.
+      fidelity_after_60: The same for the frames 60 steps later.
+      energy_distance: Distance between the quantiles of the learned energies of samples and of test clips, in standard
+        deviations of the latter.
+      position_distance: The same for the coordinates q, averaged over the axes in which those of test clips vary most.
+      position_distance_after_60: The same for the samples 60 steps later.
+    """
+
+    fidelity: float | None
+    fidelity_after_60: float | None
+    energy_distance: float | None
+    position_distance: float | None
+    position_distance_after_60: float | None
+
+
+@dataclasses.dataclass(kw_only=True)
+class Law:
+    """The law of force or potential that was read off the learned energy; None where it does not apply.
+
+    Attributes:
+      exponent: Exponent of the distance between two bodies in the force along the line between them.
+      flatness: Spread of the force times the squared distance over the distances that the data visit, relative.
+      mass_ratio: Ratio of the largest learned mass to the smallest.
+      constant: Learned constant of the law in the units of the true system.
+      true_constant: True constant of the law.
+    """
+
+    exponent: float | None
+    flatness: float | None
+    mass_ratio: float | None
+    constant: float | None
+    true_constant: float | None
+
+
+@dataclasses.dataclass(kw_only=True)
+class BeyondTheClip:
+    """Measurements on long test clips, seen through a window in the middle; None where not measured.
+
+    A long clip is a test clip that the simulator has extended at both ends, or a whole film. The clip in its middle is
+    as long as a training clip; the window is the middle of that.
+
+    Attributes:
+      skill: Skill within the clip, against the expected image given the true state, or against the frames of the film.
+      skill_forward: Skill of the frames 10, 30, 60 and 100 steps after the clip; None beyond the end of the frames.
+      skill_backward: The same before the clip.
+      vpt: Valid prediction times after and before the clip, in steps of at most `num_steps`; medians over clips.
+      horizon: Numbers of steps after and before the clip until the skill falls below `horizon_threshold`; medians.
+      horizon_threshold: 0.9, or 0.5 for films, whose noise is not known.
+      clock_share: Fraction of the variance of the states within the clip that lies in the path that all clips share.
+      reencoding_error: Squared distance between a state rolled out to a later or earlier window and the state inferred
+        there, relative to the variance of the inferred states.
+      kl_nats: KL divergence of the posterior from its prior, in nats.
+      true_dimensions: Number of dimensions of the true phase space.
+      samples: New trajectories.
+      period_error: Median relative error of the period of oscillation, at the amplitude of each clip.
+      energy_rank_correlation: Spearman's correlation of the learned and the true energy over clips.
+      symetric: Score of SyMetric.
+      law: The law that was read off.
+      num_clips: Number of long clips measured.
+      left_out: Number of test clips left out, because float64 cannot follow them, or of films that are too short.
+      num_steps: Numbers of steps followed after and before the clip.
+      not_measured: Reasons, by the names of the fields that are None.
+    """
+
+    skill: float | None
+    skill_forward: dict[str, float | None]
+    skill_backward: dict[str, float | None]
+    vpt: list[float | None]
+    horizon: list[float | None]
+    horizon_threshold: float
+    clock_share: float | None
+    reencoding_error: float | None
+    kl_nats: float | None
+    true_dimensions: int | None
+    samples: Samples | None
+    period_error: float | None
+    energy_rank_correlation: float | None
+    symetric: float | None
+    law: Law | None
+    num_clips: int
+    left_out: int
+    num_steps: list[int]
+    not_measured: dict[str, str]
+
+
+@dataclasses.dataclass(kw_only=True)
 class FrameResults(Results):
     """All numbers of a run of a model of frames.
 
@@ -157,6 +247,7 @@ class FrameResults(Results):
       mean_image_prediction: The same for the best constant image.
       prediction_clips: The clips that these were measured on.
       latent: SyMetric.
+      beyond_the_clip: Measurements on long test clips, beyond the clips of the data set.
       not_measured: Names of quantities that could not be measured, with the reasons.
       videos: The user's own videos; None for a simulated data set.
       model: The kind of model, for HNN.
@@ -171,6 +262,7 @@ class FrameResults(Results):
     mean_image_prediction: PredictionTimes | None = None
     prediction_clips: PredictionClips | None = None
     latent: Latent | None = None
+    beyond_the_clip: BeyondTheClip | None = None
     not_measured: dict[str, str] = dataclasses.field(default_factory=dict)
     videos: Videos | None = None
     model: str | None = None

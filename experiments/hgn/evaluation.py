@@ -15,7 +15,8 @@ from experiments.run.trainer import Run, facts
 from experiments.tasks import Evaluation
 from hgn_jax import data
 from hgn_jax.metrics import rollouts
-from hgn_jax.models.hgn import HGN
+from hgn_jax.models.hgn import HGN, kl_to_standard_normal
+from hgn_jax.models.hgn_config import latent_shape
 from hgn_jax.physics.integrators import rollout
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training import compile_for_backend
@@ -105,6 +106,11 @@ def measure_dynamics(hgn: HGN, params: Any, frames: np.ndarray) -> Dynamics:
 
 def _latent_dynamics(run: Run) -> LatentDynamics:
     hgn = run.model
+
+    def sample(params: Any, key: jax.Array, number: int) -> PhaseState:
+        return hgn.initial_state(params, jax.random.normal(key, (number, *latent_shape(hgn.config))))
+
+    is_variational = hgn.config.variational
     return LatentDynamics(
         params=run.state.params,
         num_seen=hgn.config.inference_frames or run.data.num_frames,
@@ -112,6 +118,9 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
         infer=lambda params, frames: hgn.initial_state(params, hgn.infer(params, frames).mean),
         rollout=hgn.rollout,
         decode=lambda params, states: hgn.decode(params, states.q),
+        energy=lambda params, states: hgn.hamiltonian(params)(states),
+        kl=(lambda params, frames: kl_to_standard_normal(hgn.infer(params, frames))) if is_variational else None,
+        sample=sample if is_variational else None,
     )
 
 

@@ -130,6 +130,7 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
         infer=lambda params, frames: jax.tree.map(lambda x: x[:, 0], hnn.encode(params, frames)),
         rollout=hnn.rollout,
         decode=lambda params, states: hnn.decode(params, states)[..., 0, :, :, :],
+        energy=lambda params, states: hnn.hamiltonian(params)(states),
     )
 
 

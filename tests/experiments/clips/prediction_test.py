@@ -48,7 +48,8 @@ def _oscillator(metadata, num_seen, frequency=_FREQUENCY):
         alphas = scenes.coverage(canvas, scenes.distance(canvas, scenes.disc_centres(canvas, states.q / params)))
         return scenes.composite(canvas, alphas) / 255.0
 
-    return LatentDynamics(jnp.float32(1.0), num_seen, _DT, infer, roll, decode)
+    energy = lambda params, states: _SYSTEM.hamiltonian(jax.tree.map(lambda x: x / params, states))
+    return LatentDynamics(jnp.float32(1.0), num_seen, _DT, infer, roll, decode, energy)
 
 
 @pytest.fixture(scope="module")
