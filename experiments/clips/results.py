@@ -165,15 +165,45 @@ class Samples:
 
 
 @dataclasses.dataclass(kw_only=True)
+class PairLaw:
+    """The attraction between two bodies.
+
+    Attributes:
+      exponent: Exponent of the distance in the force along the line between them.
+      flatness: Largest relative departure of force times squared distance from its mean.
+      mass_ratio: Mass of the heavier body over that of the lighter.
+      constant: G·m in units of the canvas: acceleration of a body times squared distance.
+      own_exponent: Exponent of the pair's own potential alone, without a confinement; None where it is not known.
+    """
+
+    exponent: float
+    flatness: float
+    mass_ratio: float
+    constant: float
+    own_exponent: float | None = None
+
+
+@dataclasses.dataclass(kw_only=True)
 class Law:
     """The law of force or potential that was read off the learned energy; None where it does not apply.
 
+    Several pairs of bodies are summed up by the worst: the exponent farthest from -2, the largest flatness, and the
+    constant farthest from the true one.
+
     Attributes:
       exponent: Exponent of the distance between two bodies in the force along the line between them.
-      flatness: Spread of the force times the squared distance over the distances that the data visit, relative.
+      flatness: Largest relative departure of force times squared distance from its mean, over the distances that the
+        data visit.
       mass_ratio: Ratio of the largest learned mass to the smallest.
-      constant: Learned constant of the law in the units of the true system.
+      constant: Learned constant of the law in the units of the true system: G·m of bodies, or the angular frequency of
+        a mass on a spring or of small swings of a pendulum.
       true_constant: True constant of the law.
+      system: Name of the system.
+      r_squared: Fraction of variance that a straight line explains: of a pendulum's learned potential against
+        1 - cos(angle), or of a spring's learned force against the true displacement.
+      friction: Learned rate at which momenta decay, mean over coordinates; None for a model without friction.
+      true_friction: True rate.
+      pairs: Attraction of each pair of bodies, by their numbers from 1: `1-2`.
     """
 
     exponent: float | None
@@ -181,6 +211,11 @@ class Law:
     mass_ratio: float | None
     constant: float | None
     true_constant: float | None
+    system: str | None = None
+    r_squared: float | None = None
+    friction: float | None = None
+    true_friction: float | None = None
+    pairs: dict[str, PairLaw] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(kw_only=True)
