@@ -1,14 +1,14 @@
 """Prediction beyond the clip, and the quality of the latent space, for any model that infers a state from frames."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from data_builders.rendering import images as rendering
-from data_builders.simulation import continuation
 from experiments.clips.data import Clips
+from experiments.clips.long_clips import NOT_FOLLOWED, LongClips, cut, extend, take_films
 from experiments.clips.reconstruction import NO_TRUE_STATES
 from experiments.clips.results import Latent, PredictionClips, PredictionTime, PredictionTimes
 from experiments.run.trainer import Run
@@ -17,11 +17,10 @@ from hgn_jax.metrics.symetric import symetric
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training import compile_for_backend
 
-_NUM_TRAJECTORIES = 32  # whose predictions are followed
+NUM_LONG_CLIPS = 32  # whose predictions are followed
 _NUM_LATENT_POINTS = 2000
-_FRAMES_PER_CALL = 256  # decoded at once, which bounds the memory
-_NO_FRAMES_BEYOND = "needs frames beyond those that the model sees, and the clips have no more"
-_NOT_FOLLOWED = "needs the trajectories beyond the clips, farther than float64 can follow them"
+_CLIPS_PER_CALL, _FRAMES_PER_CALL = 32, 256  # seen and decoded at once, which bounds the memory
+_NO_FRAMES_BEYOND = "needs frames beyond those that the model sees, and the films have no more"
 
 
 class LatentDynamics(NamedTuple):
@@ -55,43 +54,101 @@ class LatentDynamics(NamedTuple):
     infer_quickly: Callable[[Any, Any], PhaseState] | None = None
 
 
-class _LongClips(NamedTuple):
-    """Clips that begin and end with frames that may only be predicted.
+class CompiledDynamics:
+    """The functions of a model, compiled and applied to blocks of clips.
 
-    Attributes:
-      frames: The frames as they are seen, uint8 `[clips, time, size, size, 3]`.
-      targets: The frames that should be predicted, float32 in [0, 1].
-      margins: Number of frames that may only be predicted, at the start and at the end.
+    Inferred states are remembered by their frames: refining them is slow, and several measurements see the same frames.
+
+    Args:
+      dynamics: The model.
     """
 
-    frames: np.ndarray
-    targets: np.ndarray
-    margins: tuple[int, int]
+    def __init__(self, dynamics: LatentDynamics):
+        self.dynamics = dynamics
+        self.num_seen, self.dt = dynamics.num_seen, dynamics.dt
+        self._inferred: dict[Any, PhaseState] = {}
+        self._compiled: dict[Any, Callable[..., Any]] = {}
+
+    def infer(self, frames: np.ndarray, quickly: bool = False) -> PhaseState:
+        """Infers states from frames `[examples, num_seen, size, size, 3]`.
+
+        Args:
+          frames: The frames that are seen.
+          quickly: Whether to do without the refinement of the states.
+
+        Returns:
+          States `[examples, ...]` at the first of the frames.
+        """
+        quickly = quickly and self.dynamics.infer_quickly is not None
+        key = (quickly, frames.shape, hashlib.sha256(np.ascontiguousarray(frames)).digest())
+        if key not in self._inferred:
+            infer = self.dynamics.infer_quickly if quickly else self.dynamics.infer
+            self._inferred[key] = self._in_blocks(infer, frames, _CLIPS_PER_CALL)
+        return self._inferred[key]
+
+    def rollout(self, state: PhaseState, num_steps: int, dt: float) -> PhaseState:
+        """Rolls states `[examples, ...]` out into a path `[num_steps + 1, examples, ...]`."""
+        function = jax.jit(self.dynamics.rollout, static_argnums=(2, 3))
+        key = ("rollout", len(state.q), num_steps, dt)
+        if key not in self._compiled:
+            self._compiled[key] = compile_for_backend(function, self.dynamics.params, state, num_steps, dt)
+        return jax.tree.map(np.asarray, self._compiled[key](self.dynamics.params, state))
+
+    def decode(self, path: PhaseState) -> np.ndarray:
+        """Decodes a path `[time, examples, ...]` into images `[examples, time, size, size, 3]`."""
+        outer = path.q.shape[:2]
+        states = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), path)
+        images = self._in_blocks(self.dynamics.decode, states, _FRAMES_PER_CALL)
+        return np.swapaxes(images.reshape(*outer, *images.shape[1:]), 0, 1)
+
+    def energy(self, states: PhaseState) -> np.ndarray:
+        """Computes the learned energies `[n]` of states `[n, ...]`, in float64 for statistics."""
+        return np.asarray(jax.jit(self.dynamics.energy)(self.dynamics.params, states), np.float64)
+
+    def kl(self, frames: np.ndarray) -> np.ndarray:
+        """Computes the KL divergences in nats, `[examples]`, of the posteriors for frames that are seen."""
+        return self._in_blocks(self.dynamics.kl, frames, _CLIPS_PER_CALL)
+
+    def _in_blocks(self, function: Callable[[Any, Any], Any], arguments: Any, size: int) -> Any:
+        """Applies `function(params, arguments)` to blocks of the first axis, all of one size, with padding."""
+        number = len(jax.tree.leaves(arguments)[0])
+        results = []
+        for first in range(0, number, size):
+            block = jax.tree.map(lambda x, first=first: x[first : first + size], arguments)
+            missing = max(0, first + size - number)
+            block = jax.tree.map(lambda x, n=missing: np.pad(x, [(0, n)] + [(0, 0)] * (x.ndim - 1), mode="edge"), block)
+            if function not in self._compiled:
+                self._compiled[function] = compile_for_backend(jax.jit(function), self.dynamics.params, block)
+            result = self._compiled[function](self.dynamics.params, block)
+            results.append(jax.tree.map(lambda x, n=size - missing: np.asarray(x)[:n], result))
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *results)
 
 
-def measure_prediction(run: Run, dynamics: LatentDynamics) -> dict[str, Any]:
+def measure_prediction(run: Run, dynamics: CompiledDynamics) -> dict[str, Any]:
     """Measures how long predictions of test clips stay valid, after the seen frames and before them.
 
     Where the true states are known, the simulator extends clips that are too short: the model sees frames of the data
     set, and predicts those that would have followed, or come before. They are compared with the noise-free frames of
-    the true states, because in some data sets the observation noise alone exceeds the threshold of validity. Videos
-    are taken as they are.
+    the true states, because in some data sets the observation noise alone exceeds the threshold of validity. Of videos
+    the frames beyond those seen are taken as they are.
 
     Returns:
       Fields of `FrameResults`: `prediction`, `mean_image_prediction` and `prediction_clips`; or `prediction`, empty,
       and in `not_measured` the reason.
     """
     clips, horizons = run.data, run.config.evaluation.horizons
-    test = clips.splits["test"]
-    examples = test.__getitems__(list(range(min(_NUM_TRAJECTORIES, len(test)))))
-    make_clips = _extended if clips.has_true_states else _as_stored
-    long_clips = make_clips(clips, examples, dynamics.num_seen, max(horizons))
+    make_clips = _extended if clips.has_true_states else _as_filmed
+    long_clips, margins = make_clips(clips, dynamics.num_seen, max(horizons))
     if long_clips is None:
-        return _not_measured(_NOT_FOLLOWED)
-    frames, targets, margins = long_clips
+        return _not_measured(NOT_FOLLOWED)
+    frames, targets = long_clips.frames, long_clips.noise_free
     if not prediction.horizons_within(frames.shape[1] - max(margins), dynamics.num_seen, horizons):
         return _not_measured(_NO_FRAMES_BEYOND)
     mean_image = targets.mean(axis=(0, 1))
+
+    def predict(frames: np.ndarray, num_steps: int, backward: bool) -> np.ndarray:
+        dt = -dynamics.dt if backward else dynamics.dt
+        return dynamics.decode(dynamics.rollout(dynamics.infer(frames), num_steps, dt))
 
     def predict_mean_image(frames: np.ndarray, num_steps: int, backward: bool) -> np.ndarray:
         del backward
@@ -105,11 +162,11 @@ def measure_prediction(run: Run, dynamics: LatentDynamics) -> dict[str, Any]:
         }
 
     return {
-        "prediction": times(_predictor(dynamics, frames)),
+        "prediction": times(predict),
         "mean_image_prediction": times(predict_mean_image),
         "prediction_clips": PredictionClips(
             num_examples=len(frames),
-            left_out=len(examples) - len(frames),
+            left_out=long_clips.left_out,
             compared_with="noise-free frames" if clips.has_true_states else "observed frames",
             simulated_steps=dict(zip(("before", "after"), margins, strict=True)),
         ),
@@ -120,58 +177,20 @@ def _not_measured(reason: str) -> dict[str, Any]:
     return {"prediction": {"forward": {}, "backward": {}}, "not_measured": {"valid_prediction_time": reason}}
 
 
-def _as_stored(clips: Clips, examples: Sequence[Mapping[str, Any]], num_seen: int, horizon: int) -> _LongClips:
-    del clips
-    frames = np.stack([example["image"][: num_seen + horizon] for example in examples])
-    return _LongClips(frames, frames.astype(np.float32) / 255.0, (0, 0))
+def _as_filmed(clips: Clips, num_seen: int, horizon: int) -> tuple[LongClips, tuple[int, int]]:
+    """Long clips of films, and the number of frames at both ends that may only be predicted: none."""
+    films = take_films(clips, num_seen, horizon, NUM_LONG_CLIPS)
+    length = min(films.frames.shape[1], num_seen + horizon)
+    return films._replace(frames=films.frames[:, :length], noise_free=films.noise_free[:, :length]), (0, 0)
 
 
-def _extended(clips: Clips, examples: Sequence[Mapping[str, Any]], num_seen: int, horizon: int) -> _LongClips | None:
-    """Extends each clip at both ends to the required length; None if none of the trajectories can be followed."""
-    metadata, length = clips.metadata, num_seen + horizon
-    cut = [{**example, **{name: example[name][:length] for name in ("image", "q", "p")}} for example in examples]
-    missing = length - len(cut[0]["image"])
-    extended = continuation.lengthen(metadata, cut, missing, missing)
-    if not extended:
-        return None
-    frames, q = (np.stack([example[name] for example in extended]) for name in ("image", "q"))
-    names = rendering.scene_features(metadata)
-    look = rendering.Look(*(np.stack([example[name] for example in extended]) for name in names)) if names else None
-    targets = rendering.render(rendering.canvas_from_metadata(metadata), q, look)
-    return _LongClips(frames, targets.astype(np.float32) / 255.0, (missing, missing))
-
-
-def _predictor(dynamics: LatentDynamics, clips: np.ndarray) -> prediction.Predict:
-    """Compiles the prediction of the model for this number of clips."""
-    params = dynamics.params
-    frames = jax.ShapeDtypeStruct((len(clips), dynamics.num_seen, *clips.shape[2:]), clips.dtype)
-    infer = compile_for_backend(jax.jit(dynamics.infer), params, frames)
-    state = jax.eval_shape(dynamics.infer, params, frames)
-    block = jax.tree.map(lambda x: jax.ShapeDtypeStruct((_FRAMES_PER_CALL, *x.shape[1:]), x.dtype), state)
-    decode = compile_for_backend(jax.jit(dynamics.decode), params, block)
-    rollout = jax.jit(dynamics.rollout, static_argnums=(2, 3))
-
-    def predict(frames: np.ndarray, num_steps: int, backward: bool) -> np.ndarray:
-        dt = -dynamics.dt if backward else dynamics.dt
-        compiled = compile_for_backend(rollout, params, state, num_steps, dt)
-        path = jax.tree.map(np.asarray, compiled(params, infer(params, frames)))
-        return np.swapaxes(_decode_in_blocks(lambda states: decode(params, states), path), 0, 1)
-
-    return predict
-
-
-def _decode_in_blocks(decode: Callable[[PhaseState], Any], path: PhaseState) -> np.ndarray:
-    """Decodes a path `[time, examples, ...]` into images `[time, examples, size, size, 3]`, a block at a time."""
-    outer, size = path.q.shape[:2], _FRAMES_PER_CALL
-    states = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), path)
-    images = []
-    for first in range(0, len(states.q), size):
-        block = jax.tree.map(lambda x, first=first: x[first : first + size], states)
-        missing = size - len(block.q)
-        padded = jax.tree.map(lambda x, n=missing: np.pad(x, [(0, n)] + [(0, 0)] * (x.ndim - 1)), block)
-        images.append(np.asarray(decode(padded))[: len(block.q)])
-    images = np.concatenate(images)
-    return images.reshape(*outer, *images.shape[1:])
+def _extended(clips: Clips, num_seen: int, horizon: int) -> tuple[LongClips | None, tuple[int, int]]:
+    """Clips extended at both ends to the required length, and the number of frames added; None if none can be."""
+    test, length = clips.splits["test"], num_seen + horizon
+    examples = test.__getitems__(list(range(min(NUM_LONG_CLIPS, len(test)))))
+    examples = [cut(example, length) for example in examples]
+    missing = length - len(examples[0]["image"])
+    return extend(clips, examples, missing, missing), (missing, missing)
 
 
 def measure_latents(

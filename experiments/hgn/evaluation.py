@@ -1,14 +1,21 @@
 """Measures an HGN: reconstruction beside reference rows, rollouts of the learned Hamiltonian, prediction, SyMetric."""
 
+import functools
 import time
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.clips import reconstruction
-from experiments.clips.prediction import LatentDynamics, combine, measure_latents, measure_prediction
+from experiments.clips.beyond import Shown, measure_beyond_the_clip
+from experiments.clips.prediction import (
+    CompiledDynamics,
+    LatentDynamics,
+    combine,
+    measure_latents,
+    measure_prediction,
+)
 from experiments.clips.results import Dynamics, EnergyStatistics, FrameResults
 from experiments.hgn.presets import Config
 from experiments.run.trainer import Run, facts
@@ -25,29 +32,32 @@ _NUM_DYNAMICS_EXAMPLES = 64
 
 
 def evaluate(run: Run) -> Evaluation:
-    """Measures a trained model on both splits; shows the `Reconstructions` of each."""
+    """Measures a trained model on both splits; shows a `Shown`."""
     start = time.monotonic()
     clips, test = run.data, run.data.splits["test"]
+    dynamics = CompiledDynamics(_latent_dynamics(run))
     reconstructions = {split: reconstruction.reconstruct(run, split) for split in reconstruction.SPLITS}
     features = ("image", "q", "p") if clips.has_true_states else ("image",)
     examples = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), features)
     frames = examples["image"][:, : clips.num_frames]
-    path, variance = _infer_paths(run, frames)
+    states, num_steps = dynamics.infer(frames[:, : dynamics.num_seen]), frames.shape[1] - 1
+    path = jax.tree.map(lambda x: np.swapaxes(x, 0, 1), dynamics.rollout(states, num_steps, dynamics.dt))
+    latents = measure_latents(path, examples, posterior_variances(run.model, run.state.params, frames))
+    beyond, beyond_shown = measure_beyond_the_clip(run, dynamics, latents.get("latent"))
     fields = combine(
-        {"not_measured": reconstruction.unmeasured_errors(clips)},
-        measure_prediction(run, _latent_dynamics(run)),
-        measure_latents(path, examples, variance),
+        {"not_measured": reconstruction.unmeasured_errors(clips)}, measure_prediction(run, dynamics), latents
     )
     results = FrameResults(
         **{split: reconstruction.split_errors(shown.errors) for split, shown in reconstructions.items()},
         **fields,
-        dynamics=measure_dynamics(run.model, run.state.params, frames),
-        frames_seen=run.config.inference_frames or clips.num_frames,
+        beyond_the_clip=beyond,
+        dynamics=measure_dynamics(run.model, run.state.params, states, num_steps),
+        frames_seen=dynamics.num_seen,
         videos=reconstruction.describe_videos(clips),
         run=facts(run, start),
     )
     results.notes = geco_notes(run.config, results)
-    return Evaluation(results, reconstructions)
+    return Evaluation(results, Shown(reconstructions, beyond_shown))
 
 
 def geco_notes(config: Config, results: FrameResults) -> list[str]:
@@ -78,14 +88,13 @@ def geco_notes(config: Config, results: FrameResults) -> list[str]:
     ]
 
 
-def measure_dynamics(hgn: HGN, params: Any, frames: np.ndarray) -> Dynamics:
-    """Measures rollouts from clips `[clips, frames, size, size, 3]`: reversibility, energy, and errors by step size."""
-    config, num_steps = hgn.config, frames.shape[1] - 1
+def measure_dynamics(hgn: HGN, params: Any, start: PhaseState, num_steps: int) -> Dynamics:
+    """Measures rollouts from states `[clips, ...]`: reversibility, energy, and errors by step size."""
+    config = hgn.config
 
     @jax.jit
-    def measure(params, frames):
+    def measure(params, start):
         hamiltonian = hgn.hamiltonian(params)
-        start = hgn.initial_state(params, hgn.infer(params, frames).mean)
         integration = (config.dt, num_steps, config.integrator, config.substeps)
         energies = {
             integrator: rollouts.energies_along(
@@ -96,7 +105,7 @@ def measure_dynamics(hgn: HGN, params: Any, frames: np.ndarray) -> Dynamics:
         reversibility = rollouts.reversibility(hamiltonian, start, *integration)
         return reversibility, energies, rollouts.speed_consistency(hamiltonian, start, *integration)
 
-    reversibility, energies, speed = jax.device_get(measure(params, frames))
+    reversibility, energies, speed = jax.device_get(measure(params, start))
     return Dynamics(
         reversibility=float(reversibility),
         energy={name: EnergyStatistics(**rollouts.energy_statistics(values)) for name, values in energies.items()},
@@ -107,6 +116,7 @@ def measure_dynamics(hgn: HGN, params: Any, frames: np.ndarray) -> Dynamics:
 def _latent_dynamics(run: Run) -> LatentDynamics:
     hgn = run.model
 
+    @functools.partial(jax.jit, static_argnums=2)
     def sample(params: Any, key: jax.Array, number: int) -> PhaseState:
         return hgn.initial_state(params, jax.random.normal(key, (number, *latent_shape(hgn.config))))
 
@@ -124,22 +134,14 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
     )
 
 
-def _infer_paths(run: Run, frames: np.ndarray) -> tuple[PhaseState, np.ndarray | None]:
-    """Rolls clips out from their posterior means.
+def posterior_variances(hgn: HGN, params: Any, frames: np.ndarray) -> np.ndarray | None:
+    """The posterior variances of the latents of clips, `[clips, latents]`, q before p.
 
-    Returns:
-      The states at the times of the frames, `[clips, time, ...]`, and the posterior variances of the latents,
-      `[clips, latents]`, q before p; None where the posterior is not of the state itself.
+    They are None where the posterior is not of the state itself.
     """
-    hgn, params, num_steps = run.model, run.state.params, frames.shape[1] - 1
-
-    def infer(params, frames):
-        posterior = hgn.infer(params, frames)
-        path = hgn.rollout(params, hgn.initial_state(params, posterior.mean), num_steps)
-        return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), path), posterior.scale**2
-
-    path, variance = compile_for_backend(jax.jit(infer), params, frames)(params, frames)
     if hgn.config.use_transform or not hgn.config.variational:
-        return path, None
+        return None
+    infer = jax.jit(lambda params, frames: hgn.infer(params, frames).scale ** 2)
+    variance = compile_for_backend(infer, params, frames)(params, frames)
     halves = np.split(np.asarray(variance), 2, axis=-1)
-    return path, np.concatenate([half.reshape(len(frames), -1) for half in halves], axis=1)
+    return np.concatenate([half.reshape(len(frames), -1) for half in halves], axis=1)

@@ -39,7 +39,7 @@ def write(run: Run, evaluation: Evaluation) -> None:
     """Writes the pictures of a run and the page that shows them into its `report/`."""
     directory, results = run.directory, evaluation.results
     directory.report.mkdir(exist_ok=True)
-    write_reconstructions(directory.report, evaluation.shown, _MODEL, "the inferred initial state")
+    write_reconstructions(directory.report, evaluation.shown.reconstructions, _MODEL, "the inferred initial state")
     curves = draw_training(read_metrics(directory.path / "metrics.csv"), _CURVES)
     style.save_all(directory.report, {"error_per_step.png": draw_errors(results, _MODEL), "training.png": curves})
     origin = provenance(directory, results.run)

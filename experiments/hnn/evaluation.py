@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.clips import reconstruction
-from experiments.clips.prediction import LatentDynamics, combine, measure_latents, measure_prediction
+from experiments.clips.beyond import Shown, measure_beyond_the_clip
+from experiments.clips.prediction import (
+    CompiledDynamics,
+    LatentDynamics,
+    combine,
+    measure_latents,
+    measure_prediction,
+)
 from experiments.clips.results import Dynamics, EnergyStatistics, FrameResults
 from experiments.hnn.data import STATE_FEATURES, load_states
 from experiments.hnn.presets import PUBLISHED_PRESETS
@@ -31,7 +38,7 @@ _FRAMES_SEEN = 2  # by the encoder
 def evaluate(run: Run) -> Evaluation:
     """Measures a trained model on both splits.
 
-    Shows the `Reconstructions` of each split, or for a model of states the paths `true` and by integrator.
+    Shows a `Shown`, or for a model of states the paths `true` and by integrator.
     """
     return _evaluate_states(run) if run.config.model == "state" else _evaluate_frames(run)
 
@@ -48,21 +55,22 @@ def _evaluate_frames(run: Run) -> Evaluation:
     examples = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), features)
     images = examples["image"]
     embedded = jax.jit(run.model.encode)(run.state.params, images)
+    dynamics, latents = CompiledDynamics(_latent_dynamics(run)), measure_latents(embedded, examples)
+    beyond, beyond_shown = measure_beyond_the_clip(run, dynamics, latents.get("latent"))
     fields = combine(
-        {"not_measured": reconstruction.unmeasured_errors(clips)},
-        measure_prediction(run, _latent_dynamics(run)),
-        measure_latents(embedded, examples),
+        {"not_measured": reconstruction.unmeasured_errors(clips)}, measure_prediction(run, dynamics), latents
     )
     results = FrameResults(
         **errors,
         **fields,
+        beyond_the_clip=beyond,
         dynamics=measure_dynamics(run, _initial_states(run, images), images.shape[1] - 1),
         frames_seen=_FRAMES_SEEN,
         videos=reconstruction.describe_videos(clips),
         model=run.config.model,
         run=facts(run, start),
     )
-    return Evaluation(results, reconstructions)
+    return Evaluation(results, Shown(reconstructions, beyond_shown))
 
 
 def _initial_states(run: Run, images: np.ndarray) -> PhaseState:

@@ -80,7 +80,7 @@ def write(run: Run, evaluation: Evaluation) -> None:
         name = origin.config["data.name"]
         outcome = f"This model was trained on the states of {name} for {results.run.steps} steps."
     else:
-        write_reconstructions(directory.report, evaluation.shown, _MODEL, "the first two")
+        write_reconstructions(directory.report, evaluation.shown.reconstructions, _MODEL, "the first two")
         figures["error_per_step.png"] = draw_errors(results, _MODEL)
         outcome = frame_report.describe(origin.config, results)
     style.save_all(directory.report, figures)

@@ -16,7 +16,14 @@ from data_builders.simulation import draws
 from data_builders.simulation import ground_truth as simulation
 from experiments.clips.config import EvaluationConfig
 from experiments.clips.data import Clips
-from experiments.clips.prediction import LatentDynamics, combine, measure_latents, measure_prediction
+from experiments.clips.long_clips import take_films
+from experiments.clips.prediction import (
+    CompiledDynamics,
+    LatentDynamics,
+    combine,
+    measure_latents,
+    measure_prediction,
+)
 from experiments.clips.results import PredictionTime
 from hgn_jax import rollout
 from hgn_jax.data import datasets as data
@@ -49,7 +56,7 @@ def _oscillator(metadata, num_seen, frequency=_FREQUENCY):
         return scenes.composite(canvas, alphas) / 255.0
 
     energy = lambda params, states: _SYSTEM.hamiltonian(jax.tree.map(lambda x: x / params, states))
-    return LatentDynamics(jnp.float32(1.0), num_seen, _DT, infer, roll, decode, energy)
+    return CompiledDynamics(LatentDynamics(jnp.float32(1.0), num_seen, _DT, infer, roll, decode, energy))
 
 
 @pytest.fixture(scope="module")
@@ -140,14 +147,42 @@ def test_without_any_trajectory_that_can_be_followed_the_reason_is_given(make_ru
     assert "float64" in fields["not_measured"]["valid_prediction_time"]
 
 
-def test_videos_are_taken_as_they_are(make_run):
+class _Examples(list):
+    def __getitems__(self, indices):
+        return [self[i] for i in indices]
+
+
+def _films(simulated, stride, frame_step=2):
+    """A data set of films, each a test clip of a simulated one, cut into windows of 5 frames as `video_folder` does."""
+    windows = _Examples(
+        {"image": clip["image"][first : first + 5], "video": str(i).encode(), "first_frame": first * frame_step}
+        for i, clip in enumerate(simulated.splits["test"][j] for j in range(4))
+        for first in range(0, len(clip["image"]) - 4, stride)
+    )
+    return _run(Clips({"train": windows, "test": windows}, {"source": "/videos", "frame_step": frame_step}))
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_films_are_put_together_from_their_windows(make_run, stride):
+    simulated = make_run().data  # clips of 9 frames
+    films = take_films(_films(simulated, stride).data, 5, 40, 3)
+    assert (films.margins, films.left_out) == ((2, 2), 0)
+    np.testing.assert_array_equal(films.frames, [simulated.splits["test"][i]["image"] for i in range(3)])
+    short = take_films(_films(simulated, stride).data, 5, 1, 3)  # two clips of at most 7 frames of the same film
+    np.testing.assert_array_equal(short.frames[0], simulated.splits["test"][0]["image"][:7])
+
+
+def test_windows_with_gaps_are_no_films(make_run):
+    films = take_films(_films(make_run().data, 6).data, 5, 40, 3)
+    assert films.frames.shape[1] == 5
+
+
+def test_films_are_taken_as_they_are(make_run):
     simulated = make_run().data
-    videos = _run(Clips(simulated.splits, {"source": "/videos"}))
-    dynamics = _oscillator(simulated.metadata, 4)
-    fields = measure_prediction(videos, dynamics)
+    fields = measure_prediction(_films(simulated, 4), _oscillator(simulated.metadata, 4))
     assert fields["prediction_clips"].compared_with == "observed frames"
-    assert fields["prediction"] == _to_the_end(5)
-    fields = measure_prediction(videos, dynamics._replace(num_seen=9))
+    assert fields["prediction"] == _to_the_end(5)  # 4 of 9 frames are seen
+    fields = measure_prediction(_films(simulated, 6), _oscillator(simulated.metadata, 5))
     assert fields["prediction"] == {"forward": {}, "backward": {}}
     assert "beyond those that the model sees" in fields["not_measured"]["valid_prediction_time"]
 

@@ -47,31 +47,22 @@ def test_rollouts_are_reversible_and_finer_steps_are_more_exact(tiny_runs):
 
 def test_energy_is_measured_by_the_integrator_of_the_model_and_two_others():
     hgn, params = _untrained(integrator="symplectic_euler")
-    energy = evaluation.measure_dynamics(hgn, params, _FRAMES).energy
+    energy = evaluation.measure_dynamics(hgn, params, hgn.start(params, _FRAMES), 3).energy
     assert energy.keys() == {"symplectic_euler", "leapfrog", "euler"}
     assert energy["leapfrog"].variance < energy["euler"].variance
 
 
 def test_variances_are_those_of_a_posterior_of_the_state_itself():
     hgn, params = _untrained(use_transform=False)
-    path, variance = evaluation._infer_paths(_run(hgn, params), _FRAMES)
-    assert path.q.shape == (3, 4, 4, 4, 2)
-    posterior = hgn.infer(params, _FRAMES)
-    np.testing.assert_allclose(path.p[:, 0], posterior.mean[..., 2:], atol=1e-6)
-    q_scale, p_scale = np.split(np.asarray(posterior.scale), 2, axis=-1)
+    variance = evaluation.posterior_variances(hgn, params, _FRAMES)
+    q_scale, p_scale = np.split(np.asarray(hgn.infer(params, _FRAMES).scale), 2, axis=-1)
     expected = np.concatenate([q_scale.reshape(3, -1), p_scale.reshape(3, -1)], axis=1) ** 2
     np.testing.assert_allclose(variance, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("changes", [{"use_transform": True}, {"use_transform": False, "variational": False}])
 def test_other_posteriors_have_no_variances_of_the_state(changes):
-    path, variance = evaluation._infer_paths(_run(*_untrained(**changes)), _FRAMES)
-    assert path.q.shape == (3, 4, 4, 4, 2)
-    assert variance is None
-
-
-def _run(hgn, params):
-    return types.SimpleNamespace(model=hgn, state=types.SimpleNamespace(params=params))
+    assert evaluation.posterior_variances(*_untrained(**changes), _FRAMES) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,267 @@
+"""A model of frames beyond the clip: how long it stays right, what its state knows, and what it samples.
+
+Test clips are extended by the simulator at both ends. The model sees a window in the middle of each clip and is rolled
+out both ways, far beyond the ends of the clip. Its frames are compared with the expected images given the true states,
+so that a skill of 1 can be reached. Films are taken as they are, and compared with their own frames.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from experiments.clips.data import Clips
+from experiments.clips.long_clips import LongClips, cut, extend, take_films
+from experiments.clips.oscillation import Oscillation, measure_oscillation
+from experiments.clips.prediction import NUM_LONG_CLIPS, CompiledDynamics
+from experiments.clips.reconstruction import NO_TRUE_STATES, Reconstructions
+from experiments.clips.results import BeyondTheClip, Latent
+from experiments.clips.sampled_states import SampledStates, measure_samples
+from experiments.run.trainer import Run
+from hgn_jax.metrics import beyond_clip, prediction
+from hgn_jax.physics.phase_space import PhaseState
+
+STEPS = (10, 30, 60, 100)  # steps beyond the clip at which the skill is reported
+FILM_THRESHOLD = 0.5  # of the skill; the noise of films is not known
+_MIN_CLIPS = 8  # fewer long clips than these are made shorter
+_REENCODING_SHIFT = 12  # frames from the window to those where states are inferred again
+_NUM_CLIPS_SHOWN = 3
+_NOT_FINITE = "the rollouts of the model leave the range of numbers"
+
+
+class Rollout(NamedTuple):
+    """The rollouts of a model from the window of each long clip to both its ends.
+
+    Attributes:
+      first_seen: Index of the first frame of the window.
+      path: States, `[time, clips, ...]`.
+      states: The same states as `[clips, time, d]`, all entries of q before those of p.
+      images: Decoded images, `[clips, time, size, size, 3]`.
+    """
+
+    first_seen: int
+    path: PhaseState
+    states: np.ndarray
+    images: np.ndarray
+
+
+class BeyondShown(NamedTuple):
+    """What the report draws of the measurements beyond the clip.
+
+    Attributes:
+      skill: Skill of the frames at each time of the long clips, `[time]`.
+      clip: Indices of the first frame of the clip and of the first one after it.
+      window: The same of the window that the model sees.
+      threshold: Skill at which the horizon ends.
+      rolled_out: States rolled out to other windows, `[n, 2]`, in the two axes in which inferred states vary most.
+      inferred: States inferred from these windows, in the same axes.
+      targets: Some long clips, `[clips, time, size, size, 3]`.
+      images: Their predictions.
+      oscillation: Periods against amplitudes; None for systems whose period is not known.
+      samples: Energies of samples and of test clips; None for a model without a distribution of states.
+    """
+
+    skill: np.ndarray
+    clip: tuple[int, int]
+    window: tuple[int, int]
+    threshold: float
+    rolled_out: np.ndarray
+    inferred: np.ndarray
+    targets: np.ndarray
+    images: np.ndarray
+    oscillation: Oscillation | None
+    samples: SampledStates | None
+
+
+class Shown(NamedTuple):
+    """What the report of a model of frames draws.
+
+    Attributes:
+      reconstructions: Reconstructions by split.
+      beyond: Predictions beyond the clips.
+    """
+
+    reconstructions: Mapping[str, Reconstructions]
+    beyond: BeyondShown
+
+
+def measure_beyond_the_clip(
+    run: Run, dynamics: CompiledDynamics, latent: Latent | None
+) -> tuple[BeyondTheClip, BeyondShown]:
+    """Measures a trained model on long test clips.
+
+    Args:
+      run: The run.
+      dynamics: Its model.
+      latent: SyMetric, measured already; None if it could not be.
+    """
+    clips: Clips = run.data
+    num_frames, max_steps = clips.num_frames, max(run.config.evaluation.horizons)
+    if clips.has_true_states:
+        long_clips, threshold = _extend(clips, max_steps), beyond_clip.SKILL_THRESHOLD
+    else:
+        long_clips, threshold = take_films(clips, num_frames, max_steps, NUM_LONG_CLIPS), FILM_THRESHOLD
+    before, after = long_clips.margins
+    clip = slice(before, before + num_frames)
+    rollout = _roll_out(dynamics, long_clips.frames, before + (num_frames - dynamics.num_seen) // 2)
+    window = slice(rollout.first_seen, rollout.first_seen + dynamics.num_seen)
+    targets = long_clips.expected_images(clips.metadata)
+    errors = _by_clip(lambda x, y: np.mean((x - y) ** 2, axis=(2, 3, 4)), rollout.images, targets)
+    scale = _mean_image_error(targets)
+    relative = _by_clip(prediction.relative_errors, rollout.images, long_clips.noise_free)
+    sides = (lambda x: x[:, clip.stop :], lambda x: x[:, : clip.start][:, ::-1])  # in the order of prediction
+    rolled_out, inferred = _reencode(dynamics, long_clips.frames, rollout)
+    kl = None if dynamics.dynamics.kl is None else float(np.mean(dynamics.kl(long_clips.frames[:, window])))
+    oscillation = measure_oscillation(clips, long_clips, rollout.states) if clips.has_true_states else None
+    samples = measure_samples(clips, dynamics, targets)
+    measured = BeyondTheClip(
+        skill=_number(1.0 - errors[:, clip].mean() / scale),
+        skill_forward=_numbers(beyond_clip.skill_at(sides[0](errors), scale, STEPS)),
+        skill_backward=_numbers(beyond_clip.skill_at(sides[1](errors), scale, STEPS)),
+        vpt=[_median_steps(prediction.valid_steps, side(relative)) for side in sides],
+        horizon=[
+            _median_steps(lambda x: beyond_clip.skill_horizon(x, scale, threshold), side(errors)) for side in sides
+        ],
+        horizon_threshold=threshold,
+        clock_share=_number(beyond_clip.clock_share(rollout.states[:, clip])) if len(errors) > 1 else None,
+        reencoding_error=_number(beyond_clip.reencoding_error(rolled_out, inferred)) if len(inferred) > 1 else None,
+        kl_nats=_number(kl),
+        true_dimensions=None if long_clips.q is None else 2 * long_clips.q.shape[-1],
+        samples=samples and samples.numbers,
+        period_error=oscillation and _number(oscillation.error),
+        energy_rank_correlation=_energy_correlation(dynamics, long_clips, rollout),
+        symetric=latent and latent.score,
+        law=None,
+        num_clips=len(errors),
+        left_out=long_clips.left_out,
+        num_steps=[after, before],
+        not_measured={},
+    )
+    measured.not_measured = _reasons(clips, dynamics, measured)
+    axes = _principal_axes(inferred)
+    shown = BeyondShown(
+        skill=1.0 - errors.mean(axis=0) / scale,
+        clip=(clip.start, clip.stop),
+        window=(window.start, window.stop),
+        threshold=threshold,
+        rolled_out=rolled_out @ axes,
+        inferred=inferred @ axes,
+        targets=targets[:_NUM_CLIPS_SHOWN],
+        images=rollout.images[:_NUM_CLIPS_SHOWN],
+        oscillation=oscillation,
+        samples=samples,
+    )
+    return measured, shown
+
+
+def _extend(clips: Clips, max_steps: int) -> LongClips:
+    """Extends test clips at both ends by `max_steps`, or by fewer if float64 cannot follow enough of them so far."""
+    test = clips.splits["test"]
+    examples = test.__getitems__(list(range(min(NUM_LONG_CLIPS, len(test)))))
+    examples = [cut(example, clips.num_frames) for example in examples]
+    for num_steps in (max_steps, *(step for step in reversed(STEPS) if step < max_steps), 0):
+        long_clips = extend(clips, examples, num_steps, num_steps)
+        if long_clips is not None and len(long_clips.frames) >= min(_MIN_CLIPS, len(examples)):
+            break
+    return long_clips
+
+
+def _roll_out(dynamics: CompiledDynamics, frames: np.ndarray, first_seen: int) -> Rollout:
+    state = dynamics.infer(frames[:, first_seen : first_seen + dynamics.num_seen])
+    before = dynamics.rollout(state, first_seen, -dynamics.dt)
+    after = dynamics.rollout(state, frames.shape[1] - first_seen - 1, dynamics.dt)
+    path = jax.tree.map(lambda x, y: np.concatenate([x[:0:-1], y]), before, after)
+    return Rollout(first_seen, path, np.swapaxes(_flatten(path, 2), 0, 1), dynamics.decode(path))
+
+
+def _flatten(state: PhaseState, num_axes: int) -> np.ndarray:
+    """States as one array `[..., d]`, all entries of q before those of p, that keeps the first axes."""
+    return np.concatenate([np.reshape(x, (*x.shape[:num_axes], -1)) for x in state], axis=-1)
+
+
+def _by_clip(measure: Callable[..., np.ndarray], images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Measures clip by clip, which bounds the memory."""
+    return np.concatenate([measure(images[i : i + 1], targets[i : i + 1]) for i in range(len(images))])
+
+
+def _mean_image_error(targets: np.ndarray) -> float:
+    mean_image = targets.mean(axis=(0, 1))
+    return float(np.mean([np.mean((clip - mean_image) ** 2) for clip in targets]))
+
+
+def _reencode(dynamics: CompiledDynamics, frames: np.ndarray, rollout: Rollout) -> tuple[np.ndarray, np.ndarray]:
+    """States rolled out to a later and to an earlier window, `[n, d]`, and those inferred from these windows."""
+    first, last = rollout.first_seen, frames.shape[1] - dynamics.num_seen - rollout.first_seen
+    others = dict.fromkeys((first + min(_REENCODING_SHIFT, last), first - min(_REENCODING_SHIFT, first)))
+    others = [other for other in others if other != first]
+    if not others:
+        return rollout.states[:0, first], rollout.states[:0, first]
+    inferred = [_flatten(dynamics.infer(frames[:, other : other + dynamics.num_seen]), 1) for other in others]
+    return np.concatenate([rollout.states[:, other] for other in others]), np.concatenate(inferred)
+
+
+def _principal_axes(states: np.ndarray) -> np.ndarray:
+    """The two orthonormal axes `[d, 2]` in which finite states vary most."""
+    centred = states - states.mean(axis=0, keepdims=True) if len(states) else states
+    if not len(states) or not np.isfinite(centred).all():
+        return np.eye(states.shape[1], 2)
+    return np.linalg.svd(centred, full_matrices=False)[2][:2].T
+
+
+def _energy_correlation(dynamics: CompiledDynamics, long_clips: LongClips, rollout: Rollout) -> float | None:
+    if long_clips.q is None:
+        return None
+    start = jax.tree.map(lambda x: x[rollout.first_seen], rollout.path)
+    time = rollout.first_seen - long_clips.margins[0]
+    true = np.array([example["energy"][time] for example in long_clips.examples])
+    learned = dynamics.energy(start)
+    if not np.isfinite(learned).all() or np.ptp(learned) == 0 or np.ptp(true) == 0:
+        return None
+    return _number(beyond_clip.rank_correlation(learned, true))
+
+
+def _median_steps(measure: Callable[[np.ndarray], Any], errors: np.ndarray) -> float | None:
+    return float(np.median(measure(errors))) if errors.shape[1] else None
+
+
+def _number(value: float | None) -> float | None:
+    """A finite number, or None."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _reasons(clips: Clips, dynamics: CompiledDynamics, measured: BeyondTheClip) -> dict[str, str]:
+    """The reasons why fields are None or hold None."""
+    known = {
+        "clock_share": "needs two long clips",
+        "reencoding_error": "needs frames beyond those that the model sees",
+        "kl_nats": "the model has no posterior",
+        "samples": "the model has no distribution of states",
+        "period_error": "needs a pendulum or a mass on a spring, without friction and with the same constants in all "
+        "clips, whose rollouts oscillate at least twice",
+        "law": "needs points in the picture as a state, and a law to compare with",
+        "symetric": "see SyMetric",
+    }
+    if dynamics.dynamics.kl is not None:
+        known.pop("kl_nats")
+    if not clips.has_true_states:
+        known |= dict.fromkeys(
+            ("true_dimensions", "energy_rank_correlation", "symetric", "period_error"), NO_TRUE_STATES
+        )
+        known["law"] = "see the learned potential: there is no true law to compare with"
+    for side, steps in zip(("skill_forward", "skill_backward"), measured.num_steps, strict=True):
+        if steps < max(STEPS):
+            known[side] = f"the clips have {steps} frames beyond on this side"
+    for field in ("vpt", "horizon"):
+        if not all(measured.num_steps):
+            known[field] = "needs frames beyond the clip"
+    reasons = {}
+    for name, value in vars(measured).items():
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        if any(part is None for part in parts):
+            reasons[name] = known.get(name, _NOT_FINITE)
+    return reasons
