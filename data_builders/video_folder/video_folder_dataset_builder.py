@@ -131,7 +131,8 @@ class Builder(BaseBuilder):
         videos, left_out = self._read_videos(store)
         self._check_source()  # files may have changed while they were read
         splits = video_splits.split(videos, config)
-        windows = {split: video_splits.windows(part, config) for split, part in splits.items()}
+        # The test split holds whole videos, so that predictions can be compared with all of their frames.
+        windows = {split: video_splits.windows(part, config, split == "test") for split, part in splits.items()}
         # TFDS writes the metadata after the splits, so that the generators can still add to them.
         self.info.metadata.clear()
         self.info.metadata.update(

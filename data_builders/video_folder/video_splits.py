@@ -36,11 +36,23 @@ def too_short(num_frames: int, config: VideoFolderConfig) -> str:
     return f"too short: {count(num_frames, 'frame')}{used}, and {needed}"
 
 
-def windows(videos: list[Video], config: VideoFolderConfig) -> list[tuple[Video, int]]:
-    """Returns the windows of videos: each is a video and the index of the window's first frame in it."""
-    return [
-        (video, start) for video in videos for start in range(0, video.length - config.num_frames + 1, config.stride)
-    ]
+def windows(videos: list[Video], config: VideoFolderConfig, to_the_end: bool = False) -> list[tuple[Video, int]]:
+    """Returns the windows of videos: each is a video and the index of the window's first frame in it.
+
+    Args:
+      videos: The videos.
+      config: The configuration.
+      to_the_end: Whether the last window of each video ends with its last frame, less than a stride after the one
+        before.
+    """
+    found = []
+    for video in videos:
+        last = video.length - config.num_frames
+        starts = list(range(0, last + 1, config.stride))
+        if to_the_end and starts[-1] < last:
+            starts.append(last)
+        found += [(video, start) for start in starts]
+    return found
 
 
 def split(videos: list[Video], config: VideoFolderConfig) -> dict[str, list[Video]]:

@@ -59,8 +59,10 @@ class VideoFolderTest(parameterized.TestCase):
     def test_windows_are_cut_from_the_videos(self, overrides, frame_step, stride):
         self.save(1, 2, 3, 4, 5)
         _, splits, metadata = self.built(**overrides)
-        starts = [frame_step * start for start in range(0, len(range(0, 20, frame_step)) - 4, stride)]
-        for split, num_files in (("train", 4), ("test", 1)):
+        last = len(range(0, 20, frame_step)) - 5
+        train_starts = [frame_step * start for start in range(0, last + 1, stride)]
+        test_starts = sorted({*train_starts, frame_step * last})  # the last frame is in the last window
+        for split, num_files, starts in (("train", 4, train_starts), ("test", 1, test_starts)):
             self.assertLen(splits[split], num_files * len(starts))
             self.assertEqual(metadata["splits"][split]["num_trajectories"], num_files * len(starts))
             for example in splits[split]:
@@ -124,7 +126,7 @@ class VideoFolderTest(parameterized.TestCase):
             split: {int(t) for e in examples for t in e["image"][:, 0, 0, 1]} for split, examples in splits.items()
         }
         self.assertEqual(max(frames["train"]), 28)  # the windows from 0, 3, ..., 24; frame 29 is in none
-        self.assertEqual((min(frames["test"]), max(frames["test"])), (30, 37))
+        self.assertEqual((min(frames["test"]), max(frames["test"])), (30, 39))
         for example in splits["test"]:
             self.assertEqual(example["image"][0, 0, 0, 1], example["first_frame"])
         self.assertEqual(

@@ -1,83 +1,29 @@
 """Tests of `experiments.clips.prediction`, with a model that knows the physics."""
 
 import functools
-import types
 from unittest import mock
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from data_builders import datasets
-from data_builders.rendering import images as rendering
-from data_builders.rendering import scenes
-from data_builders.simulation import draws
 from data_builders.simulation import ground_truth as simulation
-from experiments.clips.config import EvaluationConfig
-from experiments.clips.data import Clips
 from experiments.clips.long_clips import take_films
-from experiments.clips.prediction import (
-    CompiledDynamics,
-    LatentDynamics,
-    combine,
-    measure_latents,
-    measure_prediction,
-)
+from experiments.clips.prediction import combine, measure_latents, measure_prediction
 from experiments.clips.results import PredictionTime
 from hgn_jax import rollout
-from hgn_jax.data import datasets as data
-from hgn_jax.physics import systems
 from hgn_jax.physics.phase_space import PhaseState
+from tests.experiments.clips import true_oscillator
+from tests.experiments.clips.true_oscillator import DT, SYSTEM, make_clips, make_films, oscillator
 
-_SYSTEM = systems.mass_spring()
-_FREQUENCY, _IMPEDANCE, _DT = 2.0, 1.0, 0.125  # sqrt(k / m), m w
 _HORIZONS = (20, 40)
-
-
-def _oscillator(metadata, num_seen, frequency=_FREQUENCY):
-    """Reads the state off the frames by least squares, follows it exactly, and draws it."""
-    canvas = rendering.canvas_from_metadata(metadata)
-    phase = _FREQUENCY * _DT * np.arange(num_seen)
-    fit = np.linalg.pinv(np.stack([np.cos(phase), np.sin(phase)], axis=1))
-    heights = (1 - 2 * (np.arange(canvas.image_size) + 0.5) / canvas.image_size) * canvas.half_width
-
-    def infer(params, frames):
-        bright = frames[..., 0].astype(jnp.float32) - canvas.background[0]
-        middle = jnp.sum(bright.sum(axis=3) * heights, axis=2) / jnp.sum(bright, axis=(2, 3))
-        q, p = (middle @ fit.T)[:, :, None].swapaxes(0, 1)
-        return PhaseState(params * q, params * _IMPEDANCE * p)
-
-    def roll(params, state, num_steps, dt):
-        return rollout(_SYSTEM.hamiltonian, state, dt * frequency / _FREQUENCY, num_steps, "yoshida4", substeps=4)
-
-    def decode(params, states):
-        alphas = scenes.coverage(canvas, scenes.distance(canvas, scenes.disc_centres(canvas, states.q / params)))
-        return scenes.composite(canvas, alphas) / 255.0
-
-    energy = lambda params, states: _SYSTEM.hamiltonian(jax.tree.map(lambda x: x / params, states))
-    return CompiledDynamics(LatentDynamics(jnp.float32(1.0), num_seen, _DT, infer, roll, decode, energy))
 
 
 @pytest.fixture(scope="module")
 def make_run(tmp_path_factory):
     """Function of fields of the builder's configuration that returns what `measure_prediction` takes of a run."""
     root = tmp_path_factory.mktemp("data")
-
-    @functools.cache
-    def make(**fields):
-        sizes = {"num_train": 1, "num_test": 9, "num_steps": 8, "image_size": 16, "radius_range": (0.5, 0.8)}
-        config = datasets.derive_config("mass_spring", "paper", **{**sizes, "observation_noise": 0.0, **fields})
-        with mock.patch.object(draws, "CHUNK_SIZE", 10):
-            path = datasets.ensure_built("mass_spring", config, root, num_workers=1)
-        return _run(Clips(*data.open_dataset(path)))
-
-    return make
-
-
-def _run(clips):
-    evaluation = EvaluationConfig(horizons=_HORIZONS)
-    return types.SimpleNamespace(data=clips, config=types.SimpleNamespace(evaluation=evaluation))
+    return functools.cache(lambda **fields: true_oscillator.make_run(make_clips(root, **fields), *_HORIZONS))
 
 
 def _to_the_end(*horizons):
@@ -89,7 +35,7 @@ def _to_the_end(*horizons):
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_a_model_that_knows_the_physics_predicts_to_the_end_both_ways(make_run, noise):
     run = make_run(observation_noise=noise)
-    fields = measure_prediction(run, _oscillator(run.data.metadata, 9))
+    fields = measure_prediction(run, oscillator(run.data.metadata, 9))
     clips = fields["prediction_clips"]
     assert clips.compared_with == "noise-free frames"
     assert clips.simulated_steps == {"before": 40, "after": 40}
@@ -103,7 +49,7 @@ def test_a_model_that_knows_the_physics_predicts_to_the_end_both_ways(make_run, 
 def test_a_wrong_frequency_is_noticed_both_ways(make_run):
     run = make_run()
     slow, slower = (
-        measure_prediction(run, _oscillator(run.data.metadata, 9, frequency=frequency))["prediction"]
+        measure_prediction(run, oscillator(run.data.metadata, 9, frequency=frequency))["prediction"]
         for frequency in (1.9, 1.8)
     )
     for direction in ("forward", "backward"):
@@ -113,21 +59,21 @@ def test_a_wrong_frequency_is_noticed_both_ways(make_run):
 
 def test_few_frames_seen(make_run):
     run = make_run()
-    fields = measure_prediction(run, _oscillator(run.data.metadata, 3))
+    fields = measure_prediction(run, oscillator(run.data.metadata, 3))
     assert fields["prediction_clips"].simulated_steps == {"before": 34, "after": 34}
     assert fields["prediction"] == _to_the_end(*_HORIZONS)
 
 
 def test_clips_that_are_long_enough_are_not_extended(make_run):
     run = make_run(num_test_steps=60)
-    fields = measure_prediction(run, _oscillator(run.data.metadata, 9))
+    fields = measure_prediction(run, oscillator(run.data.metadata, 9))
     assert fields["prediction_clips"].simulated_steps == {"before": 0, "after": 0}
     assert fields["prediction"] == _to_the_end(*_HORIZONS)
 
 
 def test_trajectories_that_cannot_be_followed_are_left_out_and_counted(make_run):
     run, follow = make_run(), simulation.follow
-    dynamics = _oscillator(run.data.metadata, 9)
+    dynamics = oscillator(run.data.metadata, 9)
 
     def follow_some(setting, start, drawn):
         path, accurate = follow(setting, start, drawn)
@@ -142,47 +88,34 @@ def test_trajectories_that_cannot_be_followed_are_left_out_and_counted(make_run)
 def test_without_any_trajectory_that_can_be_followed_the_reason_is_given(make_run):
     run = make_run()
     with mock.patch.object(simulation, "follow", lambda setting, x, drawn: (x, np.zeros(len(x.q), bool))):
-        fields = measure_prediction(run, _oscillator(run.data.metadata, 9))
+        fields = measure_prediction(run, oscillator(run.data.metadata, 9))
     assert fields["prediction"] == {"forward": {}, "backward": {}}
     assert "float64" in fields["not_measured"]["valid_prediction_time"]
-
-
-class _Examples(list):
-    def __getitems__(self, indices):
-        return [self[i] for i in indices]
-
-
-def _films(simulated, stride, frame_step=2):
-    """A data set of films, each a test clip of a simulated one, cut into windows of 5 frames as `video_folder` does."""
-    windows = _Examples(
-        {"image": clip["image"][first : first + 5], "video": str(i).encode(), "first_frame": first * frame_step}
-        for i, clip in enumerate(simulated.splits["test"][j] for j in range(4))
-        for first in range(0, len(clip["image"]) - 4, stride)
-    )
-    return _run(Clips({"train": windows, "test": windows}, {"source": "/videos", "frame_step": frame_step}))
 
 
 @pytest.mark.parametrize("stride", [2, 4])
 def test_films_are_put_together_from_their_windows(make_run, stride):
     simulated = make_run().data  # clips of 9 frames
-    films = take_films(_films(simulated, stride).data, 5, 40, 3)
+    films = take_films(make_films(simulated, stride), 5, 40, 3)
     assert (films.margins, films.left_out) == ((2, 2), 0)
     np.testing.assert_array_equal(films.frames, [simulated.splits["test"][i]["image"] for i in range(3)])
-    short = take_films(_films(simulated, stride).data, 5, 1, 3)  # two clips of at most 7 frames of the same film
+    short = take_films(make_films(simulated, stride), 5, 1, 3)  # two clips of at most 7 frames of the same film
     np.testing.assert_array_equal(short.frames[0], simulated.splits["test"][0]["image"][:7])
 
 
 def test_windows_with_gaps_are_no_films(make_run):
-    films = take_films(_films(make_run().data, 6).data, 5, 40, 3)
+    films = take_films(make_films(make_run().data, 6), 5, 40, 3)
     assert films.frames.shape[1] == 5
 
 
 def test_films_are_taken_as_they_are(make_run):
     simulated = make_run().data
-    fields = measure_prediction(_films(simulated, 4), _oscillator(simulated.metadata, 4))
+    films = true_oscillator.make_run(make_films(simulated, 4), *_HORIZONS)
+    fields = measure_prediction(films, oscillator(simulated.metadata, 4))
     assert fields["prediction_clips"].compared_with == "observed frames"
     assert fields["prediction"] == _to_the_end(5)  # 4 of 9 frames are seen
-    fields = measure_prediction(_films(simulated, 6), _oscillator(simulated.metadata, 5))
+    short = true_oscillator.make_run(make_films(simulated, 6), *_HORIZONS)
+    fields = measure_prediction(short, oscillator(simulated.metadata, 5))
     assert fields["prediction"] == {"forward": {}, "backward": {}}
     assert "beyond those that the model sees" in fields["not_measured"]["valid_prediction_time"]
 
@@ -191,7 +124,7 @@ def test_films_are_taken_as_they_are(make_run):
 def examples():
     """True states, `q` and `p` `[examples, time, d]`."""
     start = PhaseState(*np.random.default_rng(0).standard_normal((2, 40, 1)).astype(np.float32))
-    path = rollout(_SYSTEM.hamiltonian, start, _DT, 12)
+    path = rollout(SYSTEM.hamiltonian, start, DT, 12)
     return {name: np.swapaxes(half, 0, 1) for name, half in zip(("q", "p"), path, strict=True)}
 
 
