@@ -117,5 +117,6 @@ def describe_videos(clips: Clips) -> Videos | None:
         source=metadata.get("source"),
         fingerprint=metadata.get("fingerprint"),
         left_out=metadata.get("left_out", {}),
+        crop=metadata.get("crop"),
         **counts,
     )

@@ -133,6 +133,8 @@ class Videos:
       train_clips: Number of videos that the training clips were cut from.
       test_clips: Number of videos that the test clips were cut from.
       left_out: Files that could not be used, with the reasons.
+      crop: Edges `left`, `top`, `right` and `bottom` of the part that things move in, as fractions of width and height;
+        None if the films were not cropped to it.
     """
 
     source: str | None
@@ -142,6 +144,7 @@ class Videos:
     train_clips: int | None = None
     test_clips: int | None = None
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    crop: dict[str, float] | None = None
 
 
 @dataclasses.dataclass(kw_only=True)

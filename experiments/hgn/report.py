@@ -3,6 +3,7 @@
 from experiments.clips import report as frame_report
 from experiments.clips.pictures import draw_errors, write_reconstructions
 from experiments.clips.results import FrameResults
+from experiments.clips.verdict import print_verdict, verdict
 from experiments.reporting import style
 from experiments.reporting.page import Picture, write_page
 from experiments.reporting.pictures import draw_training
@@ -44,7 +45,7 @@ def write(run: Run, evaluation: Evaluation) -> None:
     style.save_all(directory.report, {"error_per_step.png": draw_errors(results, _MODEL), "training.png": curves})
     origin = provenance(directory, results.run)
     title = f"Hamiltonian Generative Network: {results.run.preset}"
-    lead = (_LEAD, frame_report.describe(origin.config, results))
+    lead = (*verdict(results), _LEAD, frame_report.describe(origin.config, results))
     write_page(directory.report, title, lead, frame_report.frame_tables(results, _MODEL), _PICTURES, origin)
 
 
@@ -54,3 +55,4 @@ def print_summary(results: FrameResults) -> None:
     frame_report.print_unmeasured(results)
     for note in results.notes:
         print(f"note: {note}")
+    print_verdict(results)

@@ -8,6 +8,7 @@ from experiments.clips import report as frame_report
 from experiments.clips.pictures import draw_errors, write_reconstructions
 from experiments.clips.report import short
 from experiments.clips.results import FrameResults
+from experiments.clips.verdict import print_verdict, verdict
 from experiments.hnn.results import PathErrors, StateResults
 from experiments.reporting import style
 from experiments.reporting.page import Picture, write_page
@@ -74,6 +75,7 @@ def write(run: Run, evaluation: Evaluation) -> None:
     directory, results = run.directory, evaluation.results
     directory.report.mkdir(exist_ok=True)
     origin = provenance(directory, results.run)
+    words = []
     figures = {"training.png": draw_training(read_metrics(directory.path / "metrics.csv"), _CURVES)}
     if isinstance(results, StateResults):
         figures["paths.png"] = draw_paths(evaluation.shown, results.paths)
@@ -83,9 +85,10 @@ def write(run: Run, evaluation: Evaluation) -> None:
         write_reconstructions(directory.report, evaluation.shown.reconstructions, _MODEL, "the first two")
         figures["error_per_step.png"] = draw_errors(results, _MODEL)
         outcome = frame_report.describe(origin.config, results)
+        words = verdict(results)
     style.save_all(directory.report, figures)
     title = f"{_TITLES[results.model]}: {results.run.preset}"
-    write_page(directory.report, title, (_LEADS[results.model], outcome), _tables(results), _PICTURES, origin)
+    write_page(directory.report, title, (*words, _LEADS[results.model], outcome), _tables(results), _PICTURES, origin)
 
 
 def draw_paths(paths: Mapping[str, PhaseState], errors: Mapping[str, PathErrors]) -> Figure:
@@ -135,3 +138,5 @@ def _tables(results: FrameResults | StateResults) -> list[Table]:
 def print_summary(results: FrameResults | StateResults) -> None:
     """Prints the numbers of the page."""
     print_tables(_tables(results))
+    if isinstance(results, FrameResults):
+        print_verdict(results)
