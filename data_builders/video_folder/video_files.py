@@ -16,9 +16,10 @@ import imageio.v3 as imageio
 import numpy as np
 from PIL import Image
 
+from data_builders.video_folder import motion
 from hgn_jax.training.progress import progress_bar
 
-FITS = ("stretch", "crop")
+FITS = ("stretch", "crop", "motion")
 
 _CHANNELS = (1, 3, 4)
 _BYTES_BEFORE_PROGRESS = 10**9  # smaller directories take about a second to read
@@ -196,22 +197,26 @@ def _frames(clip: np.ndarray, scale: float) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), dtype=np.uint8)
 
 
-def resize(frame: np.ndarray, size: int, fit: str) -> np.ndarray:
+def resize(frame: np.ndarray, size: int, fit: str, moving: motion.Box | None = None) -> np.ndarray:
     """Resamples a frame to a square, bicubic and without aliasing.
 
     Args:
       frame: Frame, uint8 `[height, width, 3]`.
       size: Number of pixels along a side of the result.
-      fit: `stretch` for the whole frame, or `crop` for the largest square from its middle.
+      fit: `stretch` for the whole frame, `crop` for the largest square from its middle, or `motion` for the square
+        around the part in which things move.
+      moving: That part, for `motion`.
 
     Returns:
       The square frame, uint8 `[size, size, 3]`.
     """
     height, width = frame.shape[:2]
-    if (height, width) == (size, size):
-        return frame
     box = (0.0, 0.0, width, height)
-    if fit == "crop":
+    if fit == "motion":
+        box = motion.square_around(moving, height, width)
+    elif (height, width) == (size, size):
+        return frame
+    elif fit == "crop":
         side = min(height, width)
         box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
     image = Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3.0)

@@ -27,7 +27,8 @@ class VideoFolderConfig(tfds.core.BuilderConfig):
       frame_step: Interval between the frames that are used; 2 doubles the time between the frames of a window.
       stride: Number of used frames from the start of a window to the start of the next; with num_steps + 1 windows do
         not overlap.
-      fit: Method by which a frame becomes a square, `stretch` or `crop`.
+      fit: Method by which a frame becomes a square: `stretch`, `crop` to the middle, or `motion`, which crops all
+        frames to where things move in any of the videos.
       split_by: Unit that is kept for testing: whole files (`file`), single clips of files with many clips (`clip`), or
         the end of every clip (`time`).
       test_fraction: Fraction of the files, clips or time that is kept for testing, at least one.

@@ -15,9 +15,9 @@ import tensorflow_datasets as tfds
 from data_builders.errors import DatasetError
 from data_builders.tfds_backend import shards
 from data_builders.tfds_backend.base_builder import BaseBuilder, Metadata
-from data_builders.video_folder import video_files, video_splits
+from data_builders.video_folder import motion, video_files, video_splits
 from data_builders.video_folder.video_folder_config import VideoFolderConfig, current_fingerprint
-from data_builders.video_folder.video_splits import Video, count, too_short
+from data_builders.video_folder.video_splits import Video, count, shortest, too_short
 from hgn_jax.errors import first_line
 from hgn_jax.training.progress import progress_bar
 
@@ -60,13 +60,14 @@ class Builder(BaseBuilder):
     window in its split. True states are not known.
 
     The metadata of a built data set hold every field of its `VideoFolderConfig`; `videos`, the clips of each split;
-    `left_out`, the reason for each file or clip that is in neither split; and for each split, under `splits`, its
+    `left_out`, the reason for each file or clip that is in neither split; with `fit=motion`, `crop`, the edges of the
+    part in which things move, as fractions of width and height; and for each split, under `splits`, its
     `num_trajectories`, the number of windows, and `mean_image_mse`, the error of its mean image: the mean square over
     pixels and frames, with pixels scaled to [0, 1].
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release.", "1.1.0": "Test videos keep their last frames."}
     BUILDER_CONFIGS = [VideoFolderConfig(name="default"), VideoFolderConfig(name="64x64", image_size=64)]
 
     @classmethod
@@ -128,6 +129,7 @@ class Builder(BaseBuilder):
         path = pathlib.Path(self._data_dir_root, self.info.full_name)
         print(f"Cutting the videos in {config.source} into windows of {shape}, into {path}", flush=True)
         store = _FrameStore(self._scratch, config.image_size)
+        self._moving = self._find_moving_part() if config.fit == "motion" else None
         videos, left_out = self._read_videos(store)
         self._check_source()  # files may have changed while they were read
         splits = video_splits.split(videos, config)
@@ -140,6 +142,7 @@ class Builder(BaseBuilder):
             source=config.source,
             videos={split: [video.name for video in part] for split, part in splits.items()},
             left_out=left_out,
+            **({"crop": self._moving._asdict()} if self._moving else {}),
             splits={split: {"num_trajectories": len(part)} for split, part in windows.items()},
         )
         for split, part in windows.items():
@@ -160,6 +163,30 @@ class Builder(BaseBuilder):
                 f"the videos in {config.source} have changed (fingerprint {fingerprint}, not {config.fingerprint}), "
                 f"and no data set built from the former ones is in {self._data_dir_root}"
             )
+
+    def _find_moving_part(self) -> motion.Box | None:
+        """Finds where things move in the videos that are long enough, and prints it; None if there is no such video."""
+        config, changes = self.builder_config, []
+        names = [name for name in video_files.list_files(config.source) if not video_files.is_hidden(name)]
+        with progress_bar(len(names), "looking for motion", "file") as bar:
+            for name in names:
+                with contextlib.suppress(Exception):  # `_read_videos` says which files cannot be read
+                    for clip in video_files.read_clips(pathlib.Path(config.source, name))[0]:
+                        used = itertools.islice(clip.frames, 0, None, config.frame_step)
+                        change, num_frames = motion.changes(used)
+                        changes += [change] if num_frames >= shortest(config) else []
+                bar.update()
+        moving = motion.moving_part(changes)
+        if changes and moving is None:
+            raise DatasetError(f"fit=motion finds nothing that moves in the videos in {config.source}; try fit=stretch")
+        if moving is not None:
+            left, top, right, bottom = (f"{edge:.0%}" for edge in moving)
+            print(
+                f"Things move from {left} to {right} of the width and from {top} to {bottom} of the height; frames are "
+                "cropped to the square around that",
+                flush=True,
+            )
+        return moving
 
     def _read_videos(self, store: _FrameStore) -> tuple[list[Video], dict[str, str]]:
         """Returns the videos that hold at least one window, and the reason for each that is left out; prints both."""
@@ -200,7 +227,7 @@ class Builder(BaseBuilder):
             begin = store.length
             num_frames = self._store_frames(clip, array, store, bar)
             video = Video(name, array + clip.place, begin, store.length - begin)
-            if video.length >= config.num_frames * (2 if config.split_by == "time" else 1):
+            if video.length >= shortest(config):
                 videos.append(video)
             else:
                 reasons[array] = too_short(num_frames, config)
@@ -213,7 +240,7 @@ class Builder(BaseBuilder):
         for number, frame in enumerate(clip.frames):
             num_frames = number + 1
             if number % config.frame_step == 0:
-                store.append(video_files.resize(frame, config.image_size, config.fit))
+                store.append(video_files.resize(frame, config.image_size, config.fit, self._moving))
                 if store.length % frames_between_updates == 0:
                     bar.set_postfix_str(f"{name}, {store.length} frames so far")
         return num_frames

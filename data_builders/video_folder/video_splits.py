@@ -27,6 +27,11 @@ class Video(NamedTuple):
     first_frame: int = 0
 
 
+def shortest(config: VideoFolderConfig) -> int:
+    """Returns the number of used frames that a video must have."""
+    return config.num_frames * (2 if config.split_by == "time" else 1)
+
+
 def too_short(num_frames: int, config: VideoFolderConfig) -> str:
     """Returns the reason why a video with this number of frames cannot be used."""
     used = f" of which one in {config.frame_step} is taken" if config.frame_step > 1 else ""

@@ -34,7 +34,8 @@ class DataConfig:
       fingerprint: Fingerprint of the files in `source`, filled in when a run starts and compared when it goes on.
       frame_step: Number of frames of a video from one taken frame to the next.
       stride: Number of taken frames between the start of one window and the start of the next.
-      fit: Method by which a frame becomes a square, `stretch` or `crop`.
+      fit: Method by which a frame becomes a square: `stretch`, `crop` to the middle, or `motion`, which crops to where
+        things move.
       split_by: Unit that is kept for testing: whole files (`file`), clips of files that hold many (`clip`), or the end
         of every clip (`time`).
       test_fraction: Fraction of the data that is kept for testing.

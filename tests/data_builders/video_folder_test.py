@@ -133,6 +133,34 @@ class VideoFolderTest(parameterized.TestCase):
             metadata["left_out"], {"short.npy": "too short: 9 frames, and split_by=time needs two windows of 5"}
         )
 
+    def test_crops_all_videos_to_where_things_move(self):
+        """A spot moves from column 8 to 16 in one video and from row 40 to 48 in the other, of 64×96 pixels."""
+        films = np.zeros((2, 12, 64, 96, 3), np.uint8)
+        for t in range(12):
+            films[0, t, 24:28, 8 + t % 9 : 12 + t % 9] = 255
+            films[1, t, 40 + t % 9 : 44 + t % 9, 20:24] = 255
+        for number, film in enumerate(films):
+            np.save(self.source / f"{number}.npy", film)
+        np.save(self.source / "too short.npy", np.arange(3 * 64 * 96).reshape(3, 64, 96) % 256)
+        _, splits, metadata = self.built(fit="motion", image_size=32)
+        crop = metadata["crop"]
+        self.assertRegex(self.printed.getvalue(), r"Things move from \d% to \d\d% of the width and from ")
+        for name, edge in {"left": 8 / 96, "top": 24 / 64, "right": 24 / 96, "bottom": 52 / 64}.items():
+            self.assertAlmostEqual(crop[name], edge, delta=0.04)
+        spot, area = 4 * 4, ((crop["bottom"] - crop["top"]) * 64) ** 2  # a square as high as the part
+        for example in (*splits["train"], *splits["test"]):
+            bright = example["image"][..., 0].astype(float).mean(axis=(1, 2)) / 255.0
+            np.testing.assert_allclose(bright, spot / area, rtol=0.1)  # all of the spot is in all frames
+        self.assertNotIn("crop", self.built(image_size=32)[2])
+
+    def test_a_crop_to_motion_needs_motion(self):
+        np.save(self.source / "still.npy", np.full((2, 12, 16, 16, 3), 90, np.uint8))
+        with self.assertRaisesRegex(
+            datasets.DatasetError, "fit=motion finds nothing that moves in .*fit=stretch$"
+        ):
+            self.built(fit="motion", split_by="clip")
+        self.assert_nothing_is_left()
+
     def test_no_usable_video(self):
         with self.assertRaisesRegex(datasets.DatasetError, "^no usable video among 0 files in .*my films$"):
             self.built()
@@ -158,7 +186,7 @@ class VideoFolderTest(parameterized.TestCase):
                 self.built()
             self.assert_nothing_is_left()
         path, splits, _ = self.built()
-        self.assertEqual([child.name for child in path.parent.iterdir()], ["1.0.0"])
+        self.assertEqual([child.name for child in path.parent.iterdir()], ["1.1.0"])
         self.assertNotEmpty(splits["train"])
 
     def test_a_full_disk_is_not_taken_for_bad_videos(self):
@@ -225,7 +253,7 @@ class VideoFolderTest(parameterized.TestCase):
     @parameterized.parameters(
         ({"stride": 0}, "stride must be 1 or more, got 0"),
         ({"num_steps": 1.5}, "num_steps: cannot use 1.5"),
-        ({"fit": "pad"}, "fit must be one of stretch, crop; got 'pad'"),
+        ({"fit": "pad"}, "fit must be one of stretch, crop, motion; got 'pad'"),
         ({"split_by": "frame"}, "split_by must be one of file, clip, time"),
         ({"test_fraction": 1.0}, "test_fraction must lie between 0 and 1"),
         ({"test_fraction": "half"}, "test_fraction: cannot use 'half'"),
@@ -243,5 +271,5 @@ class VideoFolderTest(parameterized.TestCase):
         self.save(1, 2, 3)
         config = json.dumps({"name": "mine", "source": str(self.source), **WINDOW})
         build.main(build.parse_flags(["build", "video_folder", f"--data_dir={self.data_dir}", f"--config={config}"]))
-        splits, _ = data.open_dataset(self.data_dir / "video_folder" / "mine" / "1.0.0")
+        splits, _ = data.open_dataset(self.data_dir / "video_folder" / "mine" / "1.1.0")
         self.assertLen(splits["train"], 12)
