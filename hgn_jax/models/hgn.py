@@ -5,33 +5,39 @@ function in the record `HGN`. Derivatives of the energy and the scan over time a
 
 HGN++ (Botev et al. 2021, "Which priors matter?", arXiv 2111.05458, and the code released with it) is the same model
 with other fields of the configuration: a vector latent, energies by MLPs, and clips that are learned forwards and
-backwards in time.
+backwards in time. So is the anchored HGN: a state as small as the system's, often the places of points in the picture,
+inferred from a window at a random place of the clip and rolled out both ways.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import chex
-import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from hgn_jax.models.frames import TargetFrames, direct, draw_target_frames, stack_frames, unit_interval
-from hgn_jax.models.hgn_config import HGNConfig, inferred_frame, latent_shape, validate, validate_frames
+from hgn_jax.models.frames import TargetFrames, direct, draw_target_frames, unit_interval
+from hgn_jax.models.hgn_config import (
+    HGNConfig,
+    inferred_frame,
+    latent_shape,
+    num_seen,
+    validate,
+    validate_frames,
+)
+from hgn_jax.models.hgn_networks import make_decoder, make_encoder, make_energies, make_transform, momentum
 from hgn_jax.models.objectives import default_slots, example_keys, geco_lagrangian
-from hgn_jax.networks.blocks import ConvLayer
+from hgn_jax.models.refinement import levenberg_marquardt
+from hgn_jax.models.windows import draw_windows
 from hgn_jax.networks.chunked_error import squared_error
-from hgn_jax.networks.decoder import conv_decoder
-from hgn_jax.networks.encoder import conv_encoder, state_transform
-from hgn_jax.networks.energies import AUTHORS_HAMILTONIAN, conv_energy, mlp_energy
-from hgn_jax.networks.mlp import mlp
-from hgn_jax.networks.precision import in_precision
 from hgn_jax.physics import integrators
 from hgn_jax.physics.hamiltonian import Hamiltonian, separable
 from hgn_jax.physics.phase_space import PhaseState
 
 Params = dict[str, Any]
 Batch = dict[str, jax.Array]
+
+_FRAMES_LOCATED = 2  # frames of a clip that are decoded from their own keypoints in each step
 
 
 class Posterior(NamedTuple):
@@ -54,15 +60,23 @@ class HGN(NamedTuple):
 
     Attributes:
       config: The configuration of the model.
-      init: `(key, batch) -> params`; `batch["image"]` gives the number of frames.
-      infer: `(params, frames) -> Posterior`, from the first `inference_frames` frames.
+      init: `(key, batch) -> params`; `batch["image"]` gives the number of frames, and, with a `background`, the mean
+        image and the standard deviation of the pixels.
+      infer: `(params, frames) -> Posterior`, from the first `inference_frames` frames, or from the middle ones of the
+        first `seen_frames`.
+      infer_state: `(params, frames) -> PhaseState`, the state at the frame `inferred_frame(config)`, by the posterior
+        mean, refined on the frames seen if the configuration asks for it.
       initial_state: `(params, z, dt=config.dt) -> PhaseState`, the state at the first frame, f_psi(z) (Eq. 9). If z
-        belongs to a later frame (`rollout_directions` is `both`), f_psi(z) is rolled back to the first, -dt per frame.
+        belongs to a later frame (`rollout_directions` is not `forward`), f_psi(z) is rolled back to the first, -dt per
+        frame.
       hamiltonian: `(params) -> Hamiltonian`, the learned energy (Eq. 10).
+      friction: `(params) -> rates [d]` at which the momenta decay; None for a conservative system.
       rollout: `(params, state, num_steps, dt=config.dt, integrator=config.integrator, unroll=1) -> path`.
       decode: `(params, q) -> images`, from `[..., 4, 4, channels]` or `[..., channels]` to `[..., size, size, 3]`
         (Eq. 11).
-      start: `(params, frames) -> PhaseState`, the state at the first frame, by the posterior mean.
+      places: For keypoints, `(params, q [..., d]) -> points [..., num_keypoints, 2]` in the picture: (x, y), x to the
+        right and y downwards, with the centres of the outermost pixels at ±`keypoints.HALF_WIDTH`. None otherwise.
+      start: `(params, frames) -> PhaseState`, the state at the first frame: that of `infer_state`, rolled back.
       reconstruct: `(params, frames, num_steps) -> images [batch, num_steps + 1, size, size, 3]`, the decoded rollout
         from `start`.
       sample: `(params, key, num_samples, num_steps, dt=config.dt) -> images`, decoded rollouts from the prior.
@@ -72,10 +86,13 @@ class HGN(NamedTuple):
     config: HGNConfig
     init: Callable[[jax.Array, Batch], Params]
     infer: Callable[[Params, jax.Array], Posterior]
+    infer_state: Callable[[Params, jax.Array], PhaseState]
     initial_state: Callable[..., PhaseState]
     hamiltonian: Callable[[Params], Hamiltonian]
+    friction: Callable[[Params], jax.Array | None]
     rollout: Callable[..., PhaseState]
     decode: Callable[[Params, jax.Array], jax.Array]
+    places: Callable[[Params, jax.Array], jax.Array] | None
     start: Callable[[Params, jax.Array], PhaseState]
     reconstruct: Callable[[Params, jax.Array, int], jax.Array]
     sample: Callable[..., jax.Array]
@@ -89,46 +106,103 @@ def make_hgn(config: HGNConfig) -> HGN:
     other arguments. `progress` sets the horizon where `initial_horizon` is given. With
       mse = mean over frames, pixels, colours and examples of (x - x_hat)^2,
       kl  = KL(q(z) || N(0, I)) in nats, summed over the latent and averaged over examples,
-    the loss is `negative_elbo(mse, kl)` or, for GECO, kl + multiplier * (mse - tolerance). So a multiplier of half the
-    number of values in a frame weighs the terms as the ELBO does. In the deterministic variant kl is zero. `aux` holds
-    the scalars `mse`, `kl` and, for GECO, `constraint` = mse - tolerance.
+    the loss is `negative_elbo(mse, kl)`; for GECO, kl + multiplier * (mse - tolerance); or, for `relative`, mse in
+    units of the variance of the pixels, plus beta * kl. A multiplier of half the number of values in a frame weighs the
+    terms as the ELBO does. In the deterministic variant kl is zero. For keypoints, `frame_weight` and `point_weight`
+    times the errors described with these fields are added to mse. `aux` holds the scalars `mse`, `kl` and, for GECO,
+    `constraint` = mse - tolerance.
 
     Raises:
       ValueError: If no model can be made from `config`.
     """
     validate(config)
-    networks = _make_networks(config)
-    shape = latent_shape(config)
+    encoder, decoder, energies = make_encoder(config), make_decoder(config), make_energies(config)
+    networks = {"encoder": encoder, "decoder": decoder}
+    if config.use_transform:
+        networks["transform"] = make_transform(config)
+    networks |= energies
+    shape, is_keypoints = latent_shape(config), config.latent == "keypoints"
     training_unroll = config.unroll or True  # True unrolls all steps
 
     def init(key: jax.Array, batch: Batch) -> Params:
         validate_frames(config, batch["image"].shape[1])
+        frames = unit_interval(batch["image"])
         z = jnp.zeros((1, *shape))
         q = z[..., : config.state_channels]
         inputs = {
-            "encoder": stack_frames(unit_interval(batch["image"][:1]), config.inference_frames),
+            "encoder": frames[:1, : config.inference_frames],
+            "decoder": q,
             "transform": z,
             "hamiltonian": z,
             "kinetic": q,
             "potential": q,
-            "decoder": q,
         }
         keys = jax.random.split(key, len(networks))
-        return {name: network.init(k, inputs[name]) for k, (name, network) in zip(keys, networks.items(), strict=True)}
+        params = {
+            name: network.init(k, inputs[name]) for k, (name, network) in zip(keys, networks.items(), strict=True)
+        }
+        if config.background != "none":
+            params["frames"] = frame_statistics(frames, config.background)
+        if config.friction is not None:
+            params["log_friction"] = jnp.full(config.state_channels, jnp.log(config.friction))
+        return params
 
-    def infer(params: Params, frames: jax.Array) -> Posterior:
-        chex.assert_shape(frames, (None, None, config.image_size, config.image_size, 3))
-        stacked = stack_frames(unit_interval(frames), config.inference_frames)
-        mean, log_variance = networks["encoder"].apply(params["encoder"], stacked)
+    def normalised(params: Params, frames: jax.Array) -> jax.Array:
+        if config.background == "none":
+            return frames
+        statistics = jax.lax.stop_gradient(params["frames"])
+        return (frames - statistics["mean_image"]) / statistics["pixel_std"]
+
+    def encode(params: Params, window: jax.Array) -> Posterior:
+        mean, log_variance = encoder.apply(params["encoder"], normalised(params, window))
+        if is_keypoints:
+            q, velocity = jnp.split(mean, 2, axis=-1)
+            mean = jnp.concatenate([q, momentum(params["kinetic"], velocity)], axis=-1)
         return Posterior(mean, jnp.exp(0.5 * log_variance))
 
-    def initial_state(params: Params, z: jax.Array, dt: float | jax.Array = config.dt) -> PhaseState:
+    def seen_by_model(frames: jax.Array) -> jax.Array:
+        chex.assert_shape(frames, (None, None, config.image_size, config.image_size, 3))
+        return unit_interval(frames)[:, : num_seen(config)]
+
+    def infer(params: Params, frames: jax.Array) -> Posterior:
+        seen = seen_by_model(frames)
+        first = (seen.shape[1] - config.inference_frames) // 2 if config.seen_frames else 0
+        return encode(params, seen[:, first:][:, : config.inference_frames])
+
+    def infer_state(params: Params, frames: jax.Array) -> PhaseState:
+        z = infer(params, frames).mean
+        if config.refinement_steps:
+            z = levenberg_marquardt(seen_residuals(params, seen_by_model(frames)), z, config.refinement_steps)
+        return transform(params, z)
+
+    def seen_residuals(params: Params, seen: jax.Array) -> Callable[[jax.Array], jax.Array]:
+        """What a state z leaves unexplained of the frames seen: distances of points, or differences of pixels."""
+        flat, num_frames = seen.reshape(-1, *seen.shape[2:]), seen.shape[1]
+        observe = (lambda q: decoder.places(params["decoder"], q)) if is_keypoints else (lambda q: decode(params, q))
+        observed = encoder.detect(params["encoder"], normalised(params, flat)) if is_keypoints else flat
+        steps = jnp.broadcast_to(jnp.arange(num_frames) - num_frames // 2, seen.shape[:2])
+
+        def residuals(z: jax.Array) -> jax.Array:
+            q = jnp.swapaxes(positions_at(params, z, steps, num_frames // 2), 0, 1)
+            return (observe(q.reshape(-1, q.shape[-1])) - observed).reshape(len(z), -1)
+
+        return residuals
+
+    def transform(params: Params, z: jax.Array) -> PhaseState:
         s = networks["transform"].apply(params["transform"], z) if config.use_transform else z
-        state = PhaseState(*jnp.split(s, 2, axis=-1))
+        return PhaseState(*jnp.split(s, 2, axis=-1))
+
+    def at_first_frame(params: Params, state: PhaseState, dt: float | jax.Array = config.dt) -> PhaseState:
         if not inferred_frame(config):
             return state
         path = rollout(params, state, inferred_frame(config), -dt, unroll=training_unroll)
         return jax.tree.map(lambda x: x[-1], path)
+
+    def initial_state(params: Params, z: jax.Array, dt: float | jax.Array = config.dt) -> PhaseState:
+        return at_first_frame(params, transform(params, z), dt)
+
+    def start(params: Params, frames: jax.Array) -> PhaseState:
+        return at_first_frame(params, infer_state(params, frames))
 
     def hamiltonian(params: Params) -> Hamiltonian:
         if config.hamiltonian == "joint":
@@ -138,6 +212,9 @@ def make_hgn(config: HGNConfig) -> HGN:
             lambda q: networks["potential"].apply(params["potential"], q),
         )
 
+    def friction(params: Params) -> jax.Array | None:
+        return None if config.friction is None else jnp.exp(params["log_friction"])
+
     def rollout(
         params: Params,
         state: PhaseState,
@@ -146,18 +223,24 @@ def make_hgn(config: HGNConfig) -> HGN:
         integrator: str = config.integrator,
         unroll: int | bool = 1,
     ) -> PhaseState:
-        return integrators.rollout(hamiltonian(params), state, dt, num_steps, integrator, config.substeps, unroll)
+        return integrators.rollout(
+            hamiltonian(params), state, dt, num_steps, integrator, config.substeps, unroll, friction(params)
+        )
 
     def decode(params: Params, q: jax.Array) -> jax.Array:
         batch_shape = q.shape[: -len(shape)]
-        images = networks["decoder"].apply(params["decoder"], q.reshape(-1, *q.shape[len(batch_shape) :]))
+        images = decoder.apply(params["decoder"], q.reshape(-1, *q.shape[len(batch_shape) :]))
+        if config.background != "none":
+            statistics = params["frames"]
+            images = statistics["background"] + jax.lax.stop_gradient(statistics["pixel_std"]) * images
         return images.reshape(*batch_shape, *images.shape[1:])
+
+    def places(params: Params, q: jax.Array) -> jax.Array:
+        points = decoder.places(params["decoder"], q.reshape(-1, q.shape[-1]))
+        return points.reshape(*q.shape[:-1], config.num_keypoints, 2)
 
     def decode_path(params: Params, path: PhaseState) -> jax.Array:
         return jnp.swapaxes(decode(params, path.q), 0, 1)
-
-    def start(params: Params, frames: jax.Array) -> PhaseState:
-        return initial_state(params, infer(params, frames).mean)
 
     def reconstruct(params: Params, frames: jax.Array, num_steps: int) -> jax.Array:
         return decode_path(params, rollout(params, start(params, frames), num_steps))
@@ -166,39 +249,98 @@ def make_hgn(config: HGNConfig) -> HGN:
         state = initial_state(params, jax.random.normal(key, (num_samples, *shape)))
         return decode_path(params, rollout(params, state, num_steps, dt))
 
+    def positions_at(params: Params, z: jax.Array, steps: jax.Array, most_steps: int) -> jax.Array:
+        """Positions `[n, batch, d]` at numbers of steps `[batch, n]` from the states z, of either sign."""
+        both = jax.tree.map(lambda x: jnp.concatenate([x, x]), transform(params, z))
+        direction = jnp.repeat(jnp.array([1.0, -1.0]), len(z)).reshape(-1, *[1] * len(shape))
+        path = rollout(params, both, most_steps, config.dt * direction, unroll=training_unroll).q
+        after, before = path[:, : len(z)], path[:, len(z) :]
+        outward = jnp.concatenate([before[:0:-1], after])
+        return jax.vmap(lambda q, index: q[index], in_axes=(1, 0), out_axes=1)(outward, steps + most_steps)
+
+    def keypoint_errors(params: Params, q: jax.Array, targets: jax.Array) -> jax.Array:
+        """The error of frames decoded from their own points, and that of points rolled out, weighted.
+
+        Args:
+          params: Parameters of the model.
+          q: Positions rolled out to the targets, `[n, batch, d]`.
+          targets: Frames, `[batch, n, size, size, 3]`.
+        """
+        located = targets[:, :_FRAMES_LOCATED].reshape(-1, *targets.shape[2:])
+        points = encoder.detect(params["encoder"], normalised(params, located))
+        drawn = decode(params, encoder.locate(params["encoder"], points))
+        error = config.frame_weight * jnp.mean((drawn - located) ** 2)
+        if config.point_weight:
+            flat = jnp.swapaxes(targets, 0, 1).reshape(-1, *targets.shape[2:])
+            found = jax.lax.stop_gradient(encoder.detect(params["encoder"], normalised(params, flat)))
+            rolled_out = decoder.places(params["decoder"], q.reshape(-1, q.shape[-1]))
+            distance = jnp.mean((rolled_out - found) ** 2) / (jnp.mean(jnp.var(found, axis=0)) + 1e-2)
+            error += config.point_weight * jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2 * distance
+        return error
+
     def loss(params: Params, multiplier, key: jax.Array, batch: Batch, *, progress=1.0, slots=None):
         frames = unit_interval(batch["image"])
         batch_size, num_frames = frames.shape[:2]
         slots = default_slots(slots, batch_size)
         noise_key, frame_key = jax.random.split(key)
-        clips = direct(config, frames, slots)
-        posterior = infer(params, clips.seen)
+        outward = config.rollout_directions == "outward"
+        if outward:
+            windows = draw_windows(config, example_keys(frame_key, slots), frames, progress)
+            posterior = encode(params, windows.seen)
+        else:
+            clips = direct(config, frames, slots)
+            posterior = infer(params, clips.seen)
         z, kl = posterior.mean, jnp.float32(0.0)
         if config.variational:
             z = draw_latent(posterior, noise_key, slots)
             kl = jnp.mean(kl_to_standard_normal(posterior))
-        state = initial_state(params, z, clips.dt)
-        path = rollout(params, state, num_frames - 1, clips.dt, unroll=training_unroll)
-        chosen = draw_target_frames(config, frame_key, num_frames, progress)
-        mse = reconstruction_error(decode, params, path.q, clips.targets, chosen)
+        if outward:
+            q = positions_at(params, z, windows.steps, num_frames - 1)
+            targets, chosen = windows.targets, TargetFrames(None, jnp.full(len(q), 1.0 / len(q)))
+        else:
+            q = rollout(params, initial_state(params, z, clips.dt), num_frames - 1, clips.dt, unroll=training_unroll).q
+            targets, chosen = clips.targets, draw_target_frames(config, frame_key, num_frames, progress)
+        mse = reconstruction_error(decode, params, q, targets, chosen)
+        error = mse + keypoint_errors(params, q, targets) if is_keypoints else mse
+        if config.objective == "relative":
+            variance = jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
+            return error / variance + config.beta * kl, {"mse": mse, "kl": kl}
         if config.objective == "elbo":
-            return negative_elbo(mse, kl, frames[0, 0].size, config.beta), {"mse": mse, "kl": kl}
-        constraint = mse - config.tolerance
-        return geco_lagrangian(kl, multiplier, constraint), {"mse": mse, "kl": kl, "constraint": constraint}
+            return negative_elbo(error, kl, frames[0, 0].size, config.beta), {"mse": mse, "kl": kl}
+        constraint = error - config.tolerance
+        return geco_lagrangian(kl, multiplier, constraint), {"mse": mse, "kl": kl, "constraint": mse - config.tolerance}
 
     return HGN(
         config=config,
         init=init,
         infer=infer,
+        infer_state=infer_state,
         initial_state=initial_state,
         hamiltonian=hamiltonian,
+        friction=friction,
         rollout=rollout,
         decode=decode,
+        places=places if is_keypoints else None,
         start=start,
         reconstruct=reconstruct,
         sample=sample,
         loss=loss,
     )
+
+
+def frame_statistics(frames: jax.Array, background: str) -> dict[str, jax.Array]:
+    """The mean image, the standard deviation of pixels around it, and the background that the decoder starts from.
+
+    Args:
+      frames: Training clips, `[n, time, size, size, 3]` in [0, 1].
+      background: `image` for the mean image, `colour` for its mean colour.
+    """
+    mean_image = jnp.mean(frames, axis=(0, 1))
+    return {
+        "mean_image": mean_image,
+        "pixel_std": jnp.sqrt(jnp.mean((frames - mean_image) ** 2) + 1e-8),
+        "background": mean_image if background == "image" else jnp.mean(mean_image, axis=(0, 1)),
+    }
 
 
 def negative_elbo(mse: jax.Array, kl: jax.Array, frame_size: int, beta: float = 1.0) -> jax.Array:
@@ -248,35 +390,3 @@ def reconstruction_error(
     weights = jnp.repeat(chosen.weights / images[0].size, len(frames))
     flat_q, flat_images = (x.reshape(-1, *x.shape[2:]) for x in (q, images))
     return squared_error(decode, params, flat_q, flat_images, weights)
-
-
-def _make_networks(config: HGNConfig) -> dict[str, hk.Transformed]:
-    """The networks by the names of their parameters."""
-    state_size = 2 * config.state_channels
-    is_vector = config.latent == "vector"
-    networks = {
-        "encoder": conv_encoder(
-            config.image_size, config.encoder_filters, config.encoder_activation, state_size, is_vector
-        ),
-        "decoder": conv_decoder(
-            config.image_size, config.decoder_filters, 3, config.block_activation, config.output_activation
-        ),
-    }
-    if config.use_transform and is_vector:
-        networks["transform"] = mlp((*config.transform_filters, state_size), config.encoder_activation)
-    elif config.use_transform:
-        networks["transform"] = state_transform(config.transform_filters, config.encoder_activation, state_size)
-    energies = ("hamiltonian",) if config.hamiltonian == "joint" else ("kinetic", "potential")
-    networks |= dict.fromkeys(energies, _energy_network(config))
-    # The encoder and the decoder do nearly all the work; energies and states stay in full precision.
-    precisions = {"encoder": config.precision, "decoder": config.precision}
-    return {name: in_precision(network, precisions.get(name, "full")) for name, network in networks.items()}
-
-
-def _energy_network(config: HGNConfig) -> hk.Transformed:
-    settings = (config.hamiltonian_activation, config.hamiltonian_gain, config.hamiltonian_output_gain)
-    if config.hamiltonian_network == "mlp":
-        return mlp_energy(config.hamiltonian_filters, *settings)
-    if config.hamiltonian_network == "authors":
-        return conv_energy(AUTHORS_HAMILTONIAN, *settings)
-    return conv_energy([ConvLayer(n) for n in (*config.hamiltonian_filters, 1)], *settings)

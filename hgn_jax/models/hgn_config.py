@@ -7,28 +7,83 @@ import dataclasses
 
 from hgn_jax.config_checks import at_least, check_fields, choice, positive, sizes, within
 from hgn_jax.networks.latent_grid import LATENT_SIZE, num_doublings
-from hgn_jax.physics.integration_methods import METHODS
+from hgn_jax.physics.integration_methods import METHODS, Splitting
 
-_FRAME_COUNTS = ("inference_frames", "loss_frames", "initial_horizon")
+_FRAME_COUNTS = ("inference_frames", "seen_frames", "loss_frames", "initial_horizon")
+
+
+# Anything that switches a part on.
+_ANY = object()
+
+# A field with a value needs another field with one of some values.
+_REQUIREMENTS = (
+    ("latent", "vector", "hamiltonian_network", ("mlp",)),
+    ("latent", "keypoints", "hamiltonian_network", ("mlp", "pairwise")),
+    ("latent", "keypoints", "kinetic", ("quadratic",)),
+    ("latent", "keypoints", "rollout_directions", ("outward",)),
+    ("latent", "keypoints", "use_transform", (False,)),
+    ("latent", "keypoints", "background", ("colour", "image")),
+    ("hamiltonian_network", "pairwise", "latent", ("keypoints",)),
+    ("hamiltonian_network", "pairwise", "use_chart", (False,)),
+    ("kinetic", "quadratic", "hamiltonian", ("separable",)),
+    ("kinetic", "quadratic", "latent", ("vector", "keypoints")),
+    ("confinement", _ANY, "hamiltonian", ("separable",)),
+    ("confinement", _ANY, "latent", ("vector", "keypoints")),
+    ("friction", _ANY, "hamiltonian", ("separable",)),
+    ("friction", _ANY, "latent", ("vector", "keypoints")),
+    ("friction", _ANY, "integrator", tuple(method.name for method in METHODS if isinstance(method, Splitting))),
+    ("time_reversal", _ANY, "latent", ("vector",)),
+    ("time_reversal", _ANY, "use_transform", (False,)),
+    ("use_chart", _ANY, "latent", ("keypoints",)),
+    ("frame_weight", _ANY, "latent", ("keypoints",)),
+    ("point_weight", _ANY, "latent", ("keypoints",)),
+    ("objective", "relative", "background", ("colour", "image")),
+    ("seen_frames", _ANY, "rollout_directions", ("outward",)),
+    ("refinement_steps", _ANY, "rollout_directions", ("outward",)),
+    ("refinement_steps", _ANY, "latent", ("vector", "keypoints")),
+    ("refinement_steps", _ANY, "use_transform", (False,)),
+)
 
 
 @dataclasses.dataclass
 class HGNConfig:
-    """A Hamiltonian Generative Network. The defaults are the paper's; the alternatives are from HGN++ (2111.05458).
+    """A Hamiltonian Generative Network.
+
+    The defaults are the paper's. The alternatives are from HGN++ (2111.05458), or belong to the anchored HGN, whose
+    small state is inferred from a window at a random place of the clip and rolled out both ways.
 
     Attributes:
       image_size: Height and width of a frame in pixels, 4 * 2^k.
       inference_frames: Number of frames that the encoder sees, from the first; the others are predicted. None for all.
+      seen_frames: Number of frames that are seen when a trained model reads a clip. The encoder sees the middle ones,
+        and the refinement all of them. For `outward` only; None for `inference_frames`.
+      refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
+        model fixed, when a trained model reads a clip; see `hgn_jax.models.refinement`.
       latent: `spatial`: q and p live on a 4x4 grid; `vector`: on a vector, by a linear projection of the encoder's
-        features.
-      state_channels: Number of channels of q (and of p) on the grid, or the length of q (and of p) for `vector`.
+        features; `keypoints`: q holds the places of points in the picture, and p is mass times velocity.
+      state_channels: Number of channels of q (and of p) on the grid, or the length of q (and of p) otherwise.
+      num_keypoints: Number of points of `keypoints`.
+      use_chart: Whether the coordinates of `keypoints` are mapped to `state_channels` generalised coordinates.
+        Otherwise q holds the coordinates themselves, two per point.
+      time_reversal: Whether the encoder also sees the window backwards, for `vector`: q is the even and p the odd part
+        of the answers, because a film played backwards shows the same places and the opposite velocities. `keypoints`
+        have this symmetry anyway.
+      background: `none`: frames are encoded and decoded as they are. Otherwise the encoder sees them normalised by the
+        mean image and the standard deviation of the pixels of the training data, and the decoder paints, in units of
+        that deviation, the difference from a learned `colour` or from a learned `image`, which start at the mean.
       encoder_filters: Number of filters of each layer of the encoder, at least one layer per halving of the image.
       encoder_activation: Activation of the encoder and of f_psi.
       use_transform: Whether f_psi maps z to the initial state. False gives the paper's variant "no f_psi".
       transform_filters: Number of filters of each hidden layer of f_psi, or their widths for a `vector` latent.
       hamiltonian: `separable`, T(p) + V(q), or `joint`, H(q, p). Leapfrog is symplectic and reversible for the
         separable form only.
-      hamiltonian_network: `convolutional`, as printed; `authors`, as described in correspondence; or `mlp`.
+      hamiltonian_network: `convolutional`, as printed; `authors`, as described in correspondence; `mlp`; or `pairwise`,
+        a potential that is a sum over pairs of points of an `mlp` of their distance.
+      kinetic: `network`, T(p) by a network like that of V(q), or `quadratic`, p² / 2m with learned masses.
+      confinement: Initial stiffness of a learned harmonic potential that is added to V(q) and closes the surfaces of
+        equal energy; None for no such potential.
+      friction: Initial value of the learned rates at which the momenta decay, one per coordinate; None for a
+        conservative system.
       hamiltonian_filters: Number of filters of each layer before the energy, or the widths of an `mlp`. Not used by
         `authors`.
       hamiltonian_activation: Activation of the energy. It must be smooth: training differentiates the energy twice.
@@ -46,29 +101,46 @@ class HGNConfig:
       substeps: Number of integration steps between frames.
       rollout_directions: Direction of time in training. With `both`, the encoder sees the last frames instead of the
         first for every second clip of a batch, and the rollout runs backwards from them. The inferred state is then
-        that of the middle one of the frames seen, so that both directions look alike; their number must be odd.
+        that of the middle one of the frames seen, so that both directions look alike; their number must be odd. With
+        `outward`, the encoder sees a window at a random place of the clip, and the state of its middle frame is rolled
+        out both ways, to both ends of the clip.
       unroll: Number of rollout steps unrolled at a time in training; 0 unrolls all of them, which is much faster on
         a CPU and slower to compile.
       variational: False for the paper's deterministic variant: z is the posterior mean and there is no KL term.
-      objective: `geco`, constrained optimisation, or `elbo`, a fixed weight `beta` on the KL.
+      objective: `geco`, constrained optimisation; `elbo`, a fixed weight `beta` on the KL; or `relative`, the squared
+        error in units of the variance of the pixels plus `beta` times the KL.
       tolerance: kappa of GECO: the mean squared error per pixel and colour to be reached, for pixels in [0, 1].
-      beta: Weight of the KL in `elbo`; 1 gives Eq. 4.
+      beta: Weight of the KL in `elbo` and `relative`; 1 in `elbo` gives Eq. 4.
       loss_frames: Number of frames of each clip decoded per training step, drawn at random, which gives an unbiased
         estimate of the loss. None for all.
       initial_horizon: Number of frames, from the first, in the loss when training starts. None for all.
-      horizon_growth: Fraction of the training during which the horizon grows to the whole clip.
+      horizon_growth: Fraction of the training during which the horizon grows to the whole clip. With `outward` the
+        horizon is the number of frames on either side of the middle of the window.
+      frame_weight: Weight, relative to the reconstruction, of the error of frames decoded from their own keypoints,
+        without dynamics. It gets the points started.
+      point_weight: Weight, relative to the reconstruction, of the distance between points rolled out and the points
+        found in the frames, as fractions of the variances of pixels and of points.
     """
 
     image_size: int = 32
     inference_frames: int | None = at_least(None, 1)
-    latent: str = choice("spatial", ("spatial", "vector"))
+    seen_frames: int | None = at_least(None, 1)
+    refinement_steps: int = at_least(0, 0)
+    latent: str = choice("spatial", ("spatial", "vector", "keypoints"))
     state_channels: int = at_least(16, 1)
+    num_keypoints: int = at_least(1, 1)
+    use_chart: bool = False
+    time_reversal: bool = False
+    background: str = choice("none", ("none", "colour", "image"))
     encoder_filters: tuple[int, ...] = sizes(32, 64, 64, 64, 64, 64, 64, 48)
     encoder_activation: str = choice("relu", ("relu", "leaky_relu", "swish", "softplus", "tanh"))
     use_transform: bool = True
     transform_filters: tuple[int, ...] = sizes(64, 64, 64)
     hamiltonian: str = choice("separable", ("separable", "joint"))
-    hamiltonian_network: str = choice("convolutional", ("convolutional", "authors", "mlp"))
+    hamiltonian_network: str = choice("convolutional", ("convolutional", "authors", "mlp", "pairwise"))
+    kinetic: str = choice("network", ("network", "quadratic"))
+    confinement: float | None = positive(None)
+    friction: float | None = positive(None)
     hamiltonian_filters: tuple[int, ...] = sizes(64, 64, 64, 64, 64, 64)
     hamiltonian_activation: str = choice("softplus", ("softplus", "swish", "tanh", "sigmoid"))
     hamiltonian_gain: float = positive(2.0)
@@ -80,31 +152,92 @@ class HGNConfig:
     integrator: str = choice("leapfrog", (method.name for method in METHODS))
     dt: float = positive(0.125)
     substeps: int = at_least(1, 1)
-    rollout_directions: str = choice("forward", ("forward", "both"))
+    rollout_directions: str = choice("forward", ("forward", "both", "outward"))
     unroll: int = at_least(0, 0)
     variational: bool = True
-    objective: str = choice("geco", ("geco", "elbo"))
+    objective: str = choice("geco", ("geco", "elbo", "relative"))
     tolerance: float = positive(1e-3)
     beta: float = at_least(1.0, 0)
     loss_frames: int | None = at_least(None, 1)
     initial_horizon: int | None = at_least(None, 1)
     horizon_growth: float = within(0.5, "(0, 1]")
+    frame_weight: float = at_least(0.0, 0)
+    point_weight: float = at_least(0.0, 0)
 
 
 def latent_shape(config: HGNConfig) -> tuple[int, ...]:
     """Shape of z, and of a state: q is the first half of the last axis and p the second."""
-    grid = () if config.latent == "vector" else (LATENT_SIZE, LATENT_SIZE)
+    grid = (LATENT_SIZE, LATENT_SIZE) if config.latent == "spatial" else ()
     return (*grid, 2 * config.state_channels)
 
 
+def num_seen(config: HGNConfig) -> int | None:
+    """Number of frames from which a trained model infers a state, from the first; None for all."""
+    return config.seen_frames or config.inference_frames
+
+
 def inferred_frame(config: HGNConfig) -> int:
-    """Index, among the frames seen by the encoder, of the frame whose state is inferred."""
-    return config.inference_frames // 2 if config.rollout_directions == "both" else 0
+    """Index, among the frames seen, of the frame whose state is inferred."""
+    return 0 if config.rollout_directions == "forward" else num_seen(config) // 2
 
 
 def validate(config: HGNConfig) -> None:
     """Raises ValueError, naming the field and its allowed values, if no model can be made from `config`."""
     check_fields(config)
+    if config.latent == "keypoints":
+        _validate_keypoints(config)
+    else:
+        _validate_resolution(config)
+    for field, value, needed_field, needed in _REQUIREMENTS:
+        if _matches(getattr(config, field), value) and getattr(config, needed_field) not in needed:
+            raise ValueError(
+                f"{field}={getattr(config, field)} needs {needed_field}={' or '.join(map(_text, needed))}; "
+                f"got {_text(getattr(config, needed_field))}"
+            )
+    _validate_windows(config)
+
+
+def _matches(value: object, wanted: object) -> bool:
+    return bool(value) if wanted is _ANY else value == wanted
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _validate_keypoints(config: HGNConfig) -> None:
+    places = 2 * config.num_keypoints
+    if config.use_chart and config.state_channels > places or not config.use_chart and config.state_channels != places:
+        bound = "at most" if config.use_chart else "equal to"
+        raise ValueError(
+            f"state_channels must be {bound} {places}, two for each of num_keypoints={config.num_keypoints}, with "
+            f"use_chart={_text(config.use_chart)}; got {config.state_channels}"
+        )
+    if config.hamiltonian_network == "pairwise" and config.num_keypoints < 2:
+        raise ValueError(f"hamiltonian_network=pairwise needs num_keypoints of 2 or more; got {config.num_keypoints}")
+
+
+def _validate_windows(config: HGNConfig) -> None:
+    if config.rollout_directions != "forward":
+        for field in ("inference_frames", "seen_frames"):
+            value = getattr(config, field)
+            if field == "inference_frames" and not (value or 0) % 2 or value is not None and not value % 2:
+                raise ValueError(
+                    f"rollout_directions={config.rollout_directions} needs an odd number of {field}; got {value}"
+                )
+    if config.latent == "keypoints" and config.inference_frames < 3:
+        raise ValueError(f"latent=keypoints needs inference_frames of 3 or more; got {config.inference_frames}")
+    if config.seen_frames is not None and config.seen_frames < config.inference_frames:
+        raise ValueError(
+            f"seen_frames must be inference_frames={config.inference_frames} or more; got {config.seen_frames}"
+        )
+    if None not in (config.initial_horizon, config.loss_frames) and config.initial_horizon < config.loss_frames:
+        raise ValueError(
+            f"initial_horizon must be loss_frames={config.loss_frames} or more; got {config.initial_horizon}"
+        )
+
+
+def _validate_resolution(config: HGNConfig) -> None:
     doublings = num_doublings(config.image_size)
     if len(config.decoder_filters) != doublings:
         raise ValueError(
@@ -115,16 +248,6 @@ def validate(config: HGNConfig) -> None:
         raise ValueError(
             f"encoder_filters needs at least {doublings} entries to halve image_size={config.image_size} down to 4; "
             f"got {config.encoder_filters}"
-        )
-    if None not in (config.initial_horizon, config.loss_frames) and config.initial_horizon < config.loss_frames:
-        raise ValueError(
-            f"initial_horizon must be loss_frames={config.loss_frames} or more; got {config.initial_horizon}"
-        )
-    if config.latent == "vector" and config.hamiltonian_network != "mlp":
-        raise ValueError(f"latent=vector needs hamiltonian_network=mlp; got {config.hamiltonian_network}")
-    if config.rollout_directions == "both" and not (config.inference_frames or 0) % 2:
-        raise ValueError(
-            f"rollout_directions=both needs an odd number of inference_frames; got {config.inference_frames}"
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import haiku as hk
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hgn_jax.networks.blocks import ConvLayer, conv_stack, convolution, pure
 from hgn_jax.networks.mlp import mlp
@@ -17,6 +18,9 @@ AUTHORS_HAMILTONIAN = (
     ConvLayer(64, kernel=2),
     ConvLayer(1, kernel=2, stride=2, padding="VALID"),
 )
+
+# Added to squared distances, so that the force between points at one place is finite.
+_SOFTENING = 0.01
 
 
 def conv_energy(layers: Sequence[ConvLayer], activation: str, gain: float, output_gain: float) -> hk.Transformed:
@@ -58,3 +62,74 @@ def mlp_energy(hidden_sizes: Sequence[int], activation: str, gain: float, output
     return hk.Transformed(
         lambda key, x: network.init(key, flatten(x)), lambda params, x: network.apply(params, flatten(x))[:, 0]
     )
+
+
+def quadratic_kinetic(num_masses: int) -> hk.Transformed:
+    """The kinetic energy sum p² / (2 m) with learned masses: maps momenta `[batch, d]` to energies `[batch]`.
+
+    Args:
+      num_masses: Number of masses; each belongs to d / num_masses successive coordinates. They start at 1.
+    """
+
+    def apply(p: jax.Array) -> jax.Array:
+        log_mass = hk.get_parameter("log_mass", (num_masses,), p.dtype, jnp.zeros)
+        return jnp.sum(p**2 / (2.0 * jnp.repeat(jnp.exp(log_mass), p.shape[-1] // num_masses)), axis=-1)
+
+    return pure(apply)
+
+
+def learned_masses(params: dict) -> jax.Array:
+    """The masses `[num_masses]` of a `quadratic_kinetic`."""
+    return jnp.exp(params["~"]["log_mass"])
+
+
+def confined(energy: hk.Transformed, stiffness: float) -> hk.Transformed:
+    """Adds a learned harmonic potential, ½ sum k_i q_i² with k_i > 0, to an energy of positions `[batch, d]`.
+
+    It closes the surfaces of equal energy, so that rollouts stay where there are data.
+
+    Args:
+      energy: The energy.
+      stiffness: Initial value of all k_i.
+    """
+
+    def init(key: jax.Array, q: jax.Array) -> dict:
+        return {"energy": energy.init(key, q), "log_stiffness": jnp.full(q.shape[-1:], jnp.log(stiffness), q.dtype)}
+
+    def apply(params: dict, q: jax.Array) -> jax.Array:
+        return energy.apply(params["energy"], q) + 0.5 * jnp.sum(jnp.exp(params["log_stiffness"]) * q**2, axis=-1)
+
+    return hk.Transformed(init, apply)
+
+
+def pairwise_energy(
+    num_points: int, hidden_sizes: Sequence[int], activation: str, gain: float, output_gain: float
+) -> hk.Transformed:
+    """A potential energy of points that act on each other in pairs: maps `[batch, num_points * 2]` to `[batch]`.
+
+    It is the sum over pairs of a multilayer perceptron of (r, log r), one per pair, with the distance r of its points.
+
+    Args:
+      num_points: Number of points, at least two.
+      hidden_sizes: Number of units of each hidden layer.
+      activation: Name in `ACTIVATIONS` of a smooth activation.
+      gain: Scale of the initial weights; see `conv_energy`.
+      output_gain: The same scale for the last layer.
+    """
+    network = mlp((*hidden_sizes, 1), activation, gain, output_gain)
+    first, second = np.triu_indices(num_points, k=1)
+
+    def features(q: jax.Array) -> jax.Array:
+        points = q.reshape(-1, num_points, 2)
+        squared = jnp.sum((points[:, first] - points[:, second]) ** 2, axis=-1)
+        r = jnp.sqrt(squared + _SOFTENING)
+        return jnp.stack([r, jnp.log(r)], axis=-1)  # [batch, pairs, 2]
+
+    def init(key: jax.Array, q: jax.Array) -> dict:
+        return jax.vmap(network.init, in_axes=(0, 1))(jax.random.split(key, len(first)), features(q))
+
+    def apply(params: dict, q: jax.Array) -> jax.Array:
+        energies = jax.vmap(network.apply, in_axes=(0, 1))(params, features(q))  # [pairs, batch, 1]
+        return jnp.sum(energies, axis=(0, 2))
+
+    return hk.Transformed(init, apply)

@@ -128,6 +128,28 @@ def get_integrator(name: str) -> Integrator:
     return INTEGRATORS[name]
 
 
+def _with_friction(method: Integrator, friction: jax.Array) -> Integrator:
+    """Returns a splitting method whose steps begin and end with half a step of friction.
+
+    The momenta do not enter the force of a separable Hamiltonian, so the force may still be carried over.
+    """
+
+    def step(hamiltonian, dt, state, carry):
+        decay = jnp.exp(-0.5 * friction * dt)
+        state, carry = method.step(hamiltonian, dt, PhaseState(state.q, decay * state.p), carry)
+        return PhaseState(state.q, decay * state.p), carry
+
+    return method._replace(symplectic=False, step=step, steps=_repeated(step))
+
+
+def _check_friction(method: Integrator, hamiltonian: Hamiltonian) -> None:
+    if not method.kicks:
+        splitting = ", ".join(name for name, other in INTEGRATORS.items() if other.kicks)
+        raise ValueError(f"friction needs a splitting method ({splitting}), got {method.name}")
+    if not isinstance(hamiltonian, SeparableHamiltonian):
+        raise ValueError("friction needs a separable Hamiltonian T(p) + V(q), got one of (q, p)")
+
+
 def rollout(
     hamiltonian: Hamiltonian,
     state: PhaseState,
@@ -136,8 +158,13 @@ def rollout(
     integrator: str = "leapfrog",
     substeps: int = 1,
     unroll: int | bool = 1,
+    friction: float | jax.Array | None = None,
 ) -> PhaseState:
     """Integrates Hamilton's equations from a state and records the path.
+
+    With friction gamma it integrates dq/dt = dH/dp, dp/dt = -dH/dq - gamma p: p is multiplied by exp(-gamma dt / 2)
+    before and after each step, which is the exact flow of the friction. So every step shrinks the volume of phase space
+    by exactly exp(-gamma dt) per coordinate, and a step of -dt is still the exact inverse (conformal leapfrog).
 
     Args:
       hamiltonian: Energy, maps a `PhaseState` to one number per batch element.
@@ -148,12 +175,15 @@ def rollout(
       integrator: Name in `INTEGRATORS`.
       substeps: Number of integration steps, of length `dt / substeps` each, per recorded state.
       unroll: Argument of `jax.lax.scan`; True unrolls the loop over recorded states entirely.
+      friction: Rate gamma at which momenta decay, broadcast against `p`; None for a conservative system. Only splitting
+        methods with a separable Hamiltonian can have it.
 
     Returns:
       The path, a `PhaseState` with `q` and `p` of shape `[num_steps + 1, ...]`, the initial state included.
 
     Raises:
-      ValueError: If the integrator is unknown, `num_steps < 0` or `substeps < 1`.
+      ValueError: If the integrator is unknown, `num_steps < 0` or `substeps < 1`, or if friction is asked of a rollout
+        that cannot have it.
       AssertionError: If `q` and `p` differ in shape or are not floating-point.
     """
     if num_steps < 0:
@@ -165,6 +195,9 @@ def rollout(
     check_state(state)
     step_size = jnp.asarray(dt, state.q.dtype) / substeps
 
+    if friction is not None:
+        _check_friction(method, hamiltonian)
+        method = _with_friction(method, jnp.asarray(friction, state.p.dtype))
     advance = method.step if substeps == 1 else functools.partial(method.steps, substeps)
 
     def recorded_step(carry, _):

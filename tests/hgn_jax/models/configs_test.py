@@ -12,11 +12,30 @@ from hgn_jax.physics.integration_methods import METHODS, Splitting
 
 _VALIDATE = {HGNConfig: hgn_config.validate, HNNConfig: hnn_config.validate, NHFConfig: nhf_config.validate}
 # A value of each type that no field may have.
+
+
+def _vector(**fields) -> HGNConfig:
+    config = HGNConfig(
+        latent="vector",
+        hamiltonian_network="mlp",
+        rollout_directions="outward",
+        inference_frames=5,
+        use_transform=False,
+    )
+    return dataclasses.replace(config, **fields)
+
+
+def _keypoints(**fields) -> HGNConfig:
+    config = _vector(latent="keypoints", num_keypoints=2, state_channels=4, kinetic="quadratic", background="colour")
+    return dataclasses.replace(config, **fields)
+
+
 _WRONG = {
     bool: 2,
     int: -1,
     int | None: 0,
     float: float("nan"),
+    float | None: float("nan"),
     str: "unknown",
     tuple[int, ...]: (8, 0),
 }
@@ -54,6 +73,19 @@ class ConfigsTest(parameterized.TestCase):
         (HGNConfig(latent="vector"), "latent=vector needs hamiltonian_network=mlp; got convolutional"),
         (HGNConfig(rollout_directions="both"), "rollout_directions=both needs an odd number .*; got None"),
         (HGNConfig(rollout_directions="both", inference_frames=4), "rollout_directions=both needs .*; got 4"),
+        (_vector(friction=0.1, integrator="rk4"), "friction=0.1 needs integrator=symplectic_euler or .*; got rk4"),
+        (_vector(friction=0.1, hamiltonian="joint"), "friction=0.1 needs hamiltonian=separable; got joint"),
+        (_vector(seen_frames=3), "seen_frames must be inference_frames=5 or more; got 3"),
+        (_vector(seen_frames=6), "rollout_directions=outward needs an odd number of seen_frames; got 6"),
+        (_vector(objective="relative"), "objective=relative needs background=colour or image; got none"),
+        (_keypoints(state_channels=3), "state_channels must be equal to 4, two for each of num_keypoints=2, .*; got 3"),
+        (_keypoints(state_channels=5, use_chart=True), "state_channels must be at most 4, .*use_chart=true; got 5"),
+        (
+            _keypoints(hamiltonian_network="pairwise", use_chart=True),
+            "hamiltonian_network=pairwise .*",
+        ),
+        (_keypoints(inference_frames=1), "latent=keypoints needs inference_frames of 3 or more; got 1"),
+        (_keypoints(rollout_directions="both"), "latent=keypoints needs rollout_directions=outward; got both"),
         (HNNConfig(model="convolutional", image_size=48), "image size must be 4 times a power of two .*, got 48"),
         (HNNConfig(model="convolutional", decoder_filters=(8, 8)), "image_size=32 needs 3 entries .*; got .*"),
         (HNNConfig(model="convolutional", encoder_filters=(8, 8)), "image_size=32 needs 3 entries .*; got .*"),

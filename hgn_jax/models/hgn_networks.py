@@ -1,0 +1,202 @@
+"""The networks of an HGN, by its configuration.
+
+Two kinds of encoder and decoder have the same interface: those of the paper, convolutional, whose latent is a grid or a
+vector, and those of keypoints.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from hgn_jax.models.frames import stack_frames
+from hgn_jax.models.hgn_config import HGNConfig
+from hgn_jax.networks.blocks import ConvLayer
+from hgn_jax.networks.decoder import conv_decoder
+from hgn_jax.networks.encoder import conv_encoder, state_transform
+from hgn_jax.networks.energies import (
+    AUTHORS_HAMILTONIAN,
+    confined,
+    conv_energy,
+    learned_masses,
+    mlp_energy,
+    pairwise_energy,
+    quadratic_kinetic,
+)
+from hgn_jax.networks.keypoints import chart, keypoint_detector, keypoint_painter
+from hgn_jax.networks.kinematics import even_and_odd, middle_of_window
+from hgn_jax.networks.mlp import mlp
+from hgn_jax.networks.precision import in_precision
+
+Params = Any
+
+_INITIAL_LOG_VARIANCE = -6.0  # of the posterior of keypoints
+
+
+class Encoder(NamedTuple):
+    """The posterior of a latent given a window of frames.
+
+    Attributes:
+      init: `(key, frames [batch, window, size, size, 3]) -> params`.
+      apply: `(params, frames) -> (mean, log_variance)`, each shaped `[batch, ...]` like the latent.
+      detect: For keypoints, `(params, frames [n, size, size, 3]) -> points [n, 2 * num_keypoints]`.
+      locate: For keypoints, `(params, points) -> q [n, d]`.
+    """
+
+    init: Callable[[jax.Array, jax.Array], Params]
+    apply: Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]
+    detect: Callable[[Params, jax.Array], jax.Array] | None = None
+    locate: Callable[[Params, jax.Array], jax.Array] | None = None
+
+
+class Decoder(NamedTuple):
+    """The mean of the likelihood of a frame given positions.
+
+    Attributes:
+      init: `(key, q) -> params`.
+      apply: `(params, q [n, ...]) -> images [n, size, size, 3]`.
+      places: For keypoints, `(params, q [n, d]) -> points [n, 2 * num_keypoints]`.
+    """
+
+    init: Callable[[jax.Array, jax.Array], Params]
+    apply: Callable[[Params, jax.Array], jax.Array]
+    places: Callable[[Params, jax.Array], jax.Array] | None = None
+
+
+def make_encoder(config: HGNConfig) -> Encoder:
+    """Returns the encoder of a grid, a vector or keypoints. Parameters of keypoints need `kinetic`'s masses beside."""
+    return _keypoint_encoder(config) if config.latent == "keypoints" else _conv_encoder(config)
+
+
+def make_decoder(config: HGNConfig) -> Decoder:
+    """Returns the decoder of positions on a grid, in a vector or as keypoints."""
+    if config.latent == "keypoints":
+        return _keypoint_decoder(config)
+    network = conv_decoder(
+        config.image_size, config.decoder_filters, 3, config.block_activation, config.output_activation
+    )
+    network = in_precision(network, config.precision)
+    return Decoder(network.init, network.apply)
+
+
+def make_transform(config: HGNConfig) -> hk.Transformed:
+    """Returns f_psi."""
+    state_size = 2 * config.state_channels
+    if config.latent == "vector":
+        return mlp((*config.transform_filters, state_size), config.encoder_activation)
+    return state_transform(config.transform_filters, config.encoder_activation, state_size)
+
+
+def make_energies(config: HGNConfig) -> dict[str, hk.Transformed]:
+    """Returns the energies: `hamiltonian`, or `kinetic` and `potential`."""
+    if config.hamiltonian == "joint":
+        return {"hamiltonian": _full_precision(_energy(config))}
+    kinetic = potential = _energy(config)
+    if config.kinetic == "quadratic":
+        points = config.latent == "keypoints" and not config.use_chart
+        kinetic = quadratic_kinetic(config.num_keypoints if points else config.state_channels)
+    if config.confinement is not None:
+        potential = confined(potential, config.confinement)
+    return {"kinetic": _full_precision(kinetic), "potential": _full_precision(potential)}
+
+
+def momentum(kinetic_params: Params, velocity: jax.Array) -> jax.Array:
+    """Mass times velocity `[..., d]`, for the masses of a quadratic kinetic energy."""
+    masses = learned_masses(kinetic_params)
+    return jnp.repeat(masses, velocity.shape[-1] // len(masses)) * velocity
+
+
+def _energy(config: HGNConfig) -> hk.Transformed:
+    settings = (config.hamiltonian_activation, config.hamiltonian_gain, config.hamiltonian_output_gain)
+    if config.hamiltonian_network == "pairwise":
+        return pairwise_energy(config.num_keypoints, config.hamiltonian_filters, *settings)
+    if config.hamiltonian_network == "mlp":
+        return mlp_energy(config.hamiltonian_filters, *settings)
+    if config.hamiltonian_network == "authors":
+        return conv_energy(AUTHORS_HAMILTONIAN, *settings)
+    return conv_energy([ConvLayer(n) for n in (*config.hamiltonian_filters, 1)], *settings)
+
+
+def _full_precision(network: hk.Transformed) -> hk.Transformed:
+    return in_precision(network, "full")
+
+
+def _conv_encoder(config: HGNConfig) -> Encoder:
+    """The encoder of a grid or a vector, from frames stacked along channels."""
+    network = conv_encoder(
+        config.image_size,
+        config.encoder_filters,
+        config.encoder_activation,
+        2 * config.state_channels,
+        config.latent == "vector",
+    )
+    network = in_precision(network, config.precision)
+
+    def init(key: jax.Array, frames: jax.Array) -> Params:
+        return network.init(key, stack_frames(frames, None))
+
+    def apply(params: Params, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
+        mean, log_variance = network.apply(params, stack_frames(frames, None))
+        if config.time_reversal:
+            reversed_mean, reversed_log_variance = network.apply(params, stack_frames(frames[:, ::-1], None))
+            mean = even_and_odd(mean, reversed_mean)
+            log_variance = 0.5 * (log_variance + reversed_log_variance)
+        return mean, log_variance
+
+    return Encoder(init, apply)
+
+
+def _keypoint_encoder(config: HGNConfig) -> Encoder:
+    """The encoder of keypoints: the mean is (q, velocity) in the middle of the window."""
+    dim = config.state_channels
+    detector = keypoint_detector(config.image_size, config.encoder_filters, config.num_keypoints)
+    detector = in_precision(detector, config.precision)
+    middle = middle_of_window(config.inference_frames, dim, config.dt)
+    coordinates = chart(dim)
+
+    def init(key: jax.Array, frames: jax.Array) -> Params:
+        detector_key, middle_key, chart_key = jax.random.split(key, 3)
+        params = {
+            "detector": detector.init(detector_key, frames[:, 0]),
+            "middle": middle.init(middle_key),
+            "log_variance": jnp.full(2 * dim, _INITIAL_LOG_VARIANCE),
+        }
+        if config.use_chart:
+            params["chart"] = coordinates.init(chart_key, jnp.zeros((1, 2 * config.num_keypoints)))
+        return params
+
+    def detect(params: Params, frames: jax.Array) -> jax.Array:
+        return detector.apply(params["detector"], frames)
+
+    def locate(params: Params, points: jax.Array) -> jax.Array:
+        return coordinates.apply(params["chart"], points) if config.use_chart else points
+
+    def apply(params: Params, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
+        q = locate(params, detect(params, frames.reshape(-1, *frames.shape[2:])))
+        mean = jnp.concatenate(middle.apply(params["middle"], q.reshape(*frames.shape[:2], dim)), axis=-1)
+        return mean, jnp.broadcast_to(params["log_variance"], mean.shape)
+
+    return Encoder(init, apply, detect, locate)
+
+
+def _keypoint_decoder(config: HGNConfig) -> Decoder:
+    painter = keypoint_painter(config.image_size, config.decoder_filters, config.num_keypoints, 3)
+    painter = in_precision(painter, config.precision)
+    points_of = chart(2 * config.num_keypoints)
+
+    def init(key: jax.Array, q: jax.Array) -> Params:
+        painter_key, chart_key = jax.random.split(key)
+        params = {"painter": painter.init(painter_key, jnp.zeros((1, 2 * config.num_keypoints)))}
+        if config.use_chart:
+            params["chart"] = points_of.init(chart_key, q)
+        return params
+
+    def places(params: Params, q: jax.Array) -> jax.Array:
+        return points_of.apply(params["chart"], q) if config.use_chart else q
+
+    def apply(params: Params, q: jax.Array) -> jax.Array:
+        return painter.apply(params["painter"], places(params, q))
+
+    return Decoder(init, apply, places)

@@ -1,0 +1,54 @@
+"""Windows at random places of a clip, whose state is rolled out in both directions of time.
+
+The state belongs to the middle frame of the window, the anchor. The same state must explain the frames before and after
+it, wherever in the clip the window lies, so it cannot know how long ago the clip began.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from hgn_jax.models.hgn_config import HGNConfig
+
+
+class Windows(NamedTuple):
+    """One window of each clip of a batch, and the frames that its rollout is compared with.
+
+    Attributes:
+      seen: Frames of the window, `[batch, inference_frames, size, size, 3]`.
+      steps: Number of steps from the anchor to each target, negative before it, `[batch, n]`.
+      targets: Frames in the loss, `[batch, n, size, size, 3]`.
+    """
+
+    seen: jax.Array
+    steps: jax.Array
+    targets: jax.Array
+
+
+def draw_windows(config: HGNConfig, keys: jax.Array, frames: jax.Array, progress: float | jax.Array) -> Windows:
+    """Draws a window of each clip, and `loss_frames` targets within the horizon around its anchor.
+
+    The horizon grows linearly from `initial_horizon` frames on either side to the whole clip during the first
+    `horizon_growth` of the training.
+
+    Args:
+      config: Configuration of the model.
+      keys: Random key of each clip, `[batch]`.
+      frames: Clips, `[batch, time, size, size, 3]`.
+      progress: Fraction of the training that is done.
+    """
+    num_frames, length = frames.shape[1], config.inference_frames
+    first_horizon = config.initial_horizon or num_frames
+    horizon = first_horizon + (num_frames - first_horizon) * jnp.minimum(progress / config.horizon_growth, 1.0)
+
+    def draw(key: jax.Array, clip: jax.Array) -> Windows:
+        anchor_key, target_key = jax.random.split(key)
+        anchor = jax.random.randint(anchor_key, (), length // 2, num_frames - length // 2)
+        # Frames within the horizon, in random order, come before all others.
+        order = jax.random.uniform(target_key, (num_frames,)) + (jnp.abs(jnp.arange(num_frames) - anchor) <= horizon)
+        times = jax.lax.top_k(order, config.loss_frames or num_frames)[1]
+        seen = jax.lax.dynamic_slice_in_dim(clip, anchor - length // 2, length)
+        return Windows(seen, times - anchor, clip[times])
+
+    return jax.vmap(draw)(keys, frames)

@@ -1,0 +1,93 @@
+"""Keypoints: places in the picture as coordinates of the state.
+
+A detector finds points in frames, and a painter draws a frame from points. Points are (x, y) with the origin in the
+middle of the picture, x to the right and y downwards. The centres of the outermost pixels are at ±`HALF_WIDTH`. A chart
+maps the coordinates of all points to fewer generalised coordinates, such as the angle of a pendulum, and back.
+"""
+
+import math
+from collections.abc import Sequence
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hgn_jax.networks.blocks import RELU_GAIN, ConvLayer, conv_stack, convolution, linear, pure
+from hgn_jax.networks.mlp import mlp
+
+HALF_WIDTH = 3.0
+# The soft-argmax of flat maps is the middle of the picture, whatever the frame shows, and hardly has a gradient.
+_SHARPNESS = 8.0
+_DETECTOR_KERNEL = 5
+# Initial widths of the blobs as fractions of half the picture. The wide one reaches objects far from their point.
+_BLOB_WIDTH, _WIDE_BLOB = 0.15, 0.5
+_PAINTER_GAIN = 0.1  # pictures start nearly uniform
+_CHART_SIZES = (64, 64)
+_CHART_GAIN = 0.1  # charts start nearly linear
+
+
+def keypoint_detector(image_size: int, filters: Sequence[int], num_points: int) -> hk.Transformed:
+    """Finds points in frames: maps normalised frames `[n, size, size, 3]` to points `[n, 2 * num_points]`.
+
+    A convolutional network makes a map per point, whose soft-argmax is the point.
+
+    Args:
+      image_size: Width of the square frames in pixels.
+      filters: Number of channels of each convolution.
+      num_points: Number of points.
+    """
+    axis = np.linspace(-HALF_WIDTH, HALF_WIDTH, image_size, dtype=np.float32)
+    layers = [ConvLayer(n, kernel=_DETECTOR_KERNEL) for n in filters]
+
+    def apply(frames: jax.Array) -> jax.Array:
+        features = conv_stack(frames, layers, "relu", RELU_GAIN)
+        maps = _SHARPNESS * convolution(ConvLayer(num_points), 1.0, "maps")(features)
+        weights = jax.nn.softmax(maps.reshape(len(maps), -1, num_points), axis=1).reshape(maps.shape)
+        x, y = jnp.einsum("bhwn,w->bn", weights, axis), jnp.einsum("bhwn,h->bn", weights, axis)
+        return jnp.stack([x, y], axis=-1).reshape(-1, 2 * num_points)
+
+    return pure(apply)
+
+
+def keypoint_painter(image_size: int, filters: Sequence[int], num_points: int, image_channels: int) -> hk.Transformed:
+    """Draws points: maps `[n, 2 * num_points]` to images `[n, size, size, image_channels]`.
+
+    Each point gives three maps: a Gaussian and a disc with a soft edge, of a learned width, and a wide Gaussian. These,
+    and the coordinates of the pixels, go through a few convolutions.
+
+    Args:
+      image_size: Width of the square images in pixels.
+      filters: Number of channels of each convolution before the last.
+      num_points: Number of points.
+      image_channels: Number of channels of the images.
+    """
+    axis = np.linspace(-1.0, 1.0, image_size, dtype=np.float32)
+    pixels = np.stack(np.meshgrid(axis, axis), axis=-1)  # [size, size, (x, y)]
+    initial_log_width = hk.initializers.Constant(math.log(_BLOB_WIDTH))
+
+    def apply(q: jax.Array) -> jax.Array:
+        points = q.reshape(-1, 1, 1, num_points, 2) / HALF_WIDTH
+        squared = jnp.sum((pixels[None, :, :, None] - points) ** 2, axis=-1)  # [n, size, size, points]
+        width = jnp.exp(hk.get_parameter("log_width", (num_points,), q.dtype, initial_log_width))
+        gaussians = jnp.exp(-squared / (2.0 * width**2))
+        discs = jax.nn.sigmoid((width - jnp.sqrt(squared + 1e-6)) * image_size)
+        wide = jnp.exp(-squared / (2.0 * _WIDE_BLOB**2))
+        places = jnp.broadcast_to(pixels.astype(q.dtype), (len(q), *pixels.shape))
+        maps = jnp.concatenate([gaussians, discs, wide, places], axis=-1)
+        features = conv_stack(maps, [ConvLayer(n) for n in filters], "leaky_relu", RELU_GAIN)
+        return convolution(ConvLayer(image_channels), _PAINTER_GAIN, "image")(features)
+
+    return pure(apply)
+
+
+def chart(size: int) -> hk.Transformed:
+    """A curved change of coordinates: maps `[n, a]` to `[n, size]`, a linear map plus a small network."""
+    network = mlp((*_CHART_SIZES, size), "swish", output_gain=_CHART_GAIN)
+    flat = pure(lambda x: linear(size, 1.0, "linear")(x))
+
+    def init(key: jax.Array, x: jax.Array) -> dict:
+        flat_key, network_key = jax.random.split(key)
+        return {"flat": flat.init(flat_key, x), "curved": network.init(network_key, x)}
+
+    return hk.Transformed(init, lambda params, x: flat.apply(params["flat"], x) + network.apply(params["curved"], x))
