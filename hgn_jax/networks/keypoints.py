@@ -19,7 +19,7 @@ from hgn_jax.networks.mlp import mlp
 HALF_WIDTH = 3.0
 # The soft-argmax of flat maps is the middle of the picture, whatever the frame shows, and hardly has a gradient.
 _SHARPNESS = 8.0
-_DETECTOR_KERNEL = 5
+_HALVING_KERNEL, _DETECTOR_KERNEL = 4, 5
 # Initial widths of the blobs as fractions of half the picture. The wide one reaches objects far from their point.
 _BLOB_WIDTH, _WIDE_BLOB = 0.15, 0.5
 _PAINTER_GAIN = 0.1  # pictures start nearly uniform
@@ -30,15 +30,19 @@ _CHART_GAIN = 0.1  # charts start nearly linear
 def keypoint_detector(image_size: int, filters: Sequence[int], num_points: int) -> hk.Transformed:
     """Finds points in frames: maps normalised frames `[n, size, size, 3]` to points `[n, 2 * num_points]`.
 
-    A convolutional network makes a map per point, whose soft-argmax is the point.
+    A convolutional network, whose first layer halves the resolution, makes a map per point, whose soft-argmax is the
+    point.
 
     Args:
       image_size: Width of the square frames in pixels.
       filters: Number of channels of each convolution.
       num_points: Number of points.
     """
-    axis = np.linspace(-HALF_WIDTH, HALF_WIDTH, image_size, dtype=np.float32)
-    layers = [ConvLayer(n, kernel=_DETECTOR_KERNEL) for n in filters]
+    # An even kernel puts the centres of the cells of the maps between those of two pixels.
+    pixels = np.linspace(-HALF_WIDTH, HALF_WIDTH, image_size, dtype=np.float32)
+    axis = pixels.reshape(-1, 2).mean(axis=1)
+    layers = [ConvLayer(filters[0], kernel=_HALVING_KERNEL, stride=2)]
+    layers += [ConvLayer(n, kernel=_DETECTOR_KERNEL) for n in filters[1:]]
 
     def apply(frames: jax.Array) -> jax.Array:
         features = conv_stack(frames, layers, "relu", RELU_GAIN)
@@ -53,30 +57,34 @@ def keypoint_detector(image_size: int, filters: Sequence[int], num_points: int) 
 def keypoint_painter(image_size: int, filters: Sequence[int], num_points: int, image_channels: int) -> hk.Transformed:
     """Draws points: maps `[n, 2 * num_points]` to images `[n, size, size, image_channels]`.
 
-    Each point gives three maps: a Gaussian and a disc with a soft edge, of a learned width, and a wide Gaussian. These,
-    and the coordinates of the pixels, go through a few convolutions.
+    Each point gives three maps: a Gaussian and a disc with a soft edge, of learned widths, and a wide Gaussian. These,
+    and the coordinates of the pixels, go through a small network, pixel by pixel.
 
     Args:
       image_size: Width of the square images in pixels.
-      filters: Number of channels of each convolution before the last.
+      filters: Number of units of each hidden layer.
       num_points: Number of points.
       image_channels: Number of channels of the images.
     """
     axis = np.linspace(-1.0, 1.0, image_size, dtype=np.float32)
     pixels = np.stack(np.meshgrid(axis, axis), axis=-1)  # [size, size, (x, y)]
     initial_log_width = hk.initializers.Constant(math.log(_BLOB_WIDTH))
+    initial_log_sharpness = hk.initializers.Constant(math.log(image_size))
 
     def apply(q: jax.Array) -> jax.Array:
         points = q.reshape(-1, 1, 1, num_points, 2) / HALF_WIDTH
         squared = jnp.sum((pixels[None, :, :, None] - points) ** 2, axis=-1)  # [n, size, size, points]
         width = jnp.exp(hk.get_parameter("log_width", (num_points,), q.dtype, initial_log_width))
+        sharpness = jnp.exp(hk.get_parameter("log_sharpness", (num_points,), q.dtype, initial_log_sharpness))
         gaussians = jnp.exp(-squared / (2.0 * width**2))
-        discs = jax.nn.sigmoid((width - jnp.sqrt(squared + 1e-6)) * image_size)
+        discs = jax.nn.sigmoid((width - jnp.sqrt(squared + 1e-6)) * sharpness)
         wide = jnp.exp(-squared / (2.0 * _WIDE_BLOB**2))
         places = jnp.broadcast_to(pixels.astype(q.dtype), (len(q), *pixels.shape))
         maps = jnp.concatenate([gaussians, discs, wide, places], axis=-1)
-        features = conv_stack(maps, [ConvLayer(n) for n in filters], "leaky_relu", RELU_GAIN)
-        return convolution(ConvLayer(image_channels), _PAINTER_GAIN, "image")(features)
+        features = maps
+        for i, n in enumerate(filters):
+            features = jax.nn.leaky_relu(linear(n, RELU_GAIN, f"linear_{i}")(features))
+        return linear(image_channels, _PAINTER_GAIN, "image")(features)
 
     return pure(apply)
 
