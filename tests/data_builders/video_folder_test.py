@@ -155,9 +155,7 @@ class VideoFolderTest(parameterized.TestCase):
 
     def test_a_crop_to_motion_needs_motion(self):
         np.save(self.source / "still.npy", np.full((2, 12, 16, 16, 3), 90, np.uint8))
-        with self.assertRaisesRegex(
-            datasets.DatasetError, "fit=motion finds nothing that moves in .*fit=stretch$"
-        ):
+        with self.assertRaisesRegex(datasets.DatasetError, "fit=motion finds nothing that moves in .*fit=stretch$"):
             self.built(fit="motion", split_by="clip")
         self.assert_nothing_is_left()
 
