@@ -68,8 +68,10 @@ def geco_notes(config: Config, results: FrameResults) -> list[str]:
     """
     if results.run.multiplier is None:
         return []
-    tolerance, train = config.tolerance, results.train
+    train = results.train
     mean_image, floor = train.reference["mean_image"].mse, train.reference.get("noise_floor")
+    relative = config.relative_tolerance
+    tolerance = config.tolerance if relative is None else relative * mean_image
     if mean_image <= tolerance:
         return [
             f"the tolerance of GECO, {tolerance:.3g}, is not below the error of the best constant image, "

@@ -110,7 +110,8 @@ def make_hgn(config: HGNConfig) -> HGN:
     units of the variance of the pixels, plus beta * kl. A multiplier of half the number of values in a frame weighs the
     terms as the ELBO does. In the deterministic variant kl is zero. For keypoints, `frame_weight` and `point_weight`
     times the errors described with these fields are added to mse. `aux` holds the scalars `mse`, `kl` and, for GECO,
-    `constraint` = mse - tolerance.
+    `constraint` = mse - tolerance. With `relative_tolerance` the tolerance is that fraction of the variance of the
+    pixels.
 
     Raises:
       ValueError: If no model can be made from `config`.
@@ -278,6 +279,11 @@ def make_hgn(config: HGNConfig) -> HGN:
             error += config.point_weight * jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2 * distance
         return error
 
+    def tolerance(params: Params) -> jax.Array | float:
+        if config.relative_tolerance is None:
+            return config.tolerance
+        return config.relative_tolerance * jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
+
     def loss(params: Params, multiplier, key: jax.Array, batch: Batch, *, progress=1.0, slots=None):
         frames = unit_interval(batch["image"])
         batch_size, num_frames = frames.shape[:2]
@@ -307,8 +313,8 @@ def make_hgn(config: HGNConfig) -> HGN:
             return error / variance + config.beta * kl, {"mse": mse, "kl": kl}
         if config.objective == "elbo":
             return negative_elbo(error, kl, frames[0, 0].size, config.beta), {"mse": mse, "kl": kl}
-        constraint = error - config.tolerance
-        return geco_lagrangian(kl, multiplier, constraint), {"mse": mse, "kl": kl, "constraint": mse - config.tolerance}
+        allowed = tolerance(params)
+        return geco_lagrangian(kl, multiplier, error - allowed), {"mse": mse, "kl": kl, "constraint": mse - allowed}
 
     return HGN(
         config=config,

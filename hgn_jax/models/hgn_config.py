@@ -38,6 +38,7 @@ _REQUIREMENTS = (
     ("frame_weight", _ANY, "latent", ("keypoints",)),
     ("point_weight", _ANY, "latent", ("keypoints",)),
     ("objective", "relative", "background", ("colour", "image")),
+    ("relative_tolerance", _ANY, "background", ("colour", "image")),
     ("seen_frames", _ANY, "rollout_directions", ("outward",)),
     ("refinement_steps", _ANY, "rollout_directions", ("outward",)),
     ("refinement_steps", _ANY, "latent", ("vector", "keypoints")),
@@ -110,6 +111,8 @@ class HGNConfig:
       objective: `geco`, constrained optimisation; `elbo`, a fixed weight `beta` on the KL; or `relative`, the squared
         error in units of the variance of the pixels plus `beta` times the KL.
       tolerance: kappa of GECO: the mean squared error per pixel and colour to be reached, for pixels in [0, 1].
+      relative_tolerance: kappa of GECO as a fraction of the mean image's error on the training clips, the variance of
+        the pixels, instead of `tolerance`. A fraction of 1 or more would be reached by a still picture.
       beta: Weight of the KL in `elbo` and `relative`; 1 in `elbo` gives Eq. 4.
       loss_frames: Number of frames of each clip decoded per training step, drawn at random, which gives an unbiased
         estimate of the loss. None for all.
@@ -157,6 +160,7 @@ class HGNConfig:
     variational: bool = True
     objective: str = choice("geco", ("geco", "elbo", "relative"))
     tolerance: float = positive(1e-3)
+    relative_tolerance: float | None = within(None, "(0, 1)")
     beta: float = at_least(1.0, 0)
     loss_frames: int | None = at_least(None, 1)
     initial_horizon: int | None = at_least(None, 1)

@@ -90,3 +90,5 @@ def test_notes_say_what_helps_with_an_unfit_tolerance_of_geco(mse, mean_image, f
     notes = evaluation.geco_notes(HGNConfig(tolerance=1e-3, objective=objective), results)
     assert len(notes) == (note is not None)
     assert not note or note in notes[0]
+    relative = HGNConfig(relative_tolerance=1e-3 / mean_image, objective=objective)
+    assert mean_image <= 1e-3 or evaluation.geco_notes(relative, results) == notes

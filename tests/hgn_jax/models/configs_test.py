@@ -78,6 +78,7 @@ class ConfigsTest(parameterized.TestCase):
         (_vector(seen_frames=3), "seen_frames must be inference_frames=5 or more; got 3"),
         (_vector(seen_frames=6), "rollout_directions=outward needs an odd number of seen_frames; got 6"),
         (_vector(objective="relative"), "objective=relative needs background=colour or image; got none"),
+        (HGNConfig(relative_tolerance=0.1), "relative_tolerance=0.1 needs background=colour or image; got none"),
         (_keypoints(state_channels=3), "state_channels must be equal to 4, two for each of num_keypoints=2, .*; got 3"),
         (_keypoints(state_channels=5, use_chart=True), "state_channels must be at most 4, .*use_chart=true; got 5"),
         (

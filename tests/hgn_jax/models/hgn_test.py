@@ -131,6 +131,14 @@ class HGNTest(parameterized.TestCase):
         np.testing.assert_allclose(loss, 0.25 * aux["kl"] + 0.5 * 16 * 16 * 3 * aux["mse"], rtol=1e-5)
         self.assertNotIn("constraint", aux)
 
+    @parameterized.parameters("image", "colour")
+    def test_a_relative_tolerance_is_a_fraction_of_the_error_of_the_mean_image(self, background):
+        config = dataclasses.replace(_TINY, relative_tolerance=0.3, background=background)
+        model, batch = make_hgn(config), _batch(config)
+        _, aux = model.loss(model.init(_KEY, batch), 10.0, _KEY, batch)
+        error = (batch["image"] / 255.0).var(axis=(0, 1)).mean()
+        np.testing.assert_allclose(aux["mse"] - aux["constraint"], 0.3 * error, rtol=1e-4)
+
     def test_kl_against_monte_carlo(self):
         rng = np.random.default_rng(0)
         mean, scale = rng.normal(size=(2, 3)), rng.uniform(0.3, 2.0, size=(2, 3))
