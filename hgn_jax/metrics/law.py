@@ -87,8 +87,14 @@ def inverse_masses(hamiltonian: Hamiltonian, states: PhaseState) -> np.ndarray:
 
 
 def linear_fit(x: np.ndarray, y: np.ndarray) -> LinearFit:
-    """Fits y = slope x + intercept to numbers `[n]` by least squares."""
+    """Fits y = slope x + intercept to numbers `[n]` by least squares.
+
+    Raises:
+      ValueError: In one line, if either of them does not vary or is not finite.
+    """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if not 0 < np.var(x) < np.inf or not 0 < np.var(y) < np.inf:
+        raise ValueError("what is learned does not vary with the state, or is not finite")
     slope = np.mean((x - x.mean()) * (y - y.mean())) / np.var(x)
     intercept = y.mean() - slope * x.mean()
     return LinearFit(float(slope), float(intercept), float(1.0 - np.var(y - slope * x) / np.var(y)))
