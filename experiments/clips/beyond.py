@@ -80,10 +80,12 @@ class Shown(NamedTuple):
     Attributes:
       reconstructions: Reconstructions by split.
       beyond: Predictions beyond the clips.
+      law: Draws the law that was read off; None where there is none.
     """
 
     reconstructions: Mapping[str, Reconstructions]
     beyond: BeyondShown
+    law: Callable[[], Any] | None = None
 
 
 def measure_beyond_the_clip(

@@ -17,6 +17,7 @@ from experiments.clips.prediction import (
     measure_prediction,
 )
 from experiments.clips.results import Dynamics, EnergyStatistics, FrameResults
+from experiments.hgn.law import measure_law
 from experiments.hgn.presets import Config
 from experiments.run.trainer import Run, facts
 from experiments.tasks import Evaluation
@@ -44,6 +45,11 @@ def evaluate(run: Run) -> Evaluation:
     path = jax.tree.map(lambda x: np.swapaxes(x, 0, 1), dynamics.rollout(states, num_steps, dynamics.dt))
     latents = measure_latents(path, examples, posterior_variances(run.model, run.state.params, frames))
     beyond, beyond_shown = measure_beyond_the_clip(run, dynamics, latents.get("latent"))
+    law = measure_law(run, dynamics, examples)
+    beyond.law = law.law
+    beyond.not_measured.pop("law", None)
+    if law.not_measured is not None:
+        beyond.not_measured["law"] = law.not_measured
     fields = combine(
         {"not_measured": reconstruction.unmeasured_errors(clips)}, measure_prediction(run, dynamics), latents
     )
@@ -57,7 +63,7 @@ def evaluate(run: Run) -> Evaluation:
         run=facts(run, start),
     )
     results.notes = geco_notes(run.config, results)
-    return Evaluation(results, Shown(reconstructions, beyond_shown))
+    return Evaluation(results, Shown(reconstructions, beyond_shown, law.draw))
 
 
 def geco_notes(config: Config, results: FrameResults) -> list[str]:

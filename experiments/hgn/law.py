@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.clips.prediction import CompiledDynamics
 from experiments.clips.results import Law, PairLaw
 from experiments.hgn import law_pictures
 from experiments.hgn.film_law import draw_film
@@ -67,6 +68,31 @@ class _Visited(NamedTuple):
     time: float
 
 
+def measure_law(run: Run, dynamics: CompiledDynamics, examples: Mapping[str, np.ndarray]) -> LawReading:
+    """Reads the law off a trained HGN, in the states of rollouts from the middle of test clips to both their ends.
+
+    Args:
+      run: The run.
+      dynamics: Its model.
+      examples: `image` of test clips, `[clips, time, size, size, 3]`, and true positions `q`, `[clips, time, d]`; no
+        positions for films.
+    """
+    if run.config.latent == "spatial":
+        return LawReading(None, _NOT_A_STATE)
+    num_frames = run.data.num_frames
+    path = _roll_outward(dynamics, examples["image"][:, :num_frames])
+    return read_law(run, path, examples["q"][:, :num_frames] if "q" in examples else None)
+
+
+def _roll_outward(dynamics: CompiledDynamics, frames: np.ndarray) -> PhaseState:
+    """States at the times of frames `[clips, time, size, size, 3]`, `[clips, time, ...]`, seen in the middle."""
+    first = (frames.shape[1] - dynamics.num_seen) // 2
+    state = dynamics.infer(frames[:, first : first + dynamics.num_seen])
+    before = dynamics.rollout(state, first, -dynamics.dt)
+    after = dynamics.rollout(state, frames.shape[1] - 1 - first, dynamics.dt)
+    return PhaseState(*(np.swapaxes(np.concatenate([x[:0:-1], y]), 0, 1) for x, y in zip(before, after, strict=True)))
+
+
 def read_law(run: Run, path: PhaseState, true_q: np.ndarray | None = None) -> LawReading:
     """Reads the law off a trained HGN.
 
@@ -76,8 +102,6 @@ def read_law(run: Run, path: PhaseState, true_q: np.ndarray | None = None) -> La
       true_q: True positions at the same times, `[clips, time, coordinates]`. For films there are none: the law is then
         drawn in pixels and frames, and nothing is measured.
     """
-    if run.config.latent == "spatial":
-        return LawReading(None, _NOT_A_STATE)
     visited = _visit(run, path, true_q)
     if len(visited.states.q) < _MIN_STATES:
         return LawReading(None, _NOT_FINITE)
@@ -113,7 +137,7 @@ def _obstacle(config: Any, metadata: Mapping[str, Any]) -> str | None:
     """Returns why the law of a system cannot be read off a model with this configuration; None if it can."""
     system = metadata["system"]
     if system not in _READERS:
-        return _NOT_SEPARABLE
+        return _NOT_SEPARABLE if system == "double_pendulum" else f"no law is read off for {pretty(system)}"
     if metadata.get("constant_ranges"):
         return _MANY_CONSTANTS
     bodies = _NUM_BODIES.get(system)

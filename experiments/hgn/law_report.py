@@ -1,6 +1,6 @@
 """The law that was read off a model, on the page of a report and in words."""
 
-from experiments.clips.results import Law
+from experiments.clips.results import BeyondTheClip, Law
 from experiments.reporting.names import pretty
 from experiments.reporting.page import Picture
 from experiments.reporting.tables import Table
@@ -49,6 +49,11 @@ def sentence(law: Law) -> str:
     if law.friction is not None:
         text += f"; momenta decay at a rate of {law.friction:.3g} (true {law.true_friction:.3g})"
     return f"{pretty(law.system)}: {text}"
+
+
+def tables(beyond: BeyondTheClip | None) -> list[Table]:
+    """Returns the table of the law, if one was read off."""
+    return [] if beyond is None or beyond.law is None else [law_table(beyond.law)]
 
 
 def law_table(law: Law) -> Table:

@@ -4,6 +4,7 @@ from experiments.clips import report as frame_report
 from experiments.clips.pictures import draw_errors, write_reconstructions
 from experiments.clips.results import FrameResults
 from experiments.clips.verdict import print_verdict, verdict
+from experiments.hgn import law_report
 from experiments.reporting import style
 from experiments.reporting.page import Picture, write_page
 from experiments.reporting.pictures import draw_training
@@ -19,6 +20,7 @@ _LEAD = (
     "Hamiltonian on it, rolls the state out along Hamilton's equations, and decodes each position q to a frame."
 )
 _PICTURES = (
+    law_report.PICTURE,
     *frame_report.captions("the state inferred from the clip"),
     Picture(
         "training.png",
@@ -42,17 +44,23 @@ def write(run: Run, evaluation: Evaluation) -> None:
     directory.report.mkdir(exist_ok=True)
     write_reconstructions(directory.report, evaluation.shown.reconstructions, _MODEL, "the inferred initial state")
     curves = draw_training(read_metrics(directory.path / "metrics.csv"), _CURVES)
-    style.save_all(directory.report, {"error_per_step.png": draw_errors(results, _MODEL), "training.png": curves})
+    figures = {"error_per_step.png": draw_errors(results, _MODEL), "training.png": curves}
+    if evaluation.shown.law is not None:
+        figures[law_report.PICTURE.name] = evaluation.shown.law()
+    style.save_all(directory.report, figures)
     origin = provenance(directory, results.run)
     title = f"Hamiltonian Generative Network: {results.run.preset}"
     lead = (*verdict(results), _LEAD, frame_report.describe(origin.config, results))
-    write_page(directory.report, title, lead, frame_report.frame_tables(results, _MODEL), _PICTURES, origin)
+    tables = law_report.tables(results.beyond_the_clip) + frame_report.frame_tables(results, _MODEL)
+    write_page(directory.report, title, lead, tables, _PICTURES, origin)
 
 
 def print_summary(results: FrameResults) -> None:
     """Prints the numbers of the page."""
     print_tables(frame_report.number_tables(results, _MODEL))
     frame_report.print_unmeasured(results)
+    if results.beyond_the_clip is not None and results.beyond_the_clip.law is not None:
+        print(law_report.sentence(results.beyond_the_clip.law))
     for note in results.notes:
         print(f"note: {note}")
     print_verdict(results)
