@@ -58,6 +58,7 @@ class BeyondShown(NamedTuple):
       inferred: States inferred from these windows, in the same axes.
       targets: Some long clips, `[clips, time, size, size, 3]`.
       images: Their predictions.
+      divergence: Skill of the true system from a slightly wrong start, `[time]`, by name; only for chaotic systems.
       oscillation: Periods against amplitudes; None for systems whose period is not known.
       samples: Energies of samples and of test clips; None for a model without a distribution of states.
     """
@@ -70,6 +71,7 @@ class BeyondShown(NamedTuple):
     inferred: np.ndarray
     targets: np.ndarray
     images: np.ndarray
+    divergence: Mapping[str, np.ndarray]
     oscillation: Oscillation | None
     samples: SampledStates | None
 
@@ -151,6 +153,7 @@ def measure_beyond_the_clip(
         inferred=inferred @ axes,
         targets=targets[:_NUM_CLIPS_SHOWN],
         images=rollout.images[:_NUM_CLIPS_SHOWN],
+        divergence={},
         oscillation=oscillation,
         samples=samples,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from experiments.clips.beyond_report import beyond_tables, unmeasured_rows
 from experiments.clips.pictures import error_rows
 from experiments.clips.results import Dynamics, Errors, FrameResults, PredictionTime
 from experiments.reporting.page import Picture
@@ -108,6 +109,8 @@ def number_tables(results: FrameResults, model: str) -> list[Table]:
     tables = [_errors(results, model)]
     if any(results.prediction.values()):
         tables.append(_prediction(results, model))
+    if results.beyond_the_clip is not None:
+        tables += beyond_tables(results.beyond_the_clip)
     if results.latent is not None:
         values = vars(results.latent)
         tables.append(Table("SyMetric", [(label, short(values[name])) for name, label in _SYMETRIC.items()], _LATENT))
@@ -162,8 +165,10 @@ def dynamics_tables(dynamics: Dynamics) -> list[Table]:
 def _unmeasured_tables(results: FrameResults) -> list[Table]:
     """Returns what could not be measured and why, and the files of a data set made of the user's videos."""
     tables = []
-    if results.not_measured:
-        rows = [(name.replace("_", " "), reason) for name, reason in results.not_measured.items()]
+    rows = [(name.replace("_", " "), reason) for name, reason in results.not_measured.items()]
+    if results.beyond_the_clip is not None:
+        rows += unmeasured_rows(results.beyond_the_clip)
+    if rows:
         tables.append(Table("Not measured", rows))
     if results.videos is not None:
         videos = [(name.replace("_", " "), str(v)) for name, v in vars(results.videos).items() if name != "left_out"]

@@ -1,6 +1,8 @@
 """The report of an HGN: pictures and a page in `report/`, and the summary printed."""
 
 from experiments.clips import report as frame_report
+from experiments.clips.beyond_pictures import write_beyond
+from experiments.clips.beyond_report import PICTURES as BEYOND_PICTURES
 from experiments.clips.pictures import draw_errors, write_reconstructions
 from experiments.clips.results import FrameResults
 from experiments.clips.verdict import print_verdict, verdict
@@ -22,6 +24,7 @@ _LEAD = (
 _PICTURES = (
     law_report.PICTURE,
     *frame_report.captions("the state inferred from the clip"),
+    *BEYOND_PICTURES,
     Picture(
         "training.png",
         "Training",
@@ -43,6 +46,7 @@ def write(run: Run, evaluation: Evaluation) -> None:
     directory, results = run.directory, evaluation.results
     directory.report.mkdir(exist_ok=True)
     write_reconstructions(directory.report, evaluation.shown.reconstructions, _MODEL, "the inferred initial state")
+    write_beyond(directory.report, evaluation.shown.beyond, _MODEL)
     curves = draw_training(read_metrics(directory.path / "metrics.csv"), _CURVES)
     figures = {"error_per_step.png": draw_errors(results, _MODEL), "training.png": curves}
     if evaluation.shown.law is not None:

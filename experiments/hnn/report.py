@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from experiments.clips import report as frame_report
+from experiments.clips.beyond_pictures import write_beyond
+from experiments.clips.beyond_report import PICTURES as BEYOND_PICTURES
 from experiments.clips.pictures import draw_errors, write_reconstructions
 from experiments.clips.report import short
 from experiments.clips.results import FrameResults
@@ -46,6 +48,7 @@ _PICTURES = (
         "the learned Hamiltonian, which should cover them. Right: mean squared error over all trajectories and "
         "coordinates; lower is better.",
     ),
+    *BEYOND_PICTURES,
     Picture(
         "training.png",
         "Training",
@@ -83,6 +86,7 @@ def write(run: Run, evaluation: Evaluation) -> None:
         outcome = f"This model was trained on the states of {name} for {results.run.steps} steps."
     else:
         write_reconstructions(directory.report, evaluation.shown.reconstructions, _MODEL, "the first two")
+        write_beyond(directory.report, evaluation.shown.beyond, _MODEL)
         figures["error_per_step.png"] = draw_errors(results, _MODEL)
         outcome = frame_report.describe(origin.config, results)
         words = verdict(results)

@@ -3,12 +3,14 @@
 from typing import Any
 
 from experiments.clips.results import (
+    BeyondTheClip,
     Dynamics,
     EnergyStatistics,
     Errors,
     FrameResults,
     Latent,
     PredictionTime,
+    Samples,
     SplitErrors,
 )
 from experiments.run.results import Multiplier, RunFacts
@@ -23,6 +25,14 @@ PREDICTION = {
     "backward": {"60": PredictionTime(steps=60.0, fraction=1.0, horizon=60)},
 }
 LATENT = Latent(score=1.0, r_squared=0.95, distance=None, order=3, num_latents=2)
+BEYOND = BeyondTheClip(
+    skill=0.99, skill_forward={"10": 0.95, "30": 0.9, "60": None, "100": None}, horizon=[31.5, 60.0], vpt=[59.0, 60.0],
+    skill_backward={"10": 0.9, "30": 0.8, "60": 0.7, "100": None}, horizon_threshold=0.9, clock_share=0.1,
+    reencoding_error=0.002, kl_nats=20.0, true_dimensions=4, period_error=None, energy_rank_correlation=0.99,
+    samples=Samples(fidelity=0.95, fidelity_after_60=0.9, energy_distance=0.1, position_distance=0.1,
+                    position_distance_after_60=0.2),
+    symetric=1.0, law=None, num_clips=32, left_out=3, num_steps=[59, 60], not_measured={"law": "no points"},
+)  # fmt: skip
 _MEAN_IMAGE = Errors(mse=8e-4, mse_std=1e-5, mse_per_step=[2e-4] * NUM_FRAMES)
 _FIRST_FRAME = Errors(mse=2e-4, mse_std=1e-5, mse_per_step=[0.0, *[4e-4] * (NUM_FRAMES - 1)])
 
