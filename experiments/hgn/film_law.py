@@ -53,7 +53,7 @@ def _attractions(run: Run, hamiltonian: Hamiltonian, states: PhaseState) -> Call
         Attraction(f"learned, points {motion.bodies[0] + 1} and {motion.bodies[1] + 1}", *motion[1:3])
         for motion in motions
     ]
-    visited = float(distances.min()), float(distances.max())
+    visited = tuple(np.quantile(distances, attraction.FITTED_QUANTILES))
     title = "the learned attraction between the points"
     return functools.partial(law_pictures.draw_attraction, title, pairs, visited, _PIXELS)
 

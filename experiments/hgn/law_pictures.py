@@ -11,6 +11,8 @@ from experiments.reporting import style
 _COLOURS = (style.BLUE, style.VERMILION, style.GREEN)
 _MAX_DOTS = 1500  # per pair
 _BEYOND = 1.2  # the true law is drawn beyond the visited range by this factor
+_MOST = 0.9  # fraction of attractions, from which logarithmic axes are used
+_FEW_DECADES = 3e3
 _SHADE = {"color": style.SKY, "alpha": 0.12, "linewidth": 0}
 
 
@@ -58,7 +60,9 @@ class Curve(NamedTuple):
 def draw_attraction(
     title: str, pairs: Sequence[Attraction], visited: tuple[float, float], units: Units, constant: float | None = None
 ) -> Figure:
-    """Draws accelerations against distance on logarithmic axes, and beside them times squared distance.
+    """Draws accelerations against distance, and beside them times squared distance.
+
+    The axes are logarithmic, if nearly all bodies attract each other.
 
     Args:
       title: Title of the picture.
@@ -75,17 +79,20 @@ def draw_attraction(
         order = chosen[np.argsort(pair.distance[chosen])]
         r, acceleration = pair.distance[order], pair.acceleration[order]
         dots = {"color": colour, "markersize": 3.5, "alpha": 0.5, "markeredgewidth": 0}
-        left.plot(r, style.positive(acceleration), "o", label=pair.label, **dots)
+        left.plot(r, acceleration, "o", label=pair.label, **dots)
         right.plot(r, acceleration * r**2, "o", label=pair.label, **dots)
     for panel in (left, right):
         panel.axvspan(*visited, label="visited (all but 4 % of the states)", zorder=0, **_SHADE)
         panel.set_xlabel(f"distance between the bodies, {units.length}")
-    left.set(xscale="log", yscale="log", title=title, ylabel=f"acceleration of a body, {units.length} / {units.time}²")
+    left.set(title=title, ylabel=f"acceleration of a body, {units.length} / {units.time}²")
     right.set(title="times squared distance: level if inverse-square", ylabel="acceleration × distance²")
-    products = np.concatenate([pair.acceleration * pair.distance**2 for pair in pairs])
-    top = max(np.quantile(products, 0.99), constant or 0.0)
-    right.set_ylim(0.0, 1.5 * top if top > 0 else None)
-    _plain_numbers(left)
+    accelerations = np.concatenate([pair.acceleration for pair in pairs])
+    products = accelerations * np.concatenate([pair.distance for pair in pairs]) ** 2
+    low, high = np.quantile(products, (0.01, 0.99))
+    right.set_ylim(min(0.0, 1.5 * low), 1.5 * max(high, constant or 0.0))
+    if np.mean(accelerations > 0) > _MOST:
+        left.set(xscale="log", yscale="log")
+        _plain_numbers(left)
     left.legend(frameon=False, fontsize=9, markerscale=2)
     return figure
 
@@ -98,9 +105,11 @@ def _draw_truth(left: Any, right: Any, distances: Sequence[float], constant: flo
 
 
 def _plain_numbers(axes: Any) -> None:
-    """Labels logarithmic axes that span about a decade by plain numbers, such as 0.5, 1, 2."""
+    """Labels logarithmic axes that span few decades by plain numbers, such as 0.5, 1, 2."""
     for axis in (axes.xaxis, axes.yaxis):
         low, high = axis.get_view_interval()
+        if high > _FEW_DECADES * low:
+            continue
         ticks = [n * 10.0**k for k in range(-6, 7) for n in (1, 2, 5)]
         axis.set_ticks([tick for tick in ticks if low <= tick <= high])
         axis.set_major_formatter("{x:g}")

@@ -149,6 +149,14 @@ def test_films_have_pictures_in_pixels_and_frames_and_no_truth(name, places, uni
     assert not any("true" in text.get_text() for text in panel.get_legend().get_texts())
 
 
+def test_points_of_a_film_that_repel_are_drawn_on_linear_axes():
+    run, path, _ = _run("two_body")
+    run.model.hamiltonian = lambda params: lambda s: (s.p**2).sum(axis=-1) - (s.q**2).sum(axis=-1)
+    figure = law_reading.read_law(run, path).draw()
+    assert [panel.get_yscale() for panel in figure.axes] == ["linear", "linear"]
+    assert all(panel.get_ylim()[0] < np.median(panel.lines[0].get_ydata()) < 0 for panel in figure.axes)
+
+
 def test_the_potential_of_a_point_in_the_plane_is_drawn_where_it_has_been():
     run, path, _ = _run("two_body", latent="keypoints", num_keypoints=1, state_channels=2)
     run.model.hamiltonian = lambda params: lambda s: (s.q**2 + s.p**2).sum(axis=-1)
