@@ -17,7 +17,7 @@ from data_builders.tfds_backend import shards
 from data_builders.tfds_backend.base_builder import BaseBuilder, Metadata
 from data_builders.video_folder import motion, video_files, video_splits
 from data_builders.video_folder.video_folder_config import VideoFolderConfig, current_fingerprint
-from data_builders.video_folder.video_splits import Video, count, shortest, too_short
+from data_builders.video_folder.video_splits import TOO_SHORT, Video, count, shortest, too_short
 from hgn_jax.errors import first_line
 from hgn_jax.training.progress import progress_bar
 
@@ -211,7 +211,11 @@ class Builder(BaseBuilder):
         for name, reason in left_out.items():
             print(f"  left out: {name}: {reason}", flush=True)
         if not videos:
-            raise DatasetError(f"no usable video among {count(len(names), 'file')} in {config.source}{_few(left_out)}")
+            some_too_short = any(reason.startswith(TOO_SHORT) for reason in left_out.values())
+            advice = "; a smaller num_steps makes windows shorter" if some_too_short else ""
+            raise DatasetError(
+                f"no usable video among {count(len(names), 'file')} in {config.source}{_few(left_out)}{advice}"
+            )
         return videos, left_out
 
     def _read_file(self, name: str, store: _FrameStore, bar: Any) -> tuple[list[Video], dict[str, str]]:

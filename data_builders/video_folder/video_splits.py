@@ -8,6 +8,8 @@ import numpy as np
 from data_builders.errors import DatasetError
 from data_builders.video_folder.video_folder_config import VideoFolderConfig
 
+TOO_SHORT = "too short"  # begins the reason why such a video is left out
+
 
 class Video(NamedTuple):
     """Consecutive frames of a clip.
@@ -38,7 +40,7 @@ def too_short(num_frames: int, config: VideoFolderConfig) -> str:
     needed = f"a window has {config.num_frames}"
     if config.split_by == "time":
         needed = f"split_by=time needs two windows of {config.num_frames}"
-    return f"too short: {count(num_frames, 'frame')}{used}, and {needed}"
+    return f"{TOO_SHORT}: {count(num_frames, 'frame')}{used}, and {needed}"
 
 
 def windows(videos: list[Video], config: VideoFolderConfig, to_the_end: bool = False) -> list[tuple[Video, int]]:

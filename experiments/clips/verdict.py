@@ -105,7 +105,7 @@ def _advice(results: FrameResults) -> list[str]:
         advice.append(
             "a larger --config.data.frame_step or --config.data.num_steps, since little moves within a window"
         )
-    advice.append(f"more steps than {results.run.steps} (--config.training.num_steps)")
+    advice.append(f"more than {results.run.steps} steps (--config.training.num_steps)")
     if results.videos.crop is None:
         advice.append("a crop to where things move (--config.data.fit=motion)")
     if results.model is None:  # an HGN
