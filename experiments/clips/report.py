@@ -171,8 +171,9 @@ def _unmeasured_tables(results: FrameResults) -> list[Table]:
     if rows:
         tables.append(Table("Not measured", rows))
     if results.videos is not None:
-        videos = [(name.replace("_", " "), str(v)) for name, v in vars(results.videos).items() if name != "left_out"]
-        left_out = list(results.videos.left_out.items())
+        values = vars(results.videos) | {"crop": _crop_in_words(results.videos.crop)}
+        left_out = list(values.pop("left_out").items())
+        videos = [(name.replace("_", " "), str(value)) for name, value in values.items()]
         tables += [Table("The videos", videos), Table("Files left out", left_out or [("none", "")])]
     return tables
 
@@ -185,5 +186,14 @@ def print_unmeasured(results: FrameResults) -> None:
     if videos := results.videos:
         counts = f"{videos.train_windows} train windows and {videos.test_windows} test windows"
         print(f"{counts} of the videos in {videos.source}; {len(videos.left_out) or 'none'} left out")
+        if videos.crop:
+            print(f"  cropped to the square around {_crop_in_words(videos.crop)}, where things move")
         for name, reason in videos.left_out.items():
             print(f"  {name}: {reason}")
+
+
+def _crop_in_words(crop: Mapping[str, float] | None) -> str:
+    """Names the part of the picture that films were cropped to, a square around it."""
+    if crop is None:
+        return "none"
+    return "{left:.0%} to {right:.0%} of the width and {top:.0%} to {bottom:.0%} of the height".format(**crop)

@@ -19,7 +19,7 @@ _VIDEOS = {
     "not_measured": {"noise_floor": "not known", "skill": "not known"},
     "videos": Videos(
         source="/videos", fingerprint="0", train_windows=7, test_windows=3, train_clips=2, test_clips=1,
-        left_out={"a.txt": "no video"},
+        left_out={"a.txt": "no video"}, crop={"left": 0.25, "top": 0.4, "right": 0.75, "bottom": 0.6},
     ),
     "test": made_up_results.split_errors(skill=None),
     "train": made_up_results.split_errors(skill=None),
@@ -61,8 +61,10 @@ def test_videos(capsys):
     summary = capsys.readouterr().out
     assert "not measured: noise floor, skill: not known\n" in summary
     assert "note: a remark\n" in summary
-    assert "7 train windows and 3 test windows of the videos in /videos; 1 left out\n  a.txt: no video\n" in summary
+    assert "7 train windows and 3 test windows of the videos in /videos; 1 left out\n" in summary
+    part = "25% to 75% of the width and 40% to 60% of the height"
+    assert f"  cropped to the square around {part}, where things move\n  a.txt: no video\n" in summary
     *_, unmeasured, videos, left_out = frame_report.frame_tables(results, "HGN")
     assert unmeasured.rows == [("noise floor", "not known"), ("skill", "not known")]
-    assert ("test windows", "3") in videos.rows
+    assert ("test windows", "3") in videos.rows and ("crop", part) in videos.rows
     assert left_out.rows == [("a.txt", "no video")]
