@@ -109,5 +109,5 @@ def _advice(results: FrameResults) -> list[str]:
     if results.videos.crop is None:
         advice.append("a crop to where things move (--config.data.fit=motion)")
     if results.model is None:  # an HGN
-        advice.append("another kind of state (--config.latent=keypoints or vector)")
+        advice.append("another kind of state, keypoints or a vector (--config.latent; docs/own_data.md says when)")
     return advice
