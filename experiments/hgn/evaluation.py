@@ -24,7 +24,7 @@ from experiments.tasks import Evaluation
 from hgn_jax import data
 from hgn_jax.metrics import rollouts
 from hgn_jax.models.hgn import HGN, kl_to_standard_normal
-from hgn_jax.models.hgn_config import latent_shape
+from hgn_jax.models.hgn_config import latent_shape, num_seen
 from hgn_jax.physics.integrators import rollout
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training import compile_for_backend
@@ -123,22 +123,30 @@ def measure_dynamics(hgn: HGN, params: Any, start: PhaseState, num_steps: int) -
 
 def _latent_dynamics(run: Run) -> LatentDynamics:
     hgn = run.model
+    config = hgn.config
+
+    def infer_quickly(params: Any, frames: jax.Array) -> PhaseState:
+        return hgn.initial_state(params, hgn.infer(params, frames).mean)
+
+    def kl(params: Any, frames: jax.Array) -> jax.Array:
+        return kl_to_standard_normal(hgn.infer(params, frames))
 
     @functools.partial(jax.jit, static_argnums=2)
     def sample(params: Any, key: jax.Array, number: int) -> PhaseState:
-        return hgn.initial_state(params, jax.random.normal(key, (number, *latent_shape(hgn.config))))
+        return hgn.initial_state(params, jax.random.normal(key, (number, *latent_shape(config))))
 
-    is_variational = hgn.config.variational
+    samples_prior = config.variational and config.rollout_directions != "outward"
     return LatentDynamics(
         params=run.state.params,
-        num_seen=hgn.config.inference_frames or run.data.num_frames,
-        dt=hgn.config.dt,
-        infer=lambda params, frames: hgn.initial_state(params, hgn.infer(params, frames).mean),
+        num_seen=num_seen(config) or run.data.num_frames,
+        dt=config.dt,
+        infer=hgn.start,
         rollout=hgn.rollout,
         decode=lambda params, states: hgn.decode(params, states.q),
         energy=lambda params, states: hgn.hamiltonian(params)(states),
-        kl=(lambda params, frames: kl_to_standard_normal(hgn.infer(params, frames))) if is_variational else None,
-        sample=sample if is_variational else None,
+        kl=kl if config.variational else None,
+        sample=sample if samples_prior else None,
+        infer_quickly=infer_quickly if config.refinement_steps else None,
     )
 
 
