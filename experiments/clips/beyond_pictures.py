@@ -24,7 +24,7 @@ def write_beyond(directory: pathlib.Path, shown: BeyondShown, model: str) -> Non
         "beyond_skill.png": draw_skill(shown),
         "beyond_frames.png": draw_frames(shown, model),
         "reencoding.png": draw_reencoding(shown) if len(shown.inferred) else None,
-        "periods.png": draw_periods(shown.oscillation) if shown.oscillation else None,
+        "periods.png": draw_periods(shown.oscillation) if shown.oscillation and shown.oscillation.swings else None,
         "sample_energies.png": draw_energies(shown.samples) if shown.samples else None,
     }
     style.save_all(directory, figures)

@@ -25,6 +25,11 @@ class Oscillation(NamedTuple):
     true: np.ndarray
     error: float
 
+    @property
+    def swings(self) -> bool:
+        """Whether a rollout oscillates."""
+        return bool(np.isfinite(self.learned).any())
+
 
 def measure_oscillation(clips: Clips, long_clips: LongClips, states: np.ndarray) -> Oscillation | None:
     """Measures the periods of learned rollouts.
