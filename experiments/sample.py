@@ -1,8 +1,9 @@
 """New trajectories from a trained HGN: `python -m experiments.sample --workdir=runs/pendulum --num_steps=120`.
 
-Writes a movie (`.gif` and `.mp4`) and a strip of frames (`.png`) of each kind to `samples/` of the run: from the prior,
-and from test clips reconstructed, carried on past their end, run backwards, fast and slowly, and blended into one
-another.
+Writes a movie (`.gif` and `.mp4`) and a strip of frames (`.png`) of each kind to `samples/` of the run: new ones, and
+from test clips reconstructed, carried on past their end, run backwards, fast and slowly, and blended into one another.
+New trajectories begin with samples of the prior or of a density fitted to the states of the training clips, as the
+configuration of the run says. `--beside=runs/other` shows those of another run below them.
 """
 
 import math
@@ -21,34 +22,42 @@ def check() -> None:
     """Raises UserError for what cannot be, before anything slow starts."""
     if not 0 < _DT_SCALE.value < math.inf:
         raise UserError(f"--dt_scale must be positive and finite, got {_DT_SCALE.value}")
-    run = _run()
-    read_config(run, presets.Config)
-    require_checkpoint(run)
+    sizes = []
+    for run in _runs():
+        sizes.append(read_config(run, presets.Config).image_size)
+        require_checkpoint(run)
+    if len(set(sizes)) > 1:
+        raise UserError(f"--beside needs frames of the same size; the runs have {sizes[0]} and {sizes[1]} pixels")
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    from experiments.hgn import sampling
+    from experiments.hgn import sampling, states
     from experiments.run import trainer
 
-    run = _run()
-    directory = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else run.path / "samples"
-    with lock(run):
-        _, experiment = trainer.restore(run)
+    runs = []
+    for directory in _runs():
+        with lock(directory):
+            _, run = trainer.restore(directory)
+            print(f"new trajectories of {directory.path} begin with {states.fit_or_load(run).description}")
+        runs.append(run)
+    directory = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else runs[0].directory.path / "samples"
     options = sampling.Options(_NUM_SAMPLES.value, _NUM_STEPS.value, _DT_SCALE.value, _SEED.value)
-    for kind in sampling.write(experiment, options, directory):
+    for kind in sampling.write(runs[0], options, directory, *runs[1:]):
         print(f"{kind}: {directory / kind}.gif, .mp4 and .png")
 
 
-def _run() -> RunDirectory:
-    return RunDirectory(pathlib.Path(_WORKDIR.value))
+def _runs() -> list[RunDirectory]:
+    """The run, and the one beside it if there is one."""
+    return [RunDirectory(pathlib.Path(path)) for path in (_WORKDIR.value, _BESIDE.value) if path]
 
 
 if __name__ == "__main__":
     _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
+    _BESIDE = flags.DEFINE_string("beside", None, "Directory of another run, whose new trajectories are shown too.")
     _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 4, "Trajectories of each kind.", lower_bound=2)
     _NUM_STEPS = flags.DEFINE_integer("num_steps", 60, "Steps after the first frame.", lower_bound=1)
     _DT_SCALE = flags.DEFINE_float("dt_scale", 1.0, "Speed: 2 is twice as fast, 0.5 half as fast as in training.")
-    _SEED = flags.DEFINE_integer("seed", 0, "Of the samples from the prior.", lower_bound=0)
+    _SEED = flags.DEFINE_integer("seed", 0, "Of the new trajectories.", lower_bound=0)
     _OUTPUT = flags.DEFINE_string("output", None, "Directory for the files; by default samples/ in the run's.")
     command_line.run(main, check=check)

@@ -48,7 +48,7 @@ def follow(hgn: HGN, params: Any, clips: np.ndarray) -> tuple[np.ndarray, np.nda
 
     @jax.jit
     def measure(params, clips):
-        start = hgn.initial_state(params, hgn.infer(params, clips).mean)
+        start = hgn.start(params, clips)
         path = hgn.rollout(params, start, clips.shape[1] - 1)
         return path, metrics.energies_along(hgn.hamiltonian(params), path)
 

@@ -71,7 +71,7 @@ def return_to_start(hgn: HGN, params: Any, clips: np.ndarray) -> np.ndarray:
 
     @jax.jit
     def frames(params, clips):
-        start, num_steps = hgn.initial_state(params, hgn.infer(params, clips).mean), clips.shape[1] - 1
+        start, num_steps = hgn.start(params, clips), clips.shape[1] - 1
         end = jax.tree.map(lambda x: x[-1], hgn.rollout(params, start, num_steps))
         images = hgn.decode(params, hgn.rollout(params, end, num_steps, -hgn.config.dt).q)
         return jnp.swapaxes(images, 0, 1)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from experiments.clips import config as clips_config
 from experiments.clips.config import SYSTEMS, DataConfig, EvaluationConfig
 from experiments.run import presets
+from hgn_jax.config_checks import choice
 from hgn_jax.models import hgn_config
 from hgn_jax.training import geco_config, training_config
 from hgn_jax.training.geco_config import GECOConfig
@@ -23,6 +24,9 @@ class Config(hgn_config.HGNConfig):
 
     Attributes:
       preset: Name of the preset that the configuration was made from.
+      state_density: Distribution of the states that new trajectories begin with: `prior`, N(0, I) of z; or, for a
+        small state, a `mixture` of Gaussians, or a `flow`, a Neural Hamiltonian Flow, fitted to the states of the
+        training clips at random times when the training ends.
       data: The data set.
       optimizer: Adam and its schedule.
       geco: Settings of GECO's multiplier, where `objective` is `geco`.
@@ -33,6 +37,7 @@ class Config(hgn_config.HGNConfig):
     program = "hgn"  # name of the task; not a field
 
     preset: str = ""
+    state_density: str = choice("prior", ("prior", "mixture", "flow"))
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     geco: GECOConfig = dataclasses.field(default_factory=GECOConfig)
@@ -124,6 +129,8 @@ def validate(config: Config) -> None:
     training_config.validate(config.optimizer, config.training)
     geco_config.validate(config.geco)
     clips_config.validate(config.data, config.evaluation)
+    if config.state_density != "prior" and config.latent == "spatial":
+        raise ValueError(f"state_density={config.state_density} needs latent=vector or keypoints; got spatial")
     if config.rollout_directions == "both" and config.training.batch_size < 2:
         raise ValueError(
             f"rollout_directions=both needs training.batch_size of 2 or more, got {config.training.batch_size}"

@@ -1,5 +1,7 @@
 """A run's directory: `config.json`, `checkpoints/`, `metrics.csv`, TensorBoard events, `metrics.json`, `report/`.
 
+An HGN whose new trajectories come from a fitted density keeps that as `state_density.npz`.
+
 When several processes train together, only the main one reads and writes it.
 """
 
@@ -20,7 +22,7 @@ from experiments.tasks import TASKS, Task
 from hgn_jax.training import hosts
 
 # Fields that may change between the parts of one run.
-_MAY_CHANGE = ("data.data_dir", "data.source", "training.checkpoint_every", "evaluation.")
+_MAY_CHANGE = ("data.data_dir", "data.source", "training.checkpoint_every", "state_density", "evaluation.")
 _LOCK = ".lock"
 _CONVERTER = cattrs.Converter(forbid_extra_keys=True)
 
@@ -46,6 +48,10 @@ class RunDirectory:
     @property
     def report(self) -> pathlib.Path:
         return self.path / "report"
+
+    @property
+    def state_density(self) -> pathlib.Path:
+        return self.path / "state_density.npz"
 
 
 def open_run(workdir: str | os.PathLike[str], config: Any) -> RunDirectory:

@@ -9,12 +9,13 @@ import jax
 import numpy as np
 
 from experiments.clips.data import Clips
+from experiments.hgn.presets import Config
 from experiments.run.run_directory import RunDirectory
 from experiments.run.trainer import Run
-from hgn_jax import HGNConfig, make_hgn
+from hgn_jax import make_hgn
 from hgn_jax.models.hgn import HGN
 
-CONFIG = HGNConfig(
+CONFIG = Config(
     image_size=8, state_channels=2, encoder_filters=(4, 4), transform_filters=(4,), hamiltonian_filters=(4,),
     decoder_filters=(4,), dt=0.05,
 )  # fmt: skip
@@ -40,4 +41,4 @@ def run(metadata: dict[str, Any], **features: np.ndarray) -> Run:
     hgn, params = model()
     examples = Source({"image": clip, **{name: x[i] for name, x in features.items()}} for i, clip in enumerate(CLIPS))
     clips = Clips({"train": examples, "test": examples}, metadata)
-    return Run(RunDirectory(pathlib.Path("runs/tiny")), CONFIG, hgn, clips, SimpleNamespace(params=params), {})
+    return Run(RunDirectory(pathlib.Path("runs/tiny")), CONFIG, hgn, clips, SimpleNamespace(params=params, step=0), {})

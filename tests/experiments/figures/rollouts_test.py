@@ -45,4 +45,4 @@ def test_the_training_clip_is_left_and_the_test_clip_right():
 
 def test_all_kinds_that_start_from_one_clip_are_shown():
     shown = set(rollouts._LABELS) - {rollouts._RETURNING}
-    assert shown == set(sampling.KINDS) - {"prior", "interpolation"}
+    assert shown == set(sampling.KINDS) - {sampling.NEW, "interpolation"}

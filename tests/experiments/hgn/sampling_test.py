@@ -1,27 +1,26 @@
 """Tests of `experiments.hgn.sampling`, and of the program that calls it."""
 
-import dataclasses
 import os
 import subprocess
 import sys
 
 import imageio.v3 as imageio
-import jax
 import numpy as np
 import pytest
 
 from experiments.hgn import sampling
 from experiments.hgn.sampling import KINDS, Options
-from hgn_jax import make_hgn
+from experiments.hgn.states import fit_or_load
 from tests.experiments import tiny_hgn
-from tests.experiments.tiny_hgn import CLIPS, CONFIG
+from tests.experiments.tiny_hgn import CLIPS
 from tests.root import ROOT
 
 _OPTIONS = Options(num_samples=3, num_steps=6)
 
 
 def _frames(kind, **options):
-    return sampling.trajectories(*tiny_hgn.model(), kind, CLIPS, _OPTIONS._replace(**options))
+    density = fit_or_load(tiny_hgn.run(metadata={}))
+    return sampling.trajectories(*tiny_hgn.model(), kind, CLIPS, _OPTIONS._replace(**options), density)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,29 +60,31 @@ def test_interpolation_goes_from_clip_to_clip():
 
 
 def test_samples_depend_on_the_seed_alone():
-    np.testing.assert_array_equal(_frames("prior"), _frames("prior"))
-    assert np.abs(_frames("prior", seed=1) - _frames("prior")).max() > 1e-4
-
-
-def test_the_prior_has_the_shape_of_the_models_latent():
-    hgn = make_hgn(dataclasses.replace(CONFIG, latent="vector", hamiltonian_network="mlp"))
-    params = hgn.init(jax.random.PRNGKey(0), {"image": CLIPS})
-    frames = sampling.trajectories(hgn, params, "prior", CLIPS, _OPTIONS)
-    assert frames.shape == (3, 7, 8, 8, 3)
-    assert np.abs(frames[1:] - frames[:1]).max() > 1e-4  # all different
+    np.testing.assert_array_equal(_frames("new"), _frames("new"))
+    assert np.abs(_frames("new", seed=1) - _frames("new")).max() > 1e-4
 
 
 @pytest.mark.slow
 def test_files(tmp_path):
     directory = tmp_path / "new" / "samples"
     run = tiny_hgn.run(metadata={})
-    assert list(sampling.write(run, _OPTIONS._replace(num_samples=9), directory)) == list(KINDS)
+    assert list(sampling.write(run, _OPTIONS._replace(num_samples=9), directory, beside=run)) == list(KINDS)
     for kind in KINDS:
         assert len(imageio.imread(directory / f"{kind}.mp4")) == 7, kind
         assert len(imageio.imread(directory / f"{kind}.gif")) > 1, kind  # equal frames become one
         assert np.std(imageio.imread(directory / f"{kind}.png")) > 0.0
-    plain, observed = (imageio.imread(directory / f"{kind}.gif").shape for kind in ("backward", "forward"))
-    assert observed[1] == 2 * plain[1]  # the observed clips are above
+    plain, *taller = (imageio.imread(directory / f"{kind}.gif").shape[1] for kind in ("backward", "forward", "new"))
+    assert taller == [2 * plain, 3 * plain]  # observed clips are above, and below those of the run beside it
+
+
+def test_groups_of_clips_say_where_they_are_from():
+    groups = [sampling.Group(name, f"{name} of a place", np.zeros((n, 5, 4, 4, 3))) for name, n in (("a", 2), ("b", 3))]
+    (axes,) = sampling.draw_groups(groups, dt_scale=2.0).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a 1", "a 2", "b 1", "b 2", "b 3"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "2", "4", "6", "8"]
+    assert axes.get_title() == "a of a place\nb of a place"
+    white_rows = np.all(axes.images[0].get_array() == 1.0, axis=(1, 2))
+    assert np.flatnonzero(white_rows).tolist() == [4, *range(9, 15), 19, 24, *range(29, 35)]
 
 
 @pytest.mark.parametrize(

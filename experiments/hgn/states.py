@@ -1,0 +1,181 @@
+"""The distribution of states that new trajectories of an HGN begin with: the prior, or a density fitted to states.
+
+The fitted density is that of the states of training clips at random times. It is kept in the run's directory.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.run.command_line import user_errors
+from experiments.run.trainer import Run
+from hgn_jax import data
+from hgn_jax.models.hgn_config import latent_shape
+from hgn_jax.physics.phase_space import PhaseState
+from hgn_jax.state_densities import density
+from hgn_jax.state_densities.density import Density
+from hgn_jax.training import compile_for_backend
+from hgn_jax.training.progress import progress_bar
+
+_NUM_CLIPS, _STATES_PER_CLIP = 2000, 4
+_CLIPS_PER_CALL = 50
+_SEED = 0
+
+
+class StateDensity(NamedTuple):
+    """A distribution of states.
+
+    Attributes:
+      kind: `prior`, `mixture` or `flow`.
+      description: The distribution in words, which complete "new trajectories begin with ...".
+      sample: `(key, num_samples) -> PhaseState [num_samples, ...]`. It cannot be traced by JAX.
+    """
+
+    kind: str
+    description: str
+    sample: Callable[[jax.Array, int], PhaseState]
+
+
+class _Points(NamedTuple):
+    """States of clips at random times as points.
+
+    Attributes:
+      points: All numbers of q and then of p, `[n, d]`.
+      clips: Number of the clip of each point, `[n]`.
+    """
+
+    points: np.ndarray
+    clips: np.ndarray
+
+
+def fit_or_load(run: Run) -> StateDensity:
+    """Returns the distribution of states that the configuration of a run names.
+
+    A density is read from the run's directory. If there is none of this kind and checkpoint, it is fitted, which takes
+    up to a few minutes, and stored there.
+
+    Raises:
+      UserError: If the states of the training clips have no density, because they are not finite.
+    """
+    if run.config.state_density == "prior":
+        return _prior(run)
+    fitted, num_clips = _read(run)
+    if fitted is None:
+        fitted, num_clips = _fit(run)
+    return _fitted(run, fitted, num_clips)
+
+
+def _prior(run: Run) -> StateDensity:
+    hgn, shape = run.model, latent_shape(run.model.config)
+
+    @jax.jit
+    def initial_state(params: Any, z: jax.Array) -> PhaseState:
+        return hgn.initial_state(params, z)
+
+    def sample(key: jax.Array, num_samples: int) -> PhaseState:
+        return initial_state(run.state.params, jax.random.normal(key, (num_samples, *shape)))
+
+    return StateDensity("prior", "samples z of the prior N(0, I)", sample)
+
+
+def _fitted(run: Run, fitted: Density, num_clips: int) -> StateDensity:
+    shape, energy = _half_shape(run), _energy_of_points(run)
+
+    def sample(key: jax.Array, num_samples: int) -> PhaseState:
+        return _to_states(density.sample(fitted, energy, key, num_samples), shape)
+
+    if fitted.kind == "mixture":
+        name = f"a mixture of {len(fitted.parameters.weights)} Gaussians"
+    else:
+        name = "a Neural Hamiltonian Flow"
+    description = f"samples of {name} fitted to the states of {num_clips} training clips at random times"
+    return StateDensity(fitted.kind, description, sample)
+
+
+def _read(run: Run) -> tuple[Density | None, int]:
+    """Reads the density of a run and the number of clips behind it; None if it is of another kind or checkpoint."""
+    path = run.directory.state_density
+    try:
+        fitted, facts = density.read(path)
+    except FileNotFoundError:
+        return None, 0
+    except ValueError as error:
+        print(f"fitting the density of states again, because {error}")
+        return None, 0
+    if fitted.kind != run.config.state_density or facts["step"] != int(run.state.step):
+        return None, 0
+    return fitted, facts["num_clips"]
+
+
+def _fit(run: Run) -> tuple[Density, int]:
+    kind, path = run.config.state_density, run.directory.state_density
+    print(f"fitting a {kind} to the states of training clips, kept in {path}")
+    points, clips = collect_points(run)
+    with user_errors():
+        fitted = density.fit(kind, points, clips, _energy_of_points(run), _SEED)
+    num_clips = int(clips.max()) + 1
+    density.write(path, fitted, step=int(run.state.step), num_clips=num_clips)
+    return fitted, num_clips
+
+
+def collect_points(run: Run) -> _Points:
+    """Returns the states of training clips at random times.
+
+    The state of each clip is inferred from the frames in its middle and rolled out to both ends.
+    """
+    params, train = run.state.params, run.data.splits["train"]
+    num_frames = run.data.num_frames
+    num_seen = run.config.inference_frames or num_frames
+    num_clips, first = min(_NUM_CLIPS, len(train)), (num_frames - num_seen) // 2
+    roll_out = None
+    rng = np.random.default_rng(_SEED)
+    points = []
+    with progress_bar(num_clips, "inferring states", "clip") as bar:
+        for start in range(0, num_clips, _CLIPS_PER_CALL):
+            rows = np.minimum(np.arange(start, start + _CLIPS_PER_CALL), num_clips - 1)  # compiled once
+            seen = data.stack(train, rows, ("image",))["image"][:, first : first + num_seen]
+            roll_out = roll_out or compile_for_backend(jax.jit(_whole_paths(run, first)), params, seen)
+            path = _to_points(roll_out(params, seen))
+            times = rng.integers(num_frames, size=(_STATES_PER_CLIP, len(rows)))
+            points.append(np.swapaxes(path[times, np.arange(len(rows))], 0, 1))
+            bar.update(min(_CLIPS_PER_CALL, num_clips - start))
+    points = np.concatenate(points)[:num_clips]
+    return _Points(points.reshape(-1, points.shape[-1]), np.repeat(np.arange(num_clips), _STATES_PER_CLIP))
+
+
+def _whole_paths(run: Run, first: int) -> Callable[[Any, jax.Array], PhaseState]:
+    """Returns `(params, frames seen) -> states` of the whole clip, `[time, clips, ...]`; `first` is the first seen."""
+    hgn, num_after = run.model, run.data.num_frames - 1 - first
+
+    def roll_out(params: Any, frames: jax.Array) -> PhaseState:
+        state = hgn.start(params, frames)
+        before, after = hgn.rollout(params, state, first, -hgn.config.dt), hgn.rollout(params, state, num_after)
+        return jax.tree.map(lambda x, y: jnp.concatenate([x[:0:-1], y]), before, after)
+
+    return roll_out
+
+
+def _energy_of_points(run: Run) -> density.Energy:
+    shape = _half_shape(run)
+    energy = jax.jit(lambda params, state: run.model.hamiltonian(params)(state))
+    return lambda points: np.asarray(energy(run.state.params, _to_states(points, shape)), np.float64)
+
+
+def _half_shape(run: Run) -> tuple[int, ...]:
+    """Shape of q, and of p, of one state."""
+    *grid, size = latent_shape(run.model.config)
+    return (*grid, size // 2)
+
+
+def _to_points(states: PhaseState) -> np.ndarray:
+    """States `[a, b, ...]` as points `[a, b, d]`, all numbers of q before those of p."""
+    return np.concatenate([np.reshape(x, (*x.shape[:2], -1)) for x in states], axis=-1)
+
+
+def _to_states(points: np.ndarray, shape: tuple[int, ...]) -> PhaseState:
+    """Points `[n, d]` as states whose q and p have a shape."""
+    halves = np.split(np.asarray(points, np.float32), 2, axis=-1)
+    return PhaseState(*(half.reshape(len(points), *shape) for half in halves))
