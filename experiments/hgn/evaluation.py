@@ -1,6 +1,5 @@
 """Measures an HGN: reconstruction beside reference rows, rollouts of the learned Hamiltonian, prediction, SyMetric."""
 
-import functools
 import time
 from typing import Any
 
@@ -19,12 +18,13 @@ from experiments.clips.prediction import (
 from experiments.clips.results import Dynamics, EnergyStatistics, FrameResults
 from experiments.hgn.law import measure_law
 from experiments.hgn.presets import Config
+from experiments.hgn.states import fit_or_load
 from experiments.run.trainer import Run, facts
 from experiments.tasks import Evaluation
 from hgn_jax import data
 from hgn_jax.metrics import rollouts
 from hgn_jax.models.hgn import HGN, kl_to_standard_normal
-from hgn_jax.models.hgn_config import latent_shape, num_seen
+from hgn_jax.models.hgn_config import num_seen
 from hgn_jax.physics.integrators import rollout
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training import compile_for_backend
@@ -122,7 +122,7 @@ def measure_dynamics(hgn: HGN, params: Any, start: PhaseState, num_steps: int) -
 
 
 def _latent_dynamics(run: Run) -> LatentDynamics:
-    hgn = run.model
+    hgn, density = run.model, fit_or_load(run)
     config = hgn.config
 
     def infer_quickly(params: Any, frames: jax.Array) -> PhaseState:
@@ -131,11 +131,10 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
     def kl(params: Any, frames: jax.Array) -> jax.Array:
         return kl_to_standard_normal(hgn.infer(params, frames))
 
-    @functools.partial(jax.jit, static_argnums=2)
     def sample(params: Any, key: jax.Array, number: int) -> PhaseState:
-        return hgn.initial_state(params, jax.random.normal(key, (number, *latent_shape(config))))
+        return density.sample(key, number)
 
-    samples_prior = config.variational and config.rollout_directions != "outward"
+    has_states = config.variational or density.kind != "prior"
     return LatentDynamics(
         params=run.state.params,
         num_seen=num_seen(config) or run.data.num_frames,
@@ -145,7 +144,7 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
         decode=lambda params, states: hgn.decode(params, states.q),
         energy=lambda params, states: hgn.hamiltonian(params)(states),
         kl=kl if config.variational else None,
-        sample=sample if samples_prior else None,
+        sample=sample if has_states else None,
         infer_quickly=infer_quickly if config.refinement_steps else None,
     )
 

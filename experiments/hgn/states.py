@@ -13,14 +13,15 @@ import numpy as np
 from experiments.run.command_line import user_errors
 from experiments.run.trainer import Run
 from hgn_jax import data
-from hgn_jax.models.hgn_config import latent_shape
+from hgn_jax.models.hgn_config import HGNConfig, latent_shape, num_seen
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.state_densities import density
 from hgn_jax.state_densities.density import Density
 from hgn_jax.training import compile_for_backend
 from hgn_jax.training.progress import progress_bar
 
-_NUM_CLIPS, _STATES_PER_CLIP = 2000, 4
+_NUM_CLIPS, _MIN_CLIPS, _NUM_STATES = 2000, 250, 8000
+_MAX_DECODED = 400_000  # images, if the refinement of states compares pixels
 _CLIPS_PER_CALL = 50
 _SEED = 0
 
@@ -128,22 +129,32 @@ def collect_points(run: Run) -> _Points:
     """
     params, train = run.state.params, run.data.splits["train"]
     num_frames = run.data.num_frames
-    num_seen = run.config.inference_frames or num_frames
-    num_clips, first = min(_NUM_CLIPS, len(train)), (num_frames - num_seen) // 2
+    num_used = num_seen(run.model.config) or num_frames
+    first, num_clips = (num_frames - num_used) // 2, min(_affordable_clips(run.model.config, num_used), len(train))
+    states_per_clip = min(num_frames, _NUM_STATES // num_clips)
     roll_out = None
     rng = np.random.default_rng(_SEED)
     points = []
     with progress_bar(num_clips, "inferring states", "clip") as bar:
         for start in range(0, num_clips, _CLIPS_PER_CALL):
             rows = np.minimum(np.arange(start, start + _CLIPS_PER_CALL), num_clips - 1)  # compiled once
-            seen = data.stack(train, rows, ("image",))["image"][:, first : first + num_seen]
+            seen = data.stack(train, rows, ("image",))["image"][:, first : first + num_used]
             roll_out = roll_out or compile_for_backend(jax.jit(_whole_paths(run, first)), params, seen)
             path = _to_points(roll_out(params, seen))
-            times = rng.integers(num_frames, size=(_STATES_PER_CLIP, len(rows)))
-            points.append(np.swapaxes(path[times, np.arange(len(rows))], 0, 1))
+            times = rng.permuted(np.tile(np.arange(num_frames), (len(rows), 1)), axis=1)[:, :states_per_clip]
+            points.append(path[times, np.arange(len(rows))[:, None]])
             bar.update(min(_CLIPS_PER_CALL, num_clips - start))
     points = np.concatenate(points)[:num_clips]
-    return _Points(points.reshape(-1, points.shape[-1]), np.repeat(np.arange(num_clips), _STATES_PER_CLIP))
+    return _Points(points.reshape(-1, points.shape[-1]), np.repeat(np.arange(num_clips), states_per_clip))
+
+
+def _affordable_clips(config: HGNConfig, num_used: int) -> int:
+    """The number of clips whose states can be inferred in about a minute; few if each is refined on pixels."""
+    if not config.refinement_steps or config.latent == "keypoints":
+        return _NUM_CLIPS
+    differences = 2 * latent_shape(config)[-1]  # of images, per step of the refinement
+    per_clip = num_used * config.refinement_steps * (differences + 1)
+    return int(np.clip(_MAX_DECODED // per_clip, _MIN_CLIPS, _NUM_CLIPS))
 
 
 def _whole_paths(run: Run, first: int) -> Callable[[Any, jax.Array], PhaseState]:

@@ -1,10 +1,12 @@
 """Mixtures of Gaussians with full covariances."""
 
+import warnings
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 _NUMBERS_OF_COMPONENTS = (1, 2, 4, 8, 16, 32, 64)
@@ -36,7 +38,9 @@ def fit_mixture(train: np.ndarray, held_out: np.ndarray, seed: int = 0) -> Mixtu
         GaussianMixture(count, reg_covar=_SMALLEST_VARIANCE, max_iter=_MAX_ITERATIONS, random_state=seed)
         for count in counts
     ]
-    best = max((fit.fit(train) for fit in fits), key=lambda fit: fit.score(held_out))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a fit that is not at its optimum is judged all the same
+        best = max((fit.fit(train) for fit in fits), key=lambda fit: fit.score(held_out))
     return Mixture(best.weights_, best.means_, np.linalg.cholesky(best.covariances_))
 
 
