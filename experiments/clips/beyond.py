@@ -13,6 +13,7 @@ import numpy as np
 
 from experiments.clips.data import Clips
 from experiments.clips.long_clips import LongClips, cut, extend, take_films
+from experiments.clips.long_rollouts import Comparison, Rollout, compare, flatten, median_steps, roll_out
 from experiments.clips.oscillation import Oscillation, measure_oscillation
 from experiments.clips.prediction import NUM_LONG_CLIPS, CompiledDynamics
 from experiments.clips.reconstruction import NO_TRUE_STATES, Reconstructions
@@ -20,30 +21,12 @@ from experiments.clips.results import BeyondTheClip, Latent
 from experiments.clips.sampled_states import SampledStates, measure_samples
 from experiments.run.trainer import Run
 from hgn_jax.metrics import beyond_clip, prediction
-from hgn_jax.physics.phase_space import PhaseState
 
 STEPS = (10, 30, 60, 100)  # steps beyond the clip at which the skill is reported
-FILM_THRESHOLD = 0.5  # of the skill; the noise of films is not known
 _MIN_CLIPS = 8  # fewer long clips than these are made shorter
 _REENCODING_SHIFT = 12  # frames from the window to those where states are inferred again
 _NUM_CLIPS_SHOWN = 3
 _NOT_FINITE = "the rollouts of the model leave the range of numbers"
-
-
-class Rollout(NamedTuple):
-    """The rollouts of a model from the window of each long clip to both its ends.
-
-    Attributes:
-      first_seen: Index of the first frame of the window.
-      path: States, `[time, clips, ...]`.
-      states: The same states as `[clips, time, d]`, all entries of q before those of p.
-      images: Decoded images, `[clips, time, size, size, 3]`.
-    """
-
-    first_seen: int
-    path: PhaseState
-    states: np.ndarray
-    images: np.ndarray
 
 
 class BeyondShown(NamedTuple):
@@ -101,63 +84,77 @@ def measure_beyond_the_clip(
       latent: SyMetric, measured already; None if it could not be.
     """
     clips: Clips = run.data
-    num_frames, max_steps = clips.num_frames, max(run.config.evaluation.horizons)
+    max_steps, num_frames = max(run.config.evaluation.horizons), clips.num_frames
     if clips.has_true_states:
-        long_clips, threshold = _extend(clips, max_steps), beyond_clip.SKILL_THRESHOLD
+        long_clips = _extend(clips, max_steps)
     else:
-        long_clips, threshold = take_films(clips, num_frames, max_steps, NUM_LONG_CLIPS), FILM_THRESHOLD
-    before, after = long_clips.margins
-    clip = slice(before, before + num_frames)
-    rollout = _roll_out(dynamics, long_clips.frames, before + (num_frames - dynamics.num_seen) // 2)
-    window = slice(rollout.first_seen, rollout.first_seen + dynamics.num_seen)
+        long_clips = take_films(clips, num_frames, max_steps, NUM_LONG_CLIPS)
     targets = long_clips.expected_images(clips.metadata)
-    errors = _by_clip(lambda x, y: np.mean((x - y) ** 2, axis=(2, 3, 4)), rollout.images, targets)
-    scale = _mean_image_error(targets)
-    relative = _by_clip(prediction.relative_errors, rollout.images, long_clips.noise_free)
-    sides = (lambda x: x[:, clip.stop :], lambda x: x[:, : clip.start][:, ::-1])  # in the order of prediction
+    first_seen = long_clips.margins[0] + (num_frames - dynamics.num_seen) // 2
+    rollout = roll_out(dynamics, long_clips.frames, first_seen)
+    comparison = compare(clips, long_clips, targets, rollout)
     rolled_out, inferred = _reencode(dynamics, long_clips.frames, rollout)
-    kl = None if dynamics.dynamics.kl is None else float(np.mean(dynamics.kl(long_clips.frames[:, window])))
     oscillation = measure_oscillation(clips, long_clips, rollout.states) if clips.has_true_states else None
     samples = measure_samples(clips, dynamics, targets)
     measured = BeyondTheClip(
-        skill=_number(1.0 - errors[:, clip].mean() / scale),
-        skill_forward=_numbers(beyond_clip.skill_at(sides[0](errors), scale, STEPS)),
-        skill_backward=_numbers(beyond_clip.skill_at(sides[1](errors), scale, STEPS)),
-        vpt=[_median_steps(prediction.valid_steps, side(relative)) for side in sides],
-        horizon=[
-            _median_steps(lambda x: beyond_clip.skill_horizon(x, scale, threshold), side(errors)) for side in sides
-        ],
-        horizon_threshold=threshold,
-        clock_share=_number(beyond_clip.clock_share(rollout.states[:, clip])) if len(errors) > 1 else None,
+        **_measure_frames(comparison),
+        **_measure_states(dynamics, long_clips, rollout, comparison.clip),
         reencoding_error=_number(beyond_clip.reencoding_error(rolled_out, inferred)) if len(inferred) > 1 else None,
-        kl_nats=_number(kl),
-        true_dimensions=None if long_clips.q is None else 2 * long_clips.q.shape[-1],
         samples=samples and samples.numbers,
         period_error=oscillation and _number(oscillation.error),
-        energy_rank_correlation=_energy_correlation(dynamics, long_clips, rollout),
         symetric=latent and latent.score,
         law=None,
-        num_clips=len(errors),
+        num_clips=len(targets),
         left_out=long_clips.left_out,
-        num_steps=[after, before],
         not_measured={},
     )
     measured.not_measured = _reasons(clips, dynamics, measured)
     axes = _principal_axes(inferred)
     shown = BeyondShown(
-        skill=1.0 - errors.mean(axis=0) / scale,
-        clip=(clip.start, clip.stop),
-        window=(window.start, window.stop),
-        threshold=threshold,
+        skill=comparison.skill(comparison.errors),
+        clip=(comparison.clip.start, comparison.clip.stop),
+        window=(first_seen, first_seen + dynamics.num_seen),
+        threshold=comparison.threshold,
         rolled_out=rolled_out @ axes,
         inferred=inferred @ axes,
         targets=targets[:_NUM_CLIPS_SHOWN],
         images=rollout.images[:_NUM_CLIPS_SHOWN],
-        divergence={},
+        divergence={
+            f"true system, start {level:.1%} off": comparison.skill(errors)
+            for level, errors in comparison.diverged.items()
+        },
         oscillation=oscillation,
         samples=samples,
     )
     return measured, shown
+
+
+def _measure_frames(comparison: Comparison) -> dict[str, Any]:
+    """The fields of `BeyondTheClip` that are about frames."""
+    after, before = comparison.sides(comparison.errors)
+    return {
+        "skill": _number(comparison.skill(comparison.errors)[comparison.clip].mean()),
+        "skill_forward": _numbers(beyond_clip.skill_at(after, comparison.scale, STEPS)),
+        "skill_backward": _numbers(beyond_clip.skill_at(before, comparison.scale, STEPS)),
+        "vpt": [median_steps(prediction.valid_steps, side) for side in comparison.sides(comparison.relative)],
+        "horizon": comparison.horizons(comparison.errors),
+        "horizon_threshold": comparison.threshold,
+        "true_horizon": {str(level): comparison.horizons(errors) for level, errors in comparison.diverged.items()}
+        or None,
+        "num_steps": [after.shape[1], before.shape[1]],
+    }
+
+
+def _measure_states(dynamics: CompiledDynamics, long_clips: LongClips, rollout: Rollout, clip: slice) -> dict[str, Any]:
+    """The fields of `BeyondTheClip` that are about states, except for their re-encoding."""
+    states = rollout.states[:, clip]
+    window = long_clips.frames[:, rollout.first_seen : rollout.first_seen + dynamics.num_seen]
+    return {
+        "clock_share": _number(beyond_clip.clock_share(states)) if len(states) > 1 else None,
+        "kl_nats": None if dynamics.dynamics.kl is None else _number(np.mean(dynamics.kl(window))),
+        "true_dimensions": None if long_clips.q is None else 2 * long_clips.q.shape[-1],
+        "energy_rank_correlation": _energy_correlation(dynamics, long_clips, rollout),
+    }
 
 
 def _extend(clips: Clips, max_steps: int) -> LongClips:
@@ -172,29 +169,6 @@ def _extend(clips: Clips, max_steps: int) -> LongClips:
     return long_clips
 
 
-def _roll_out(dynamics: CompiledDynamics, frames: np.ndarray, first_seen: int) -> Rollout:
-    state = dynamics.infer(frames[:, first_seen : first_seen + dynamics.num_seen])
-    before = dynamics.rollout(state, first_seen, -dynamics.dt)
-    after = dynamics.rollout(state, frames.shape[1] - first_seen - 1, dynamics.dt)
-    path = jax.tree.map(lambda x, y: np.concatenate([x[:0:-1], y]), before, after)
-    return Rollout(first_seen, path, np.swapaxes(_flatten(path, 2), 0, 1), dynamics.decode(path))
-
-
-def _flatten(state: PhaseState, num_axes: int) -> np.ndarray:
-    """States as one array `[..., d]`, all entries of q before those of p, that keeps the first axes."""
-    return np.concatenate([np.reshape(x, (*x.shape[:num_axes], -1)) for x in state], axis=-1)
-
-
-def _by_clip(measure: Callable[..., np.ndarray], images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Measures clip by clip, which bounds the memory."""
-    return np.concatenate([measure(images[i : i + 1], targets[i : i + 1]) for i in range(len(images))])
-
-
-def _mean_image_error(targets: np.ndarray) -> float:
-    mean_image = targets.mean(axis=(0, 1))
-    return float(np.mean([np.mean((clip - mean_image) ** 2) for clip in targets]))
-
-
 def _reencode(dynamics: CompiledDynamics, frames: np.ndarray, rollout: Rollout) -> tuple[np.ndarray, np.ndarray]:
     """States rolled out to a later and to an earlier window, `[n, d]`, and those inferred from these windows."""
     first, last = rollout.first_seen, frames.shape[1] - dynamics.num_seen - rollout.first_seen
@@ -202,7 +176,7 @@ def _reencode(dynamics: CompiledDynamics, frames: np.ndarray, rollout: Rollout) 
     others = [other for other in others if other != first]
     if not others:
         return rollout.states[:0, first], rollout.states[:0, first]
-    inferred = [_flatten(dynamics.infer(frames[:, other : other + dynamics.num_seen]), 1) for other in others]
+    inferred = [flatten(dynamics.infer(frames[:, other : other + dynamics.num_seen]), 1) for other in others]
     return np.concatenate([rollout.states[:, other] for other in others]), np.concatenate(inferred)
 
 
@@ -224,10 +198,6 @@ def _energy_correlation(dynamics: CompiledDynamics, long_clips: LongClips, rollo
     if not np.isfinite(learned).all() or np.ptp(learned) == 0 or np.ptp(true) == 0:
         return None
     return _number(beyond_clip.rank_correlation(learned, true))
-
-
-def _median_steps(measure: Callable[[np.ndarray], Any], errors: np.ndarray) -> float | None:
-    return float(np.median(measure(errors))) if errors.shape[1] else None
 
 
 def _number(value: float | None) -> float | None:
@@ -266,6 +236,8 @@ def _reasons(clips: Clips, dynamics: CompiledDynamics, measured: BeyondTheClip) 
             known[field] = "needs frames beyond the clip"
     reasons = {}
     for name, value in vars(measured).items():
+        if name == "true_horizon" and value is None:  # asked of chaotic systems only
+            continue
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
         if any(part is None for part in parts):
             reasons[name] = known.get(name, _NOT_FINITE)

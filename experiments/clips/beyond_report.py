@@ -90,11 +90,18 @@ def _frames(beyond: BeyondTheClip) -> Table:
         for step, skill in beyond.skill_forward.items()
         if skill is not None or beyond.skill_backward[step] is not None
     ]
-    for name, steps in (("horizon", beyond.horizon), ("valid prediction time", beyond.vpt)):
+    measured = {"horizon": beyond.horizon, "valid prediction time": beyond.vpt}
+    for level, steps in (beyond.true_horizon or {}).items():
+        measured[f"true horizon, start {float(level):.1%} off"] = steps
+    for name, steps in measured.items():
         cells = ("-" if n is None else f"{n:g} of {most}" for n, most in zip(steps, beyond.num_steps, strict=True))
         rows.append((f"{name}, in steps", *cells))
     known = beyond.true_dimensions is not None
     meaning = _BEYOND.format(targets=_TARGETS[known], threshold=beyond.horizon_threshold)
+    if beyond.true_horizon:
+        meaning += (
+            " The true horizon is that of the true system itself, from a start that is slightly wrong: it is chaotic."
+        )
     meaning += f" Measured on {beyond.num_clips} long clips"
     reason = "because float64 cannot follow them" if known else "because their films are too short"
     meaning += f"; {beyond.left_out} were left out {reason}." if beyond.left_out else "."

@@ -23,6 +23,7 @@ class LongClips(NamedTuple):
       margins: Numbers of frames before and after the clips in the middle.
       left_out: Number of clips that could not be made so long.
       q: True positions, float32 `[clips, time, d]`; None for films.
+      p: True momenta of the same shape; None for films.
       examples: Examples that the clips were made from, without those left out; empty for films.
       scene: Features of the look of each clip, by name, where the looks differ.
     """
@@ -32,14 +33,27 @@ class LongClips(NamedTuple):
     margins: tuple[int, int]
     left_out: int
     q: np.ndarray | None = None
+    p: np.ndarray | None = None
     examples: Sequence[Example] = ()
     scene: Mapping[str, np.ndarray] | None = None
 
     def expected_images(self, metadata: Mapping[str, Any]) -> np.ndarray:
         """Returns the best predictions that can be made of the frames, given the true states, float32 in [0, 1]."""
-        if self.q is None or not metadata["observation_noise"]:
+        if self.q is None:
             return self.noise_free
-        return rendering.expected_images(metadata, self.q, self.scene)
+        return expected_images(metadata, self.q, self.scene)
+
+
+def expected_images(metadata: Mapping[str, Any], q: np.ndarray, scene: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the expected images of true positions `[clips, time, d]`, float32 in [0, 1]; sharp ones without noise."""
+    if metadata["observation_noise"]:
+        return rendering.expected_images(metadata, q, scene)
+    return _render(metadata, q, scene)
+
+
+def _render(metadata: Mapping[str, Any], q: np.ndarray, scene: Mapping[str, np.ndarray]) -> np.ndarray:
+    look = rendering.Look(*scene.values()) if scene else None
+    return rendering.render(rendering.canvas_from_metadata(metadata), q, look).astype(np.float32) / 255.0
 
 
 def extend(clips: Clips, examples: Sequence[Example], num_before: int, num_after: int) -> LongClips | None:
@@ -59,17 +73,16 @@ def extend(clips: Clips, examples: Sequence[Example], num_before: int, num_after
     if not extended:
         return None
     by_index = {int(example["index"]): example for example in examples}
-    frames, q = (np.stack([example[name] for example in extended]) for name in ("image", "q"))
+    frames, q, p = (np.stack([example[name] for example in extended]) for name in ("image", "q", "p"))
     names = rendering.scene_features(metadata)
     scene = {name: np.stack([example[name] for example in extended]) for name in names}
-    look = rendering.Look(*scene.values()) if scene else None
-    noise_free = rendering.render(rendering.canvas_from_metadata(metadata), q, look).astype(np.float32) / 255.0
     return LongClips(
         frames=frames,
-        noise_free=noise_free,
+        noise_free=_render(metadata, q, scene),
         margins=(num_before, num_after),
         left_out=len(examples) - len(extended),
         q=q,
+        p=p,
         examples=[by_index[int(example["index"])] for example in extended],
         scene=scene,
     )

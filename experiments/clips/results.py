@@ -235,6 +235,8 @@ class BeyondTheClip:
       vpt: Valid prediction times after and before the clip, in steps of at most `num_steps`; medians over clips.
       horizon: Numbers of steps after and before the clip until the skill falls below `horizon_threshold`; medians.
       horizon_threshold: 0.9, or 0.5 for films, whose noise is not known.
+      true_horizon: Horizons of the true system itself from slightly wrong starts, by the error of the start in standard
+        deviations, `0.001` and `0.01`; for chaotic systems only.
       clock_share: Fraction of the variance of the states within the clip that lies in the path that all clips share.
       reencoding_error: Squared distance between a state rolled out to a later or earlier window and the state inferred
         there, relative to the variance of the inferred states.
@@ -257,6 +259,7 @@ class BeyondTheClip:
     vpt: list[float | None]
     horizon: list[float | None]
     horizon_threshold: float
+    true_horizon: dict[str, list[float | None]] | None
     clock_share: float | None
     reencoding_error: float | None
     kl_nats: float | None

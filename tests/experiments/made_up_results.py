@@ -28,6 +28,7 @@ LATENT = Latent(score=1.0, r_squared=0.95, distance=None, order=3, num_latents=2
 BEYOND = BeyondTheClip(
     skill=0.99, skill_forward={"10": 0.95, "30": 0.9, "60": None, "100": None}, horizon=[31.5, 60.0], vpt=[59.0, 60.0],
     skill_backward={"10": 0.9, "30": 0.8, "60": 0.7, "100": None}, horizon_threshold=0.9, clock_share=0.1,
+    true_horizon={"0.01": [20.0, 50.0]},
     reencoding_error=0.002, kl_nats=20.0, true_dimensions=4, period_error=None, energy_rank_correlation=0.99,
     samples=Samples(fidelity=0.95, fidelity_after_60=0.9, energy_distance=0.1, position_distance=0.1,
                     position_distance_after_60=0.2),

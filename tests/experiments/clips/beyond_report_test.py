@@ -16,6 +16,7 @@ def test_tables_of_a_simulated_system():
     assert "skill, 100 steps beyond" not in [name for name, *_ in frames.rows]
     assert ("horizon, in steps", "31.5 of 59", "- of 60") not in frames.rows
     assert ("horizon, in steps", "31.5 of 59", "60 of 60") in frames.rows
+    assert ("true horizon, start 1.0% off, in steps", "20 of 59", "50 of 60") in frames.rows
     assert "expected image given the true state" in frames.meaning
     assert "32 long clips; 3 were left out because float64 cannot follow them." in frames.meaning
     assert ("re-encoding error", "0.002") in state.rows
