@@ -259,7 +259,7 @@ class BeyondTheClip:
     vpt: list[float | None]
     horizon: list[float | None]
     horizon_threshold: float
-    true_horizon: dict[str, list[float | None]] | None
+    true_horizon: dict[str, list[float | None]] | None = None
     clock_share: float | None
     reencoding_error: float | None
     kl_nats: float | None
