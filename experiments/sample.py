@@ -1,13 +1,15 @@
 """New trajectories from a trained HGN: `python -m experiments.sample --workdir=runs/pendulum --num_steps=120`.
 
-Writes a movie (`.gif` and `.mp4`) and a strip of frames (`.png`) of each kind to `samples/` of the run: new ones, and
-from test clips reconstructed, carried on past their end, run backwards, fast and slowly, and blended into one another.
+Writes a movie (`.gif` and `.mp4`) and a strip of frames (`.png`) of each kind to `samples/` of the run, and a page that
+shows them: new ones, and from test clips reconstructed, carried on past their end, run backwards, fast and slowly, and
+blended into one another.
 New trajectories begin with samples of the prior or of a density fitted to the states of the training clips, as the
 configuration of the run says. `--beside=runs/other` shows those of another run below them.
 """
 
 import math
 import pathlib
+import time
 from collections.abc import Sequence
 
 from absl import flags
@@ -32,9 +34,10 @@ def check() -> None:
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    from experiments.hgn import sampling, states
+    from experiments.hgn import sampling, sampling_report, states
     from experiments.run import trainer
 
+    start = time.monotonic()
     runs = []
     for directory in _runs():
         with lock(directory):
@@ -45,6 +48,8 @@ def main(argv: Sequence[str]) -> None:
     options = sampling.Options(_NUM_SAMPLES.value, _NUM_STEPS.value, _DT_SCALE.value, _SEED.value)
     for kind in sampling.write(runs[0], options, directory, *runs[1:]):
         print(f"{kind}: {directory / kind}.gif, .mp4 and .png")
+    sampling_report.write(runs, directory, start)
+    print(f"all of them: {directory}/index.html")
 
 
 def _runs() -> list[RunDirectory]:

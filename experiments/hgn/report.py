@@ -6,7 +6,7 @@ from experiments.clips.beyond_report import PICTURES as BEYOND_PICTURES
 from experiments.clips.pictures import draw_errors, write_reconstructions
 from experiments.clips.results import FrameResults
 from experiments.clips.verdict import print_verdict, verdict
-from experiments.hgn import law_report
+from experiments.hgn import law_report, sampling, sampling_report
 from experiments.reporting import style
 from experiments.reporting.page import Picture, write_page
 from experiments.reporting.pictures import draw_training
@@ -25,6 +25,7 @@ _PICTURES = (
     law_report.PICTURE,
     *frame_report.captions("the state inferred from the clip"),
     *BEYOND_PICTURES,
+    *sampling_report.pictures("new_trajectories", sampling.NEW),
     Picture(
         "training.png",
         "Training",
@@ -47,6 +48,7 @@ def write(run: Run, evaluation: Evaluation) -> None:
     directory.report.mkdir(exist_ok=True)
     write_reconstructions(directory.report, evaluation.shown.reconstructions, _MODEL, "the inferred initial state")
     write_beyond(directory.report, evaluation.shown.beyond, _MODEL)
+    sampling.write_new(run, sampling.Options(), directory.report / "new_trajectories", movies=(".gif",))
     curves = draw_training(read_metrics(directory.path / "metrics.csv"), _CURVES)
     figures = {"error_per_step.png": draw_errors(results, _MODEL), "training.png": curves}
     if evaluation.shown.law is not None:

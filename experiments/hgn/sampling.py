@@ -21,6 +21,7 @@ NEW = "new"  # the kind that starts from no clip
 _MAX_FRAMES = 13  # in a strip
 _GREY = 0.85  # fills the place of frames that a clip lacks
 _GAP, _GROUP_GAP = 1, 6  # image pixels between clips, and between groups of clips
+_MOVIES = (".gif", ".mp4")
 
 
 class Options(NamedTuple):
@@ -147,7 +148,9 @@ def write(run: Run, options: Options, directory: pathlib.Path, beside: Run | Non
         yield kind
 
 
-def write_new(run: Run, options: Options, stem: pathlib.Path, beside: Run | None = None) -> None:
+def write_new(
+    run: Run, options: Options, stem: pathlib.Path, beside: Run | None = None, movies: Sequence[str] = _MOVIES
+) -> None:
     """Writes movies and a strip of new trajectories below clips of the test split.
 
     Args:
@@ -155,6 +158,7 @@ def write_new(run: Run, options: Options, stem: pathlib.Path, beside: Run | None
       options: Number and length of the trajectories.
       stem: Path of the files without suffix.
       beside: Another run on frames of the same size, whose new trajectories are shown below those of `run`.
+      movies: Suffixes of the movies.
     """
     options, clips = _observed(run, options)
     groups = [_new_group(run, clips, options)]
@@ -163,7 +167,7 @@ def write_new(run: Run, options: Options, stem: pathlib.Path, beside: Run | None
     if options.dt_scale == 1.0:  # the observed clips have this speed
         observed = _extend(np.asarray(unit_interval(clips)), options.num_steps + 1)
         groups.insert(0, Group("test clip", "test clips", observed))
-    _write_files(stem, draw_groups(groups, options.dt_scale), [group.clips for group in groups])
+    _write_files(stem, draw_groups(groups, options.dt_scale), [group.clips for group in groups], movies)
 
 
 def _new_group(run: Run, clips: np.ndarray, options: Options) -> Group:
@@ -192,9 +196,11 @@ def _observed(run: Run, options: Options) -> tuple[Options, np.ndarray]:
     return options, data.stack(test, range(options.num_samples), ("image",))["image"]
 
 
-def _write_files(stem: pathlib.Path, figure: Figure, rows: Sequence[np.ndarray]) -> None:
+def _write_files(
+    stem: pathlib.Path, figure: Figure, rows: Sequence[np.ndarray], movies: Sequence[str] = _MOVIES
+) -> None:
     style.save(figure, stem.with_name(f"{stem.name}.png"))
-    for suffix in (".gif", ".mp4"):
+    for suffix in movies:
         pictures.write_movie(stem.with_name(f"{stem.name}{suffix}"), rows)
 
 

@@ -68,7 +68,7 @@ def write_page(
       directory: Directory of the page and its pictures.
       title: Title of the page.
       lead: Opening paragraphs.
-      tables: Tables, in the order shown.
+      tables: Tables, in the order shown; a page without any has no section for numbers.
       pictures: Pictures, in the order shown; those without a file are left out.
       provenance: Origin of the run.
     """
@@ -80,6 +80,7 @@ def write_page(
         "How to reproduce it": _reproduction(provenance),
         "Configuration": _configuration(provenance.config),
     }
+    sections = {heading: content for heading, content in sections.items() if content}
     links = " · ".join(f'<a href="#{_anchor(heading)}">{heading}</a>' for heading in sections)
     paragraphs = "\n".join(f"<p>{html.escape(text)}</p>" for text in lead)
     parts = [f"<h1>{html.escape(title)}</h1>", paragraphs, f'<nav aria-label="Sections">{links}</nav>']

@@ -23,6 +23,13 @@ def _frames(kind, **options):
     return sampling.trajectories(*tiny_hgn.model(), kind, CLIPS, _OPTIONS._replace(**options), density)
 
 
+def _run_program(arguments, directory):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.sample", *arguments.split()], capture_output=True, text=True,
+        cwd=directory, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_frames(kind):
     frames = _frames(kind)
@@ -77,6 +84,19 @@ def test_files(tmp_path):
     assert taller == [2 * plain, 3 * plain]  # observed clips are above, and below those of the run beside it
 
 
+@pytest.mark.slow
+def test_the_program_writes_a_page_of_two_runs(tiny_runs, tmp_path):
+    run = tiny_runs("hgn").directory.path
+    arguments = f"--workdir={run} --beside={run} --num_samples=2 --num_steps=3 --output={tmp_path / 'out'}"
+    result = _run_program(arguments, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("begin with samples z of the prior N(0, I)") == 2
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert page.count("<figure>") == 2 * len(KINDS)
+    assert f"Those of {run.name} begin with samples z of the prior N(0, I)." in page
+    assert 'id="numbers"' not in page
+
+
 def test_groups_of_clips_say_where_they_are_from():
     groups = [sampling.Group(name, f"{name} of a place", np.zeros((n, 5, 4, 4, 3))) for name, n in (("a", 2), ("b", 3))]
     (axes,) = sampling.draw_groups(groups, dt_scale=2.0).axes
@@ -96,10 +116,7 @@ def test_groups_of_clips_say_where_they_are_from():
     ],
 )
 def test_a_mistake_in_the_command_is_one_line(arguments, message, tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-m", "experiments.sample", *arguments.split()], capture_output=True, text=True,
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    result = _run_program(arguments, tmp_path)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ") and message in line
