@@ -15,7 +15,7 @@ _EXAMPLES = 64  # clips that the mean image is taken from when a model is initia
 def batches(config: Config, clips: Clips) -> Batches:
     """Returns this process's share of the training batches, `image` `[examples, frames, size, size, 3]` uint8."""
     source, size = clips.splits["train"], config.training.batch_size
-    example = data.stack(source, range(min(_EXAMPLES, len(source))), ("image",))
+    example = data.stack(source, range(0, len(source), -(-len(source) // _EXAMPLES)), ("image",))
     if jax.default_backend() != "cpu":  # an accelerator learns faster than clips are read from disk
         source = data.Cached(source, ("image",), _CACHED_BYTES)
     order = data.Batches(source, size, config.training.seed, part=hosts.local_slice(size))

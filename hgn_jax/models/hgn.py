@@ -37,6 +37,7 @@ from hgn_jax.physics.phase_space import PhaseState
 Params = dict[str, Any]
 Batch = dict[str, jax.Array]
 
+_INITIAL_STRIDE = 8  # from one frame to the next that keypoints are initialised with
 _FRAMES_LOCATED = 2  # frames of a clip that are decoded from their own keypoints in each step
 
 
@@ -128,10 +129,14 @@ def make_hgn(config: HGNConfig) -> HGN:
     def init(key: jax.Array, batch: Batch) -> Params:
         validate_frames(config, batch["image"].shape[1])
         frames = unit_interval(batch["image"])
+        statistics = {}
+        if config.background != "none":
+            statistics["frames"] = frame_statistics(frames, config.background)
+        shown = normalised(statistics, frames)
         z = jnp.zeros((1, *shape))
         q = z[..., : config.state_channels]
         inputs = {
-            "encoder": frames[:1, : config.inference_frames],
+            "encoder": shown[:, ::_INITIAL_STRIDE] if is_keypoints else shown[:1, : config.inference_frames],
             "decoder": q,
             "transform": z,
             "hamiltonian": z,
@@ -142,11 +147,9 @@ def make_hgn(config: HGNConfig) -> HGN:
         params = {
             name: network.init(k, inputs[name]) for k, (name, network) in zip(keys, networks.items(), strict=True)
         }
-        if config.background != "none":
-            params["frames"] = frame_statistics(frames, config.background)
         if config.friction is not None:
             params["log_friction"] = jnp.full(config.state_channels, jnp.log(config.friction))
-        return params
+        return params | statistics
 
     def normalised(params: Params, frames: jax.Array) -> jax.Array:
         if config.background == "none":

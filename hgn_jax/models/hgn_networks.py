@@ -39,7 +39,7 @@ class Encoder(NamedTuple):
     """The posterior of a latent given a window of frames.
 
     Attributes:
-      init: `(key, frames [batch, window, size, size, 3]) -> params`.
+      init: `(key, frames [batch, time, size, size, 3]) -> params`, from the first window or, for keypoints, any frames.
       apply: `(params, frames) -> (mean, log_variance)`, each shaped `[batch, ...]` like the latent.
       detect: For keypoints, `(params, frames [n, size, size, 3]) -> points [n, 2 * num_keypoints]`.
       locate: For keypoints, `(params, points) -> q [n, d]`.
@@ -159,7 +159,7 @@ def _keypoint_encoder(config: HGNConfig) -> Encoder:
     def init(key: jax.Array, frames: jax.Array) -> Params:
         detector_key, middle_key, chart_key = jax.random.split(key, 3)
         params = {
-            "detector": detector.init(detector_key, frames[:, 0]),
+            "detector": detector.init(detector_key, frames.reshape(-1, *frames.shape[2:])),
             "middle": middle.init(middle_key),
             "log_variance": jnp.full(2 * dim, _INITIAL_LOG_VARIANCE),
         }

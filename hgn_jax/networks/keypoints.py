@@ -7,6 +7,7 @@ maps the coordinates of all points to fewer generalised coordinates, such as the
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import haiku as hk
 import jax
@@ -15,10 +16,12 @@ import numpy as np
 
 from hgn_jax.networks.blocks import RELU_GAIN, ConvLayer, conv_stack, convolution, linear, pure
 from hgn_jax.networks.mlp import mlp
+from hgn_jax.networks.upsampling import double
 
 HALF_WIDTH = 3.0
-# The soft-argmax of flat maps is the middle of the picture, whatever the frame shows, and hardly has a gradient.
-_SHARPNESS = 8.0
+_SELECTIVITY = 0.5  # sharpness of the softmax of distances between colours, in standard deviations of pixels
+_SURROUNDINGS_GAIN = 0.02  # colours alone decide at the start
+_CLUSTERING_STEPS = 20
 _HALVING_KERNEL, _DETECTOR_KERNEL = 4, 5
 # Initial widths of the blobs as fractions of half the picture. The wide one reaches objects far from their point.
 _BLOB_WIDTH, _WIDE_BLOB = 0.15, 0.5
@@ -28,30 +31,73 @@ _CHART_GAIN = 0.1  # charts start nearly linear
 
 
 def keypoint_detector(image_size: int, filters: Sequence[int], num_points: int) -> hk.Transformed:
-    """Finds points in frames: maps normalised frames `[n, size, size, 3]` to points `[n, 2 * num_points]`.
+    """Shares the pixels of a frame out among the points and the background; a point is the middle of its pixels.
 
-    A convolutional network, whose first layer halves the resolution, makes a map per point, whose soft-argmax is the
-    point.
+    A pixel goes to the point whose colour it has, or to the background, by a softmax of negative squared distances.
+    Convolutions, the first of which halves the resolution, add to these scores what the surroundings tell. The colours
+    start at clusters of the pixels that differ most from the mean image, so that every point begins on its own object.
+
+    The network maps normalised frames `[n, size, size, 3]` to points `[n, 2 * num_points]`. Its initialisation takes
+    frames that show what there is to be found.
 
     Args:
       image_size: Width of the square frames in pixels.
       filters: Number of channels of each convolution.
       num_points: Number of points.
     """
-    # An even kernel puts the centres of the cells of the maps between those of two pixels.
-    pixels = np.linspace(-HALF_WIDTH, HALF_WIDTH, image_size, dtype=np.float32)
-    axis = pixels.reshape(-1, 2).mean(axis=1)
+    axis = np.linspace(-HALF_WIDTH, HALF_WIDTH, image_size, dtype=np.float32)
     layers = [ConvLayer(filters[0], kernel=_HALVING_KERNEL, stride=2)]
     layers += [ConvLayer(n, kernel=_DETECTOR_KERNEL) for n in filters[1:]]
 
-    def apply(frames: jax.Array) -> jax.Array:
+    def surroundings(frames: jax.Array) -> jax.Array:
         features = conv_stack(frames, layers, "relu", RELU_GAIN)
-        maps = _SHARPNESS * convolution(ConvLayer(num_points), 1.0, "maps")(features)
-        weights = jax.nn.softmax(maps.reshape(len(maps), -1, num_points), axis=1).reshape(maps.shape)
+        scores = convolution(ConvLayer(num_points + 1), _SURROUNDINGS_GAIN, "scores")(features)
+        return double(scores)
+
+    network = pure(surroundings)
+
+    def init(key: jax.Array, frames: jax.Array) -> Any:
+        return {
+            "surroundings": network.init(key, frames[:1]),
+            "colours": cluster(frames.reshape(-1, frames.shape[-1]), num_points),
+            "log_selectivity": jnp.log(_SELECTIVITY),
+        }
+
+    def apply(params: Any, frames: jax.Array) -> jax.Array:
+        colours = params["colours"]
+        # |x|² - |x - c|²: the score of the background, whose normalised colour is 0, is 0.
+        scores = jnp.exp(params["log_selectivity"]) * (2.0 * frames @ colours.T - jnp.sum(colours**2, axis=-1))
+        scores = jnp.pad(scores, [(0, 0)] * 3 + [(0, 1)]) + network.apply(params["surroundings"], frames)
+        shares = jax.nn.softmax(scores, axis=-1)[..., :num_points]
+        weights = shares / (jnp.sum(shares, axis=(1, 2), keepdims=True) + 1e-3)
         x, y = jnp.einsum("bhwn,w->bn", weights, axis), jnp.einsum("bhwn,h->bn", weights, axis)
         return jnp.stack([x, y], axis=-1).reshape(-1, 2 * num_points)
 
-    return pure(apply)
+    return hk.Transformed(init, apply)
+
+
+def cluster(pixels: jax.Array, num_clusters: int) -> jax.Array:
+    """Centres `[num_clusters, c]` of clusters of pixels `[n, c]` beside the background, whose colour is 0.
+
+    Lloyd's algorithm, in which a pixel weighs as much as its squared distance from the background. It starts from
+    pixels that are as far as possible from the background and from one another.
+    """
+    centres = jnp.zeros((1, pixels.shape[-1]))
+
+    def distances(centres: jax.Array) -> jax.Array:
+        return jnp.sum((pixels[:, None] - centres) ** 2, axis=-1)
+
+    for _ in range(num_clusters):
+        farthest = pixels[jnp.argmax(jnp.min(distances(centres), axis=1))]
+        centres = jnp.concatenate([centres, farthest[None]])
+    weights = jnp.sum(pixels**2, axis=-1, keepdims=True)
+
+    def step(centres: jax.Array, _: None) -> tuple[jax.Array, None]:
+        members = weights * jax.nn.one_hot(jnp.argmin(distances(centres), axis=1), num_clusters + 1)
+        means = members.T @ pixels / (jnp.sum(members, axis=0)[:, None] + 1e-6)
+        return means.at[0].set(0.0), None
+
+    return jax.lax.scan(step, centres, None, length=_CLUSTERING_STEPS)[0][1:]
 
 
 def keypoint_painter(image_size: int, filters: Sequence[int], num_points: int, image_channels: int) -> hk.Transformed:
