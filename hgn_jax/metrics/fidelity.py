@@ -20,11 +20,13 @@ class Shapes(NamedTuple):
 
     Attributes:
       count: Number of separate shapes, `[images]`.
-      amount: Contrast with the background, summed over the pixels of the shapes, `[images]`.
+      area: Number of their pixels, `[images]`.
+      amount: Contrast with the background, summed over these pixels, `[images]`.
       peak: Contrast of the brightest pixel, `[images]`.
     """
 
     count: np.ndarray
+    area: np.ndarray
     amount: np.ndarray
     peak: np.ndarray
 
@@ -33,7 +35,7 @@ def fidelity(images: np.ndarray, reference: np.ndarray, background: np.ndarray) 
     """Returns the fraction of images that look like images of the data.
 
     An image looks like the data if at least one in a hundred of the data's images shows the same number of separate
-    shapes, and their total and their largest contrast with the background are in the range of these images.
+    shapes, and their area, their total and their largest contrast with the background are in the range of these images.
 
     Args:
       images: Images, `[n, height, width, colours]`.
@@ -48,8 +50,8 @@ def fidelity(images: np.ndarray, reference: np.ndarray, background: np.ndarray) 
         if count == 0 or alike.mean() < _MIN_SHARE:
             continue
         same = shapes.count == count
-        for values, range_ in ((shapes.amount, data.amount[alike]), (shapes.peak, data.peak[alike])):
-            low, high = np.quantile(range_, _QUANTILES)
+        for values, usual in zip(shapes[1:], data[1:], strict=True):
+            low, high = np.quantile(usual[alike], _QUANTILES)
             same = same & (values >= low / _TOLERANCE) & (values <= high * _TOLERANCE)
         right |= same
     return float(right.mean())
@@ -58,14 +60,15 @@ def fidelity(images: np.ndarray, reference: np.ndarray, background: np.ndarray) 
 def find_shapes(images: np.ndarray, background: np.ndarray, threshold: float) -> Shapes:
     """Finds the shapes in images `[n, height, width, colours]`: connected pixels whose contrast exceeds a threshold."""
     contrast = _contrast(images, background)
-    counts, amounts = [], []
+    counts, areas, amounts = [], [], []
     for image in contrast:
         labels, _ = scipy.ndimage.label(image > threshold, structure=np.ones((3, 3)))
         sizes = np.bincount(labels.ravel())
         large = np.flatnonzero(sizes[1:] >= _SMALLEST) + 1
         counts.append(len(large))
+        areas.append(sizes[large].sum())
         amounts.append(image[np.isin(labels, large)].sum())
-    return Shapes(np.array(counts), np.array(amounts), contrast.max(axis=(1, 2)))
+    return Shapes(np.array(counts), np.array(areas), np.array(amounts), contrast.max(axis=(1, 2)))
 
 
 def _contrast(images: np.ndarray, background: np.ndarray) -> np.ndarray:
