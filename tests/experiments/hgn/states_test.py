@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.hgn import states
+from experiments.hgn import sampling, states
 from experiments.run.run_directory import RunDirectory
 from hgn_jax import make_hgn
 from tests.experiments import tiny_hgn
@@ -17,6 +17,10 @@ _KEY = jax.random.PRNGKey(0)
 _VECTOR = dataclasses.replace(
     CONFIG, latent="vector", hamiltonian_network="mlp", inference_frames=3, rollout_directions="both",
     state_density="mixture",
+)  # fmt: skip
+_KEYPOINTS = dataclasses.replace(
+    _VECTOR, latent="keypoints", num_keypoints=1, kinetic="quadratic", rollout_directions="outward",
+    use_transform=False, background="colour", seen_frames=5, refinement_steps=2,
 )  # fmt: skip
 
 
@@ -40,15 +44,23 @@ def test_samples_of_the_prior_are_initial_states_of_normal_latents(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_states_of_clips_are_those_of_their_rollouts(tmp_path):
-    run = _run(tmp_path)
+@pytest.mark.parametrize(("config", "seen"), [(_VECTOR, slice(1, 4)), (_KEYPOINTS, slice(0, 5))])
+def test_the_states_of_clips_are_those_of_their_rollouts(config, seen, tmp_path):
+    run = _run(tmp_path, config)
     points, clips = states.collect_points(run)
-    start = run.model.start(run.state.params, CLIPS[:, 1:4])  # the three frames in the middle of five
-    paths = [run.model.rollout(run.state.params, start, 3, dt) for dt in (CONFIG.dt, -CONFIG.dt)]
+    start = jax.jit(run.model.start)(run.state.params, CLIPS[:, seen])  # the frames in the middle
+    paths = [run.model.rollout(run.state.params, start, 4, dt) for dt in (config.dt, -config.dt)]
     expected = np.concatenate([np.concatenate(path, axis=-1) for path in paths])
     for point, clip in zip(points, clips, strict=True):
-        assert np.abs(expected[:, clip] - point).max(axis=-1).min() < 1e-5
-    assert len(np.unique(points.round(5), axis=0)) > 10  # at different times
+        assert np.abs(expected[:, clip] - point).max(axis=-1).min() < 1e-4
+    assert len(np.unique(points.round(5), axis=0)) == len(points) == 15  # at different times
+
+
+def test_refinement_on_pixels_limits_the_number_of_clips():
+    assert states._affordable_clips(_KEYPOINTS, 5) == states._affordable_clips(_VECTOR, 5) == states._NUM_CLIPS
+    refined = dataclasses.replace(_VECTOR, refinement_steps=20)
+    assert states._affordable_clips(refined, 5) == 400_000 // (5 * 20 * 9)
+    assert states._affordable_clips(refined, 31) == states._MIN_CLIPS
 
 
 def test_a_density_is_fitted_once_and_again_for_another_checkpoint(tmp_path, capsys):
@@ -74,13 +86,14 @@ def test_a_damaged_file_is_replaced(tmp_path, capsys):
     assert not capsys.readouterr().out
 
 
-def test_a_new_trajectory_is_decoded_from_the_fitted_density(tmp_path):
-    from experiments.hgn import sampling
-
-    run = _run(tmp_path)
+@pytest.mark.parametrize("kind", [sampling.NEW, "interpolation"])
+def test_trajectories_of_keypoints(kind, tmp_path):
+    run = _run(tmp_path, _KEYPOINTS)
     options = sampling.Options(num_samples=3, num_steps=6)
-    frames = sampling.trajectories(run.model, run.state.params, "new", CLIPS, options, states.fit_or_load(run))
+    density = states.fit_or_load(run)
+    frames = sampling.trajectories(run.model, run.state.params, kind, CLIPS, options, density)
     assert frames.shape == (3, 7, 8, 8, 3)
+    assert np.isfinite(frames).all()
 
 
 @pytest.mark.parametrize("kind", ["mixture", "flow"])
