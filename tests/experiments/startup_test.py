@@ -19,7 +19,18 @@ _SLOW_PACKAGES = {
     "sklearn", "tensorboardX",
 }  # fmt: skip
 
-_PROGRAMS = ("hgn", "hnn", "nhf", "evaluate", "sample", "table1", "figures", "dataset_gallery", "nhf_table")
+_PROGRAMS = (
+    "hgn",
+    "hnn",
+    "nhf",
+    "evaluate",
+    "sample",
+    "table1",
+    "figures",
+    "dataset_gallery",
+    "nhf_table",
+    "beyond_table",
+)
 _MISTAKES = {
     "hgn --config=moon": "unknown preset 'moon'; choose one of mass_spring, ",
     "hgn --config.colour=red": "config has no field 'colour'; it has image_size, ",

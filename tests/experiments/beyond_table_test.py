@@ -1,0 +1,92 @@
+"""Tests of `experiments.beyond_table`."""
+
+import dataclasses
+import json
+
+import pytest
+
+from experiments import beyond_table
+from experiments.reporting.tables import to_markdown
+from experiments.run.command_line import UserError
+from experiments.run.presets import pick
+from experiments.run.results import write_results
+from experiments.run.run_directory import RunDirectory, write_config
+from experiments.tasks import TASKS
+from tests.experiments import made_up_results
+from tests.experiments.made_up_results import BEYOND, RUN
+
+
+def _write(root, name, preset, seed=0, skill=0.99, program="hgn", measured=True, **changes):
+    """Writes a finished run and returns its path."""
+    config = pick(TASKS[program].presets, preset)
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, seed=seed), **changes)
+    path = root / name
+    path.mkdir()
+    write_config(RunDirectory(path), config)
+    beyond = dataclasses.replace(BEYOND, skill=skill) if measured else None
+    facts = dataclasses.replace(RUN, preset=preset, seed=seed)
+    write_results(path / "metrics.json", made_up_results.results(beyond_the_clip=beyond, run=facts))
+    return str(path)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    data = pick(TASKS["hgn"].presets, "pendulum_small").data
+    noise_free = {"data": dataclasses.replace(data, config="small_noise_free")}
+    return [
+        _write(tmp_path, "a2", "pendulum_plus_plus_small", seed=2, skill=0.95),
+        _write(tmp_path, "a0", "pendulum_plus_plus_small", seed=0, skill=0.97),
+        _write(tmp_path, "a1", "pendulum_plus_plus_small", seed=1, skill=0.96),
+        _write(tmp_path, "paper", "pendulum_small", skill=0.5),
+        _write(tmp_path, "no_f_psi", "pendulum_small", use_transform=False),
+        _write(tmp_path, "spring", "mass_spring_small"),
+        _write(tmp_path, "hnn", "mass_spring_small", program="hnn"),
+        _write(tmp_path, "clean", "pendulum_small", **noise_free),
+        _write(tmp_path, "old", "pendulum_small", measured=False),
+    ]
+
+
+def test_rows_are_recipes_with_their_seeds_in_order(paths):
+    tables = beyond_table.tables(beyond_table.read_runs(paths))
+    noisy, clean = (next(t for t in tables if t.heading == f"{data}: skill") for data in ("small", "small_noise_free"))
+    assert [row[:3] for row in noisy.rows] == [
+        ("mass-spring, paper's recipe", "0", "0.990"),
+        ("mass-spring, HNN", "0", "0.990"),
+        ("pendulum, paper's recipe", "0", "0.500"),
+        ("pendulum, paper's recipe, `use_transform=False`", "0", "0.990"),
+        ("pendulum, HGN++", "0, 1, 2", "0.960 (0.950 … 0.970)"),
+    ]
+    assert [row[0] for row in clean.rows] == ["pendulum, paper's recipe"]
+    assert noisy.columns == ("seeds", "in the clip", "+10", "−10", "+30", "−30", "−60")  # no clip was that long
+    assert to_markdown(noisy).count("\n") == 6
+
+
+def test_what_was_not_measured_is_left_out(paths):
+    tables = {table.heading: table for table in beyond_table.tables(beyond_table.read_runs(paths))}
+    physics = tables["small: physics"]
+    assert physics.columns == ("seeds", "rank correlation of energies", "SyMetric")
+    assert tables["small: new trajectories"].rows[0][2:] == ("0.950", "0.900", "0.100", "0.100")
+    assert tables["small: cost"].rows[0][2:] == ("30", "5.0", "0.2")
+
+
+def test_files(paths, tmp_path):
+    output = tmp_path / "results" / "anchored"
+    beyond_table.write(beyond_table.read_runs(paths), output, commit="abc")
+    names = {"a0", "a1", "a2", "paper", "no_f_psi", "spring", "hnn", "clean"}
+    assert {path.name for path in output.iterdir()} == {f"{name}.json" for name in names} | {"table.md"}
+    content = json.loads((output / "no_f_psi.json").read_text())
+    assert content["command"].startswith("python -m experiments.hgn --config=pendulum_small")
+    assert "--config.use_transform=False" in content["command"]
+    assert (content["commit"], content["seed"], content["device"]) == ("abc", 0, RUN.device)
+    assert content["wall_time_s"] == RUN.wall_time_s
+    assert content["beyond_the_clip"]["skill_forward"]["30"] == 0.9
+    assert "| small: skill | seeds |" in (output / "table.md").read_text()
+
+
+def test_mistakes_are_one_line(paths, tmp_path):
+    with pytest.raises(UserError, match="no run in"):
+        beyond_table.read_runs([str(tmp_path)])
+    with pytest.raises(UserError, match="no run among the directories given is finished and was measured"):
+        beyond_table.read_runs(paths[-1:])
+    with pytest.raises(UserError, match="several runs are called a2"):
+        beyond_table.read_runs([paths[0], paths[0]])
