@@ -34,7 +34,7 @@ def draw_film(run: Run, hamiltonian: Hamiltonian, states: PhaseState) -> Callabl
       states: Visited states, q and p of shape `[n, d]`.
     """
     config = run.config
-    if config.latent == "keypoints" and not config.use_chart:
+    if config.latent == "keypoints" and config.chart == "none":
         if config.num_keypoints == 1:
             return _potential_in_the_plane(run, hamiltonian, states)
         return _attractions(run, hamiltonian, states) if config.num_keypoints <= _MOST_BODIES else None

@@ -141,7 +141,7 @@ def _obstacle(config: Any, metadata: Mapping[str, Any]) -> str | None:
     if metadata.get("constant_ranges"):
         return _MANY_CONSTANTS
     bodies = _NUM_BODIES.get(system)
-    if config.latent == "keypoints" and not config.use_chart:
+    if config.latent == "keypoints" and config.chart == "none":
         wanted = bodies or 1
         return None if config.num_keypoints == wanted else f"needs num_keypoints={wanted} for {pretty(system)}"
     return _NOT_A_STATE if bodies or config.state_channels != 1 else None

@@ -161,7 +161,8 @@ def make_hgn(config: HGNConfig) -> HGN:
         mean, log_variance = encoder.apply(params["encoder"], normalised(params, window))
         if is_keypoints:
             q, velocity = jnp.split(mean, 2, axis=-1)
-            mean = jnp.concatenate([q, momentum(params["kinetic"], velocity)], axis=-1)
+            p = momentum(networks["kinetic"], params["kinetic"], q, velocity)
+            mean = jnp.concatenate([q, p], axis=-1)
         return Posterior(mean, jnp.exp(0.5 * log_variance))
 
     def seen_by_model(frames: jax.Array) -> jax.Array:
@@ -209,6 +210,10 @@ def make_hgn(config: HGNConfig) -> HGN:
         return at_first_frame(params, infer_state(params, frames))
 
     def hamiltonian(params: Params) -> Hamiltonian:
+        if config.kinetic == "metric":
+            return lambda s: (
+                networks["kinetic"].apply(params["kinetic"], s) + networks["potential"].apply(params["potential"], s.q)
+            )
         if config.hamiltonian == "joint":
             return lambda s: networks["hamiltonian"].apply(params["hamiltonian"], jnp.concatenate(s, axis=-1))
         return separable(

@@ -19,22 +19,26 @@ _ANY = object()
 _REQUIREMENTS = (
     ("latent", "vector", "hamiltonian_network", ("mlp",)),
     ("latent", "keypoints", "hamiltonian_network", ("mlp", "pairwise")),
-    ("latent", "keypoints", "kinetic", ("quadratic",)),
+    ("latent", "keypoints", "kinetic", ("quadratic", "metric")),
     ("latent", "keypoints", "rollout_directions", ("outward",)),
     ("latent", "keypoints", "use_transform", (False,)),
     ("latent", "keypoints", "background", ("colour", "image")),
     ("hamiltonian_network", "pairwise", "latent", ("keypoints",)),
-    ("hamiltonian_network", "pairwise", "use_chart", (False,)),
+    ("hamiltonian_network", "pairwise", "chart", ("none",)),
     ("kinetic", "quadratic", "hamiltonian", ("separable",)),
     ("kinetic", "quadratic", "latent", ("vector", "keypoints")),
-    ("confinement", _ANY, "hamiltonian", ("separable",)),
+    ("kinetic", "metric", "hamiltonian", ("joint",)),
+    ("kinetic", "metric", "latent", ("vector", "keypoints")),
+    ("kinetic", "metric", "hamiltonian_network", ("mlp",)),
     ("confinement", _ANY, "latent", ("vector", "keypoints")),
     ("friction", _ANY, "hamiltonian", ("separable",)),
     ("friction", _ANY, "latent", ("vector", "keypoints")),
     ("friction", _ANY, "integrator", tuple(method.name for method in METHODS if isinstance(method, Splitting))),
     ("time_reversal", _ANY, "latent", ("vector",)),
     ("time_reversal", _ANY, "use_transform", (False,)),
-    ("use_chart", _ANY, "latent", ("keypoints",)),
+    ("chart", "network", "latent", ("keypoints",)),
+    ("chart", "rods", "latent", ("keypoints",)),
+    ("chart", "rods", "confinement", (None,)),
     ("frame_weight", _ANY, "latent", ("keypoints",)),
     ("point_weight", _ANY, "latent", ("keypoints",)),
     ("objective", "relative", "background", ("colour", "image")),
@@ -64,8 +68,9 @@ class HGNConfig:
         features; `keypoints`: q holds the places of points in the picture, and p is mass times velocity.
       state_channels: Number of channels of q (and of p) on the grid, or the length of q (and of p) otherwise.
       num_keypoints: Number of points of `keypoints`.
-      use_chart: Whether the coordinates of `keypoints` are mapped to `state_channels` generalised coordinates.
-        Otherwise q holds the coordinates themselves, two per point.
+      chart: Generalised coordinates of `keypoints`. `none`: q holds the coordinates of the points themselves, two per
+        point. `network`: they are mapped to `state_channels` numbers and back by two small networks. `rods`: the points
+        are the joints of a chain of rods, the first of which hangs from a fixed point, and q holds the angle of each.
       time_reversal: Whether the encoder also sees the window backwards, for `vector`: q is the even and p the odd part
         of the answers, because a film played backwards shows the same places and the opposite velocities. `keypoints`
         have this symmetry anyway.
@@ -80,7 +85,9 @@ class HGNConfig:
         separable form only.
       hamiltonian_network: `convolutional`, as printed; `authors`, as described in correspondence; `mlp`; or `pairwise`,
         a potential that is a sum over pairs of points of an `mlp` of their distance.
-      kinetic: `network`, T(p) by a network like that of V(q), or `quadratic`, p² / 2m with learned masses.
+      kinetic: `network`, T(p) by a network like that of V(q); `quadratic`, p² / 2m with learned masses; or `metric`,
+        ½ pᵀ G(q) p with a learned inverse mass matrix, for coordinates whose inertia depends on the place, such as
+        the angles of a double pendulum. The last is for `joint`.
       confinement: Initial stiffness of a learned harmonic potential that is added to V(q) and closes the surfaces of
         equal energy; None for no such potential.
       friction: Initial value of the learned rates at which the momenta decay, one per coordinate; None for a
@@ -132,7 +139,7 @@ class HGNConfig:
     latent: str = choice("spatial", ("spatial", "vector", "keypoints"))
     state_channels: int = at_least(16, 1)
     num_keypoints: int = at_least(1, 1)
-    use_chart: bool = False
+    chart: str = choice("none", ("none", "network", "rods"))
     time_reversal: bool = False
     background: str = choice("none", ("none", "colour", "image"))
     encoder_filters: tuple[int, ...] = sizes(32, 64, 64, 64, 64, 64, 64, 48)
@@ -141,7 +148,7 @@ class HGNConfig:
     transform_filters: tuple[int, ...] = sizes(64, 64, 64)
     hamiltonian: str = choice("separable", ("separable", "joint"))
     hamiltonian_network: str = choice("convolutional", ("convolutional", "authors", "mlp", "pairwise"))
-    kinetic: str = choice("network", ("network", "quadratic"))
+    kinetic: str = choice("network", ("network", "quadratic", "metric"))
     confinement: float | None = positive(None)
     friction: float | None = positive(None)
     hamiltonian_filters: tuple[int, ...] = sizes(64, 64, 64, 64, 64, 64)
@@ -211,11 +218,13 @@ def _text(value: object) -> str:
 
 def _validate_keypoints(config: HGNConfig) -> None:
     places = 2 * config.num_keypoints
-    if config.use_chart and config.state_channels > places or not config.use_chart and config.state_channels != places:
-        bound = "at most" if config.use_chart else "equal to"
+    allowed = {"none": range(places, places + 1), "network": range(1, places + 1)}
+    allowed["rods"] = range(config.num_keypoints, config.num_keypoints + 1)
+    if config.state_channels not in (widths := allowed[config.chart]):
+        bounds = f"{widths[0]}" if len(widths) == 1 else f"from {widths[0]} to {widths[-1]}"
         raise ValueError(
-            f"state_channels must be {bound} {places}, two for each of num_keypoints={config.num_keypoints}, with "
-            f"use_chart={_text(config.use_chart)}; got {config.state_channels}"
+            f"state_channels must be {bounds} for num_keypoints={config.num_keypoints} and chart={config.chart}; "
+            f"got {config.state_channels}"
         )
     if config.hamiltonian_network == "pairwise" and config.num_keypoints < 2:
         raise ValueError(f"hamiltonian_network=pairwise needs num_keypoints of 2 or more; got {config.num_keypoints}")
@@ -235,6 +244,8 @@ def _validate_windows(config: HGNConfig) -> None:
         raise ValueError(
             f"seen_frames must be inference_frames={config.inference_frames} or more; got {config.seen_frames}"
         )
+    if config.confinement is not None and config.hamiltonian == "joint" and config.kinetic != "metric":
+        raise ValueError("confinement needs hamiltonian=separable or kinetic=metric; got joint")
     if None not in (config.initial_horizon, config.loss_frames) and config.initial_horizon < config.loss_frames:
         raise ValueError(
             f"initial_horizon must be loss_frames={config.loss_frames} or more; got {config.initial_horizon}"

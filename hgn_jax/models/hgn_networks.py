@@ -14,18 +14,22 @@ import jax.numpy as jnp
 from hgn_jax.models.frames import stack_frames
 from hgn_jax.models.hgn_config import HGNConfig
 from hgn_jax.networks.blocks import ConvLayer
+from hgn_jax.networks.charts import Chart, make_chart
 from hgn_jax.networks.decoder import conv_decoder
 from hgn_jax.networks.encoder import conv_encoder, state_transform
 from hgn_jax.networks.energies import (
     AUTHORS_HAMILTONIAN,
+    MetricKinetic,
     confined,
     conv_energy,
     learned_masses,
+    metric_kinetic,
     mlp_energy,
     pairwise_energy,
+    periodic,
     quadratic_kinetic,
 )
-from hgn_jax.networks.keypoints import chart, keypoint_detector, keypoint_painter
+from hgn_jax.networks.keypoints import keypoint_detector, keypoint_painter
 from hgn_jax.networks.kinematics import even_and_odd, middle_of_window
 from hgn_jax.networks.mlp import mlp
 from hgn_jax.networks.precision import in_precision
@@ -89,22 +93,32 @@ def make_transform(config: HGNConfig) -> hk.Transformed:
     return state_transform(config.transform_filters, config.encoder_activation, state_size)
 
 
-def make_energies(config: HGNConfig) -> dict[str, hk.Transformed]:
-    """Returns the energies: `hamiltonian`, or `kinetic` and `potential`."""
-    if config.hamiltonian == "joint":
+def make_energies(config: HGNConfig) -> dict[str, hk.Transformed | MetricKinetic]:
+    """Returns the energies by the names of their parameters: `hamiltonian`, or `kinetic` and `potential`."""
+    if config.hamiltonian == "joint" and config.kinetic != "metric":
         return {"hamiltonian": _full_precision(_energy(config))}
     kinetic = potential = _energy(config)
     if config.kinetic == "quadratic":
-        points = config.latent == "keypoints" and not config.use_chart
+        points = config.latent == "keypoints" and config.chart == "none"
         kinetic = quadratic_kinetic(config.num_keypoints if points else config.state_channels)
+    if config.kinetic == "metric":
+        kinetic = metric_kinetic(
+            config.state_channels, config.hamiltonian_filters, config.hamiltonian_activation, config.chart == "rods"
+        )
+    if config.chart == "rods":
+        potential = periodic(potential)
     if config.confinement is not None:
         potential = confined(potential, config.confinement)
-    return {"kinetic": _full_precision(kinetic), "potential": _full_precision(potential)}
+    if config.kinetic != "metric":
+        kinetic = _full_precision(kinetic)
+    return {"kinetic": kinetic, "potential": _full_precision(potential)}
 
 
-def momentum(kinetic_params: Params, velocity: jax.Array) -> jax.Array:
-    """Mass times velocity `[..., d]`, for the masses of a quadratic kinetic energy."""
-    masses = learned_masses(kinetic_params)
+def momentum(kinetic: hk.Transformed | MetricKinetic, params: Params, q: jax.Array, velocity: jax.Array) -> jax.Array:
+    """Momenta `[batch, d]` of velocities, for a quadratic kinetic energy or that of a learned metric."""
+    if isinstance(kinetic, MetricKinetic):
+        return kinetic.momentum(params, q, velocity)
+    masses = learned_masses(params)
     return jnp.repeat(masses, velocity.shape[-1] // len(masses)) * velocity
 
 
@@ -153,25 +167,23 @@ def _keypoint_encoder(config: HGNConfig) -> Encoder:
     dim = config.state_channels
     detector = keypoint_detector(config.image_size, config.encoder_filters, config.num_keypoints)
     detector = in_precision(detector, config.precision)
-    middle = middle_of_window(config.inference_frames, dim, config.dt)
-    coordinates = chart(dim)
+    chart = _chart(config)
+    middle = middle_of_window(config.inference_frames, dim, config.dt, chart.angles)
 
     def init(key: jax.Array, frames: jax.Array) -> Params:
         detector_key, middle_key, chart_key = jax.random.split(key, 3)
-        params = {
+        return {
             "detector": detector.init(detector_key, frames.reshape(-1, *frames.shape[2:])),
             "middle": middle.init(middle_key),
+            "chart": chart.init_coordinates(chart_key),
             "log_variance": jnp.full(2 * dim, _INITIAL_LOG_VARIANCE),
         }
-        if config.use_chart:
-            params["chart"] = coordinates.init(chart_key, jnp.zeros((1, 2 * config.num_keypoints)))
-        return params
 
     def detect(params: Params, frames: jax.Array) -> jax.Array:
         return detector.apply(params["detector"], frames)
 
     def locate(params: Params, points: jax.Array) -> jax.Array:
-        return coordinates.apply(params["chart"], points) if config.use_chart else points
+        return chart.coordinates(params["chart"], points)
 
     def apply(params: Params, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
         q = locate(params, detect(params, frames.reshape(-1, *frames.shape[2:])))
@@ -181,20 +193,25 @@ def _keypoint_encoder(config: HGNConfig) -> Encoder:
     return Encoder(init, apply, detect, locate)
 
 
+def _chart(config: HGNConfig) -> Chart:
+    return make_chart(config.chart, config.num_keypoints, config.state_channels)
+
+
 def _keypoint_decoder(config: HGNConfig) -> Decoder:
     painter = keypoint_painter(config.image_size, config.decoder_filters, config.num_keypoints, 3)
     painter = in_precision(painter, config.precision)
-    points_of = chart(2 * config.num_keypoints)
+    chart = _chart(config)
 
     def init(key: jax.Array, q: jax.Array) -> Params:
+        del q
         painter_key, chart_key = jax.random.split(key)
-        params = {"painter": painter.init(painter_key, jnp.zeros((1, 2 * config.num_keypoints)))}
-        if config.use_chart:
-            params["chart"] = points_of.init(chart_key, q)
-        return params
+        return {
+            "painter": painter.init(painter_key, jnp.zeros((1, 2 * config.num_keypoints))),
+            "chart": chart.init_points(chart_key),
+        }
 
     def places(params: Params, q: jax.Array) -> jax.Array:
-        return points_of.apply(params["chart"], q) if config.use_chart else q
+        return chart.points(params["chart"], q)
 
     def apply(params: Params, q: jax.Array) -> jax.Array:
         return painter.apply(params["painter"], places(params, q))

@@ -1,6 +1,7 @@
 """Networks of an energy: the Hamiltonian H(q, p), or a kinetic or potential energy (Eq. 10 of the paper)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import haiku as hk
 import jax
@@ -8,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from hgn_jax.networks.blocks import ConvLayer, conv_stack, convolution, pure
+from hgn_jax.networks.kinematics import on_circle
 from hgn_jax.networks.mlp import mlp
+from hgn_jax.physics.phase_space import PhaseState
 
 # The Hamiltonian network as the authors of the paper described it in correspondence; the last layer yields the energy.
 AUTHORS_HAMILTONIAN = (
@@ -21,6 +24,8 @@ AUTHORS_HAMILTONIAN = (
 
 # Added to squared distances, so that the force between points at one place is finite.
 _SOFTENING = 0.01
+_METRIC_GAIN = 0.1  # inertia starts nearly the same everywhere
+_SMALLEST_METRIC = 1e-4
 
 
 def conv_energy(layers: Sequence[ConvLayer], activation: str, gain: float, output_gain: float) -> hk.Transformed:
@@ -81,6 +86,56 @@ def quadratic_kinetic(num_masses: int) -> hk.Transformed:
 def learned_masses(params: dict) -> jax.Array:
     """The masses `[num_masses]` of a `quadratic_kinetic`."""
     return jnp.exp(params["~"]["log_mass"])
+
+
+class MetricKinetic(NamedTuple):
+    """The kinetic energy ½ pᵀ G(q) p with a learned inverse mass matrix G(q) = L(q) L(q)ᵀ, as pure functions.
+
+    Attributes:
+      init: `(key, q [batch, d]) -> params`. G starts near the identity.
+      apply: `(params, PhaseState) -> energies [batch]`.
+      momentum: `(params, q, velocity) -> p [batch, d]`, the solution of G(q) p = velocity.
+    """
+
+    init: Callable[[jax.Array, jax.Array], dict]
+    apply: Callable[[dict, PhaseState], jax.Array]
+    momentum: Callable[[dict, jax.Array, jax.Array], jax.Array]
+
+
+def metric_kinetic(dim: int, hidden_sizes: Sequence[int], activation: str, angles: bool = False) -> MetricKinetic:
+    """The kinetic energy of generalised coordinates whose inertia depends on where the system is.
+
+    Args:
+      dim: Number d of coordinates.
+      hidden_sizes: Number of units of each hidden layer of the network that gives L(q).
+      activation: Name in `ACTIVATIONS` of a smooth activation.
+      angles: Whether the coordinates are angles, on which G depends periodically.
+    """
+    rows, columns = np.tril_indices(dim)
+    network = mlp((*hidden_sizes, len(rows)), activation, output_gain=_METRIC_GAIN)
+    if angles:
+        network = periodic(network)
+
+    def factor(params: dict, q: jax.Array) -> jax.Array:
+        entries = network.apply(params, q)
+        return jnp.eye(dim, dtype=q.dtype) + jnp.zeros((*q.shape, dim), q.dtype).at[..., rows, columns].set(entries)
+
+    def apply(params: dict, state: PhaseState) -> jax.Array:
+        return 0.5 * jnp.sum(jnp.einsum("...ij,...i->...j", factor(params, state.q), state.p) ** 2, axis=-1)
+
+    def momentum(params: dict, q: jax.Array, velocity: jax.Array) -> jax.Array:
+        lower = factor(params, q)
+        metric = jnp.einsum("...ij,...kj->...ik", lower, lower) + _SMALLEST_METRIC * jnp.eye(dim)
+        return jnp.linalg.solve(metric, velocity[..., None])[..., 0]
+
+    return MetricKinetic(network.init, apply, momentum)
+
+
+def periodic(network: hk.Transformed) -> hk.Transformed:
+    """Makes a network of positions on a line a function of angles `[batch, d]`, through points on a circle."""
+    return hk.Transformed(
+        lambda key, q: network.init(key, on_circle(q)), lambda params, q: network.apply(params, on_circle(q))
+    )
 
 
 def confined(energy: hk.Transformed, stiffness: float) -> hk.Transformed:

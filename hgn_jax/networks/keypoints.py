@@ -1,8 +1,7 @@
 """Keypoints: places in the picture as coordinates of the state.
 
 A detector finds points in frames, and a painter draws a frame from points. Points are (x, y) with the origin in the
-middle of the picture, x to the right and y downwards. The centres of the outermost pixels are at ±`HALF_WIDTH`. A chart
-maps the coordinates of all points to fewer generalised coordinates, such as the angle of a pendulum, and back.
+middle of the picture, x to the right and y downwards. The centres of the outermost pixels are at ±`HALF_WIDTH`.
 """
 
 import math
@@ -15,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from hgn_jax.networks.blocks import RELU_GAIN, ConvLayer, conv_stack, convolution, linear, pure
-from hgn_jax.networks.mlp import mlp
 from hgn_jax.networks.upsampling import double
 
 HALF_WIDTH = 3.0
@@ -26,8 +24,6 @@ _HALVING_KERNEL, _DETECTOR_KERNEL = 4, 5
 # Initial widths of the blobs as fractions of half the picture. The wide one reaches objects far from their point.
 _BLOB_WIDTH, _WIDE_BLOB = 0.15, 0.5
 _PAINTER_GAIN = 0.1  # pictures start nearly uniform
-_CHART_SIZES = (64, 64)
-_CHART_GAIN = 0.1  # charts start nearly linear
 
 
 def keypoint_detector(image_size: int, filters: Sequence[int], num_points: int) -> hk.Transformed:
@@ -133,15 +129,3 @@ def keypoint_painter(image_size: int, filters: Sequence[int], num_points: int, i
         return linear(image_channels, _PAINTER_GAIN, "image")(features)
 
     return pure(apply)
-
-
-def chart(size: int) -> hk.Transformed:
-    """A curved change of coordinates: maps `[n, a]` to `[n, size]`, a linear map plus a small network."""
-    network = mlp((*_CHART_SIZES, size), "swish", output_gain=_CHART_GAIN)
-    flat = pure(lambda x: linear(size, 1.0, "linear")(x))
-
-    def init(key: jax.Array, x: jax.Array) -> dict:
-        flat_key, network_key = jax.random.split(key)
-        return {"flat": flat.init(flat_key, x), "curved": network.init(network_key, x)}
-
-    return hk.Transformed(init, lambda params, x: flat.apply(params["flat"], x) + network.apply(params["curved"], x))

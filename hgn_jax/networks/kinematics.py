@@ -26,7 +26,7 @@ class MiddleOfWindow(NamedTuple):
     apply: Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
 
 
-def middle_of_window(num_frames: int, dim: int, dt: float) -> MiddleOfWindow:
+def middle_of_window(num_frames: int, dim: int, dt: float, angles: bool = False) -> MiddleOfWindow:
     """Fits a polynomial in time to each coordinate, and corrects it by a small network.
 
     The network sees the window and its reverse. Only the even part of its answer corrects positions and the odd part
@@ -36,20 +36,30 @@ def middle_of_window(num_frames: int, dim: int, dt: float) -> MiddleOfWindow:
       num_frames: Odd number of frames of a window, at least three.
       dim: Number d of coordinates.
       dt: Time between frames.
+      angles: Whether the coordinates are angles in radians. Then they are unwrapped in time before the fit, and the
+        network sees points on a circle.
     """
     weights = fit_middle(num_frames, dt)
+    seen = on_circle if angles else (lambda q: q)
     correction = mlp((*_CORRECTION_SIZES, 2 * dim), "swish", output_gain=_CORRECTION_GAIN)
 
     def init(key: jax.Array) -> Any:
-        return correction.init(key, jnp.zeros((1, num_frames * dim)))
+        return correction.init(key, seen(jnp.zeros((1, num_frames * dim))))
 
     def apply(params: Any, coordinates: jax.Array) -> tuple[jax.Array, jax.Array]:
+        if angles:
+            coordinates = jnp.unwrap(coordinates, axis=1)
         fit = jnp.concatenate([jnp.einsum("btd,t->bd", coordinates, w) for w in weights], axis=-1)
-        correct = lambda window: correction.apply(params, window.reshape(len(window), -1))
+        correct = lambda window: correction.apply(params, seen(window.reshape(len(window), -1)))
         corrected = fit + even_and_odd(correct(coordinates), correct(coordinates[:, ::-1]))
         return tuple(jnp.split(corrected, 2, axis=-1))
 
     return MiddleOfWindow(init, apply)
+
+
+def on_circle(angles: jax.Array) -> jax.Array:
+    """The points on the unit circle at some angles: maps `[..., d]` to `[..., 2 * d]`."""
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
 def even_and_odd(forward: jax.Array, backward: jax.Array) -> jax.Array:
