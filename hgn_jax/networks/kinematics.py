@@ -11,7 +11,7 @@ from hgn_jax.networks.mlp import mlp
 
 _CORRECTION_SIZES = (64, 64)
 _CORRECTION_GAIN = 1e-3  # the correction starts near zero
-_LARGEST_DEGREE = 4
+_LARGEST_DEGREE = 2
 
 
 class MiddleOfWindow(NamedTuple):
