@@ -12,7 +12,7 @@ from experiments.reporting import style
 from experiments.reporting.pictures import draw_strips, frame_numbers, write_movie
 
 _MAX_FRAMES = 13  # in a strip
-_MAX_MOVIE_FRAMES = 120
+_MAX_MOVIE_FRAMES = 91
 _MARK = 2  # height in pixels of the bar above a frame that tells whether the model has seen it
 _SEEN, _UNSEEN = (0.0, 0.45, 0.7), (0.8, 0.8, 0.8)
 _LOWEST_SKILL = -0.5  # at the bottom of the picture

@@ -20,6 +20,7 @@ from hgn_jax.training import compile_for_backend
 NUM_LONG_CLIPS = 32  # whose predictions are followed
 _NUM_LATENT_POINTS = 2000
 _CLIPS_PER_CALL, _FRAMES_PER_CALL = 32, 256  # seen and decoded at once, which bounds the memory
+_ROLLOUT_STEPS = (30, 60, 150)  # lengths that are compiled, for shorter rollouts too
 _NO_FRAMES_BEYOND = "needs frames beyond those that the model sees, and the films have no more"
 
 
@@ -87,12 +88,18 @@ class CompiledDynamics:
         return self._inferred[key]
 
     def rollout(self, state: PhaseState, num_steps: int, dt: float) -> PhaseState:
-        """Rolls states `[examples, ...]` out into a path `[num_steps + 1, examples, ...]`."""
-        function = jax.jit(self.dynamics.rollout, static_argnums=(2, 3))
-        key = ("rollout", len(state.q), num_steps, dt)
+        """Rolls states `[examples, ...]` out into a path `[num_steps + 1, examples, ...]`.
+
+        Rollouts of similar lengths and both directions are compiled once, because that takes longer than the steps.
+        """
+        longer = next((steps for steps in _ROLLOUT_STEPS if steps >= num_steps), num_steps)
+        key, dt = ("rollout", len(state.q), longer), np.float32(dt)
         if key not in self._compiled:
-            self._compiled[key] = compile_for_backend(function, self.dynamics.params, state, num_steps, dt)
-        return jax.tree.map(np.asarray, self._compiled[key](self.dynamics.params, state))
+            function = jax.jit(self.dynamics.rollout, static_argnums=2)
+            self._compiled[key] = compile_for_backend(function, self.dynamics.params, state, longer, dt)
+        return jax.tree.map(
+            lambda x: np.asarray(x)[: num_steps + 1], self._compiled[key](self.dynamics.params, state, dt)
+        )
 
     def decode(self, path: PhaseState) -> np.ndarray:
         """Decodes a path `[time, examples, ...]` into images `[examples, time, size, size, 3]`."""
