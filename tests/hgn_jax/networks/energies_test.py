@@ -7,7 +7,17 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from hgn_jax.networks.blocks import ConvLayer
-from hgn_jax.networks.energies import AUTHORS_HAMILTONIAN, conv_energy, mlp_energy
+from hgn_jax.networks.energies import (
+    AUTHORS_HAMILTONIAN,
+    confined,
+    conv_energy,
+    learned_masses,
+    mlp_energy,
+    pairwise_energy,
+    quadratic_kinetic,
+)
+from tests.hgn_jax.float64 import Float64TestCase
+from tests.hgn_jax.models.random_params import random_params
 
 _KEY = jax.random.PRNGKey(0)
 
@@ -61,3 +71,72 @@ class MLPEnergyTest(parameterized.TestCase):
             hidden = hidden / (1.0 + np.exp(-hidden))
         expected = hidden @ np.asarray(params["output"]["w"]) + np.asarray(params["output"]["b"])
         np.testing.assert_allclose(jax.jit(network.apply)(params, x), expected[:, 0], rtol=1e-4, atol=1e-5)
+
+
+def _gradient(network, params, x):
+    return jax.jit(jax.grad(lambda x: jnp.sum(network.apply(params, x))))(x)
+
+
+class QuadraticKineticTest(Float64TestCase):
+    @parameterized.parameters((1, 1), (2, 1), (2, 2), (3, 2))
+    def test_velocity_is_momentum_over_mass(self, num_masses, coordinates_per_mass):
+        network, rng = quadratic_kinetic(num_masses), np.random.default_rng(0)
+        p = rng.normal(size=(4, num_masses * coordinates_per_mass))
+        params = network.init(_KEY, p)
+        np.testing.assert_array_equal(learned_masses(params), np.ones(num_masses))
+        params = random_params(network, p)
+        masses = learned_masses(params)
+        self.assertGreater(masses.min(), 0.0)
+        mass_of_each = np.concatenate([np.full(coordinates_per_mass, m) for m in masses])
+        np.testing.assert_allclose(_gradient(network, params, p), p / mass_of_each, rtol=1e-12)
+        np.testing.assert_allclose(network.apply(params, p), 0.5 * (p**2) @ (1.0 / mass_of_each), rtol=1e-12)
+
+
+class ConfinedTest(Float64TestCase):
+    def test_adds_springs_to_an_energy(self):
+        inner = mlp_energy((5,), "swish", 2.0, 1.0)
+        network, rng = confined(inner, 0.3), np.random.default_rng(0)
+        q, stiffness = rng.normal(size=(4, 3)), rng.uniform(0.1, 2.0, 3)
+        np.testing.assert_allclose(jnp.exp(network.init(_KEY, q)["log_stiffness"]), np.full(3, 0.3))
+        params = random_params(network, q) | {"log_stiffness": jnp.log(stiffness)}
+        springs = network.apply(params, q) - inner.apply(params["energy"], q)
+        np.testing.assert_allclose(springs, 0.5 * np.sum(stiffness * q**2, axis=1), rtol=1e-12)
+        forces = _gradient(network, params, q) - _gradient(inner, params["energy"], q)
+        np.testing.assert_allclose(forces, stiffness * q, rtol=1e-12)
+
+
+@parameterized.parameters(2, 3)
+class PairwiseEnergyTest(Float64TestCase):
+    def _made(self, num_points):
+        network = pairwise_energy(num_points, (6,), "swish", 2.0, 1.0)
+        q = np.random.default_rng(0).normal(size=(4, num_points, 2))
+        return network, random_params(network, q.reshape(4, -1)), q
+
+    def test_is_the_same_wherever_the_points_are_and_however_they_are_turned(self, num_points):
+        network, params, q = self._made(num_points)
+        angle = 0.7
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        energy = jax.jit(lambda q: network.apply(params, q.reshape(4, -1)))
+        self.assertGreater(np.ptp(energy(q)), 1e-2)
+        np.testing.assert_allclose(energy(q @ rotation.T + np.array([3.0, -1.0])), energy(q), rtol=1e-12)
+        np.testing.assert_allclose(energy(q * [1.0, -1.0]), energy(q), rtol=1e-12)
+
+    def test_action_is_reaction(self, num_points):
+        """Forces on the points sum to zero, and so do their torques."""
+        network, params, q = self._made(num_points)
+        forces = -_gradient(network, params, q.reshape(4, -1)).reshape(q.shape)
+        self.assertGreater(np.abs(forces).min(axis=0).max(), 1e-3)
+        np.testing.assert_allclose(forces.sum(axis=1), 0.0, atol=1e-13)
+        torques = q[..., 0] * forces[..., 1] - q[..., 1] * forces[..., 0]
+        np.testing.assert_allclose(torques.sum(axis=1), 0.0, atol=1e-13)
+
+    def test_every_pair_has_its_own_law(self, num_points):
+        """Exchanging two points changes the energy, unless they are the only pair."""
+        network, params, q = self._made(num_points)
+        energy, exchanged = (network.apply(params, points.reshape(4, -1)) for points in (q, q[:, ::-1]))
+        self.assertEqual(np.allclose(energy, exchanged), num_points == 2)
+
+    def test_forces_are_finite_where_points_meet(self, num_points):
+        network, params, _ = self._made(num_points)
+        together = jnp.zeros((4, 2 * num_points))
+        chex.assert_tree_all_finite((network.apply(params, together), _gradient(network, params, together)))

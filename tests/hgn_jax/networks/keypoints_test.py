@@ -1,0 +1,115 @@
+"""Tests of `hgn_jax.networks.keypoints`, on discs drawn by the renderer of the data sets."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.optimize
+import sklearn.cluster
+from absl.testing import parameterized
+
+from data_builders.rendering.images import PALETTE, Canvas, disc_centres, render
+from hgn_jax.networks.keypoints import HALF_WIDTH, chart, cluster, keypoint_detector, keypoint_painter
+from tests.hgn_jax.models.random_params import random_params
+
+_KEY = jax.random.PRNGKey(0)
+_SIZE, _NUM_FRAMES = 16, 48
+_PIXEL = 2 * HALF_WIDTH / (_SIZE - 1)
+
+
+def _discs(num_discs: int):
+    """Normalised frames of discs that do not touch, `[n, size, size, 3]`, and their centres as points `[n, discs, 2]`.
+
+    The canvas reaches from the outer edge of the first pixel to that of the last, and its y axis points upwards.
+    """
+    rng = np.random.default_rng(num_discs)
+    angle = rng.uniform(0, 2 * np.pi, (_NUM_FRAMES, 1)) + 2 * np.pi * np.arange(num_discs) / num_discs
+    radius = rng.uniform(1.0, 2.2, (_NUM_FRAMES, 1))
+    q = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1).reshape(_NUM_FRAMES, -1)
+    canvas = Canvas("plane", half_width=3.0, disc_radius=0.5, colours=PALETTE[:num_discs], image_size=_SIZE)
+    frames = render(canvas, q) / np.float32(255)
+    difference = frames - frames.mean(axis=0)
+    centres = np.asarray(disc_centres(canvas, q)) / canvas.half_width
+    return difference / difference.std(), centres * [1.0, -1.0] * HALF_WIDTH * _SIZE / (_SIZE - 1)
+
+
+class DetectorTest(parameterized.TestCase):
+    @parameterized.parameters(1, 2, 3)
+    def test_finds_discs_without_training(self, num_discs):
+        frames, centres = _discs(num_discs)
+        network = keypoint_detector(_SIZE, (4, 4), num_discs)
+        points = jax.jit(lambda key, frames: network.apply(network.init(key, frames), frames))(_KEY, frames)
+        points = np.asarray(points).reshape(centres.shape)
+        distances = np.linalg.norm(points[:, :, None] - centres[:, None], axis=-1)
+        found = scipy.optimize.linear_sum_assignment(distances.mean(axis=0))
+        self.assertLess(max(distances[:, i, j].max() for i, j in zip(*found, strict=True)), 0.5 * _PIXEL)
+        for i, j in zip(*found, strict=True):
+            for axis in (0, 1):
+                self.assertGreater(np.corrcoef(points[:, i, axis], centres[:, j, axis])[0, 1], 0.99)
+
+    def test_points_move_with_the_picture(self):
+        """A picture moved by whole pixels, with room around it, moves the points by as much."""
+        frames = np.zeros((1, _SIZE, _SIZE, 3), np.float32)
+        frames[0, 6:9, 5:8] = np.random.default_rng(0).uniform(2.0, 6.0, (3, 3, 3))
+        network = keypoint_detector(_SIZE, (4,), 1)
+        params = network.init(_KEY, frames)
+        # Without the surroundings, which see pairs of pixels.
+        params["surroundings"] = jax.tree.map(jnp.zeros_like, params["surroundings"])
+        moved = np.roll(frames, (2, -3), axis=(1, 2))
+        here, there = (np.asarray(network.apply(params, x))[0] for x in (frames, moved))
+        # Background pixels have a small share in the point, wherever it is.
+        np.testing.assert_allclose(there - here, np.array([-3, 2]) * _PIXEL, atol=0.25 * _PIXEL)
+
+
+class ClusterTest(parameterized.TestCase):
+    @parameterized.parameters(1, 2, 4)
+    def test_finds_the_centres_of_separate_clusters(self, num_clusters):
+        rng = np.random.default_rng(num_clusters)
+        directions = np.concatenate([np.eye(3), -np.ones((1, 3))])[:num_clusters]
+        objects = np.concatenate([6.0 * d + 0.3 * rng.normal(size=(30, 3)) for d in directions])
+        pixels = np.concatenate([0.3 * rng.normal(size=(300, 3)), objects]).astype(np.float32)
+        centres = np.asarray(jax.jit(cluster, static_argnums=1)(pixels, num_clusters))
+        # Pixels count by their squared distance from the background, so that it does not matter how few they are.
+        kmeans = sklearn.cluster.KMeans(num_clusters, n_init=5, random_state=0)
+        expected = kmeans.fit(objects, sample_weight=np.sum(objects**2, axis=1)).cluster_centers_
+        order = [np.argmin(np.linalg.norm(expected - c, axis=1)) for c in centres]
+        self.assertCountEqual(order, range(num_clusters))
+        np.testing.assert_allclose(centres, expected[order], atol=1e-4)
+
+
+class PainterTest(parameterized.TestCase):
+    def _image(self, points, num_points=1):
+        """An image that shows how much differs from one without any point, by a painter without coordinates."""
+        network = keypoint_painter(_SIZE, (4,), num_points, 1)
+        params = random_params(network, jnp.zeros((1, 2 * num_points)), seed=3)
+        params["linear_0"]["w"] = params["linear_0"]["w"].at[-2:].set(0.0)
+        params["~"] = jax.tree.map(lambda x: jnp.full_like(x, -1.5), params["~"])
+        far_away = network.apply(params, jnp.full((1, 2 * num_points), 1e3))
+        return np.asarray(network.apply(params, jnp.asarray(points, jnp.float32)) - far_away)[..., 0]
+
+    def test_points_have_the_units_of_the_detector(self):
+        """A blob lies around its point: the outermost pixel centres at ±HALF_WIDTH, x to the right and y downwards."""
+        for point, (row, column) in {(3.0, 3.0): (15, 15), (-3.0, 3.0): (15, 0), (0.6, -1.4): (4, 9)}.items():
+            image = np.abs(self._image([point])[0])
+            self.assertEqual(np.unravel_index(np.argmax(image), image.shape), (row, column))
+
+    def test_moves_with_its_points(self):
+        first, moved = self._image([[-0.5, 0.3], [-0.5 + 2 * _PIXEL, 0.3 - 3 * _PIXEL]])
+        self.assertGreater(np.ptp(first), 0.05)
+        np.testing.assert_allclose(moved[:-3, 2:], first[3:, :-2], atol=1e-5)
+
+    def test_starts_nearly_uniform(self):
+        network = keypoint_painter(_SIZE, (8, 8), 2, 3)
+        points = np.random.default_rng(0).uniform(-3, 3, (5, 4)).astype(np.float32)
+        image = jax.jit(lambda key, x: network.apply(network.init(key, x), x))(_KEY, points)
+        self.assertEqual(image.shape, (5, _SIZE, _SIZE, 3))
+        self.assertLess(np.std(image), 0.2)
+
+
+class ChartTest(parameterized.TestCase):
+    def test_starts_nearly_linear(self):
+        network, rng = chart(3), np.random.default_rng(0)
+        x, y = rng.normal(size=(2, 20, 2)).astype(np.float32)
+        params = jax.jit(network.init)(_KEY, x)
+        origin, at_x, at_y, at_sum = (network.apply(params, v) for v in (0 * x, x, y, x + y))
+        self.assertEqual(at_x.shape, (20, 3))
+        self.assertLess(np.std(at_sum - at_x - at_y + origin), 0.2 * np.std(at_x))
