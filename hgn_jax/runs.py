@@ -16,6 +16,8 @@ from hgn_jax.models.hnn import make_hnn
 from hgn_jax.models.hnn_config import HNNConfig
 from hgn_jax.models.nhf import make_nhf
 from hgn_jax.models.nhf_config import NHFConfig
+from hgn_jax.state_densities import density
+from hgn_jax.state_densities.density import Density
 from hgn_jax.training.checkpoints import Arrays, CheckpointError, Checkpoints
 from hgn_jax.training.model import Batch, Model, Params
 
@@ -27,11 +29,14 @@ class LoadedRun(NamedTuple):
       model: `HGN`, `HNN` or `NHF`.
       params: Parameters at the end of the run, on the default device.
       config: Configuration of the model: `HGNConfig`, `HNNConfig` or `NHFConfig`.
+      state_density: The density of states that new trajectories of an HGN begin with; None where it is the prior, or
+        has not been fitted yet. See `hgn_jax.state_densities.sampling.sample_states`.
     """
 
     model: Model
     params: Params
     config: Any
+    state_density: Density | None = None
 
 
 class _Program(NamedTuple):
@@ -67,7 +72,7 @@ def load_run(path: str | os.PathLike[str]) -> LoadedRun:
 
     Raises:
       FileNotFoundError: If there is no run, or it has no checkpoint yet.
-      ValueError: If its configuration is damaged, or of another program or version.
+      ValueError: If its configuration or density is damaged, or of another program or version.
       CheckpointError: If its checkpoints are damaged, or of another model or a newer version.
     """
     directory = pathlib.Path(path).expanduser()
@@ -78,7 +83,16 @@ def load_run(path: str | os.PathLike[str]) -> LoadedRun:
         raise FileNotFoundError(f"no checkpoint in {checkpoints}: the run has not come that far")
     arrays = Checkpoints(checkpoints).read_arrays()
     template = jax.eval_shape(model.init, jax.random.PRNGKey(0), program.example(config))
-    return LoadedRun(model, _fill(template, arrays, checkpoints), config)
+    return LoadedRun(model, _fill(template, arrays, checkpoints), config, _read_density(directory, int(arrays["step"])))
+
+
+def _read_density(directory: pathlib.Path, step: int) -> Density | None:
+    """Reads the density of states; None if there is none of the checkpoint after this number of steps."""
+    path = directory / "state_density.npz"
+    if not path.exists():
+        return None
+    fitted, facts = density.read(path)
+    return fitted if facts["step"] == step else None
 
 
 def _read_config(path: pathlib.Path) -> tuple[_Program, Any]:

@@ -16,7 +16,8 @@ FLOORS = (
     "hgn_jax.physics",
     "hgn_jax.networks | hgn_jax.data",
     "hgn_jax.models | hgn_jax.training",  # training knows the models by the protocol `Model` only
-    "hgn_jax.metrics | hgn_jax.state_densities | hgn_jax.runs",
+    "hgn_jax.metrics | hgn_jax.state_densities",
+    "hgn_jax.runs",
     "hgn_jax",
     "data_builders.errors | data_builders.interruption",
     "data_builders.configs | data_builders.overrides",

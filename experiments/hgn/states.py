@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.run.command_line import user_errors
 from experiments.run.trainer import Run
 from hgn_jax import data
 from hgn_jax.models.hgn_config import HGNConfig, latent_shape, num_seen
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.state_densities import density
 from hgn_jax.state_densities.density import Density
+from hgn_jax.state_densities.sampling import energy_of_points, sample_states, to_points
 from hgn_jax.training import compile_for_backend
 from hgn_jax.training.progress import progress_bar
 
@@ -56,20 +56,21 @@ def fit_or_load(run: Run) -> StateDensity:
     """Returns the distribution of states that the configuration of a run names.
 
     A density is read from the run's directory. If there is none of this kind and checkpoint, it is fitted, which takes
-    up to a few minutes, and stored there.
-
-    Raises:
-      UserError: If the states of the training clips have no density, because they are not finite.
+    up to a few minutes, and stored there. Where a model has gone so wrong that its states are not finite, they have no
+    density, and the prior is returned.
     """
     if run.config.state_density == "prior":
         return _prior(run)
     fitted, num_clips = _read(run)
     if fitted is None:
-        fitted, num_clips = _fit(run)
+        points, clips = collect_points(run)
+        if len(np.unique(clips)) < 2:
+            return _prior(run, ", because the states of the training clips are not finite")
+        fitted, num_clips = _fit(run, points, clips)
     return _fitted(run, fitted, num_clips)
 
 
-def _prior(run: Run) -> StateDensity:
+def _prior(run: Run, reason: str = "") -> StateDensity:
     hgn, shape = run.model, latent_shape(run.model.config)
 
     @jax.jit
@@ -79,14 +80,12 @@ def _prior(run: Run) -> StateDensity:
     def sample(key: jax.Array, num_samples: int) -> PhaseState:
         return initial_state(run.state.params, jax.random.normal(key, (num_samples, *shape)))
 
-    return StateDensity("prior", "samples z of the prior N(0, I)", sample)
+    return StateDensity("prior", f"samples z of the prior N(0, I){reason}", sample)
 
 
 def _fitted(run: Run, fitted: Density, num_clips: int) -> StateDensity:
-    shape, energy = _half_shape(run), _energy_of_points(run)
-
     def sample(key: jax.Array, num_samples: int) -> PhaseState:
-        return _to_states(density.sample(fitted, energy, key, num_samples), shape)
+        return sample_states(fitted, run.model, run.state.params, key, num_samples)
 
     if fitted.kind == "mixture":
         name = f"a mixture of {len(fitted.parameters.weights)} Gaussians"
@@ -111,13 +110,11 @@ def _read(run: Run) -> tuple[Density | None, int]:
     return fitted, facts["num_clips"]
 
 
-def _fit(run: Run) -> tuple[Density, int]:
+def _fit(run: Run, points: np.ndarray, clips: np.ndarray) -> tuple[Density, int]:
     kind, path = run.config.state_density, run.directory.state_density
     print(f"fitting a {kind} to the states of training clips, kept in {path}")
-    points, clips = collect_points(run)
-    with user_errors():
-        fitted = density.fit(kind, points, clips, _energy_of_points(run), _SEED)
-    num_clips = int(clips.max()) + 1
+    fitted = density.fit(kind, points, clips, energy_of_points(run.model, run.state.params), _SEED)
+    num_clips = len(np.unique(clips))
     density.write(path, fitted, step=int(run.state.step), num_clips=num_clips)
     return fitted, num_clips
 
@@ -125,7 +122,8 @@ def _fit(run: Run) -> tuple[Density, int]:
 def collect_points(run: Run) -> _Points:
     """Returns the states of training clips at random times.
 
-    The state of each clip is inferred from the frames in its middle and rolled out to both ends.
+    The state of each clip is inferred from the frames in its middle and rolled out to both ends. States that are not
+    finite are left out.
     """
     params, train = run.state.params, run.data.splits["train"]
     num_frames = run.data.num_frames
@@ -140,12 +138,14 @@ def collect_points(run: Run) -> _Points:
             rows = np.minimum(np.arange(start, start + _CLIPS_PER_CALL), num_clips - 1)  # compiled once
             seen = data.stack(train, rows, ("image",))["image"][:, first : first + num_used]
             roll_out = roll_out or compile_for_backend(jax.jit(_whole_paths(run, first)), params, seen)
-            path = _to_points(roll_out(params, seen))
+            path = to_points(roll_out(params, seen), num_axes=2)
             times = rng.permuted(np.tile(np.arange(num_frames), (len(rows), 1)), axis=1)[:, :states_per_clip]
             points.append(path[times, np.arange(len(rows))[:, None]])
             bar.update(min(_CLIPS_PER_CALL, num_clips - start))
     points = np.concatenate(points)[:num_clips]
-    return _Points(points.reshape(-1, points.shape[-1]), np.repeat(np.arange(num_clips), states_per_clip))
+    points, clips = points.reshape(-1, points.shape[-1]), np.repeat(np.arange(num_clips), states_per_clip)
+    finite = np.isfinite(points).all(axis=1)
+    return _Points(points[finite], clips[finite])
 
 
 def _affordable_clips(config: HGNConfig, num_used: int) -> int:
@@ -167,26 +167,3 @@ def _whole_paths(run: Run, first: int) -> Callable[[Any, jax.Array], PhaseState]
         return jax.tree.map(lambda x, y: jnp.concatenate([x[:0:-1], y]), before, after)
 
     return roll_out
-
-
-def _energy_of_points(run: Run) -> density.Energy:
-    shape = _half_shape(run)
-    energy = jax.jit(lambda params, state: run.model.hamiltonian(params)(state))
-    return lambda points: np.asarray(energy(run.state.params, _to_states(points, shape)), np.float64)
-
-
-def _half_shape(run: Run) -> tuple[int, ...]:
-    """Shape of q, and of p, of one state."""
-    *grid, size = latent_shape(run.model.config)
-    return (*grid, size // 2)
-
-
-def _to_points(states: PhaseState) -> np.ndarray:
-    """States `[a, b, ...]` as points `[a, b, d]`, all numbers of q before those of p."""
-    return np.concatenate([np.reshape(x, (*x.shape[:2], -1)) for x in states], axis=-1)
-
-
-def _to_states(points: np.ndarray, shape: tuple[int, ...]) -> PhaseState:
-    """Points `[n, d]` as states whose q and p have a shape."""
-    halves = np.split(np.asarray(points, np.float32), 2, axis=-1)
-    return PhaseState(*(half.reshape(len(points), *shape) for half in halves))

@@ -6,8 +6,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 _NUMBERS_OF_COMPONENTS = (1, 2, 4, 8, 16, 32, 64)
 _SMALLEST_VARIANCE = 1e-4  # is added to that of every component, of whitened points
@@ -33,6 +31,9 @@ def fit_mixture(train: np.ndarray, held_out: np.ndarray, seed: int = 0) -> Mixtu
 
     A component needs as many points as it has axes, and one more.
     """
+    from sklearn.exceptions import ConvergenceWarning  # slow to import, and used only here
+    from sklearn.mixture import GaussianMixture
+
     counts = [count for count in _NUMBERS_OF_COMPONENTS if count == 1 or count * (train.shape[1] + 1) <= len(train)]
     fits = [
         GaussianMixture(count, reg_covar=_SMALLEST_VARIANCE, max_iter=_MAX_ITERATIONS, random_state=seed)

@@ -13,6 +13,7 @@ import optax
 from absl.testing import parameterized
 
 from hgn_jax import HGNConfig, HNNConfig, NHFConfig, load_run, make_hgn, make_hnn, make_nhf
+from hgn_jax.state_densities import density
 from hgn_jax.training import state_template
 from hgn_jax.training.checkpoints import CheckpointError, Checkpoints
 from hgn_jax.training.geco import GECOConfig, geco
@@ -68,6 +69,16 @@ class LoadRunTest(parameterized.TestCase):
             for model, p in ((make_model(config), params), (run.model, run.params))
         )
         self.assertEqual(loaded, expected)
+
+    def test_a_density_of_states_belongs_to_its_checkpoint(self):
+        _write_run(self.path, "hgn")
+        self.assertIsNone(load_run(self.path).state_density)
+        points = np.random.default_rng(0).normal(size=(40, 2))
+        fitted = density.fit("mixture", points, np.arange(40), lambda points: points[:, 0])
+        density.write(self.path / "state_density.npz", fitted, step=0)  # that of the state
+        self.assertEqual(load_run(self.path).state_density.kind, "mixture")
+        density.write(self.path / "state_density.npz", fitted, step=1)
+        self.assertIsNone(load_run(self.path).state_density)
 
     def test_mistakes_take_one_line(self):
         def assert_refused(error, message):
