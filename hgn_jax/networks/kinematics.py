@@ -36,8 +36,8 @@ def middle_of_window(num_frames: int, dim: int, dt: float, angles: bool = False)
       num_frames: Odd number of frames of a window, at least three.
       dim: Number d of coordinates.
       dt: Time between frames.
-      angles: Whether the coordinates are angles in radians. Then they are unwrapped in time before the fit, and the
-        network sees points on a circle.
+      angles: Whether the coordinates are angles in radians. Then they are unwrapped in time, both ways from the middle,
+        before the fit, and the network sees points on a circle.
     """
     weights = fit_middle(num_frames, dt)
     seen = on_circle if angles else (lambda q: q)
@@ -48,7 +48,8 @@ def middle_of_window(num_frames: int, dim: int, dt: float, angles: bool = False)
 
     def apply(params: Any, coordinates: jax.Array) -> tuple[jax.Array, jax.Array]:
         if angles:
-            coordinates = jnp.unwrap(coordinates, axis=1)
+            unwrapped, middle = jnp.unwrap(coordinates, axis=1), num_frames // 2
+            coordinates = unwrapped + (coordinates - unwrapped)[:, middle, None]
         fit = jnp.concatenate([jnp.einsum("btd,t->bd", coordinates, w) for w in weights], axis=-1)
         correct = lambda window: correction.apply(params, seen(window.reshape(len(window), -1)))
         corrected = fit + even_and_odd(correct(coordinates), correct(coordinates[:, ::-1]))

@@ -12,10 +12,12 @@ from hgn_jax.networks.energies import (
     confined,
     conv_energy,
     learned_masses,
+    metric_kinetic,
     mlp_energy,
     pairwise_energy,
     quadratic_kinetic,
 )
+from hgn_jax.physics.phase_space import PhaseState
 from tests.hgn_jax.float64 import Float64TestCase
 from tests.hgn_jax.models.random_params import random_params
 
@@ -90,6 +92,23 @@ class QuadraticKineticTest(Float64TestCase):
         mass_of_each = np.concatenate([np.full(coordinates_per_mass, m) for m in masses])
         np.testing.assert_allclose(_gradient(network, params, p), p / mass_of_each, rtol=1e-12)
         np.testing.assert_allclose(network.apply(params, p), 0.5 * (p**2) @ (1.0 / mass_of_each), rtol=1e-12)
+
+
+class MetricKineticTest(Float64TestCase):
+    @parameterized.parameters(False, True)
+    def test_momentum_is_that_of_the_velocity(self, angles):
+        """dT/dp of the momentum is the velocity, T is quadratic in p and positive, and angles may go round."""
+        kinetic, (q, v) = metric_kinetic(2, (5,), "swish", angles), np.random.default_rng(0).normal(size=(2, 4, 2))
+        params = random_params(kinetic, q, gain=0.3)
+        energy = jax.jit(kinetic.apply)
+        p = kinetic.momentum(params, q, v)
+        self.assertGreater(np.abs(p - v).max(), 0.05)
+        velocity = jax.jit(jax.grad(lambda p: jnp.sum(energy(params, PhaseState(q, p)))))(p)
+        np.testing.assert_allclose(velocity, v, rtol=1e-2)
+        at_p, at_twice_p = (energy(params, PhaseState(q, x)) for x in (p, 2 * p))
+        self.assertGreater(at_p.min(), 0.0)
+        np.testing.assert_allclose(at_twice_p, 4 * at_p, rtol=1e-12)
+        self.assertEqual(np.allclose(energy(params, PhaseState(q + 2 * np.pi, p)), at_p), angles)
 
 
 class ConfinedTest(Float64TestCase):

@@ -8,7 +8,7 @@ import sklearn.cluster
 from absl.testing import parameterized
 
 from data_builders.rendering.images import PALETTE, Canvas, disc_centres, render
-from hgn_jax.networks.keypoints import HALF_WIDTH, chart, cluster, keypoint_detector, keypoint_painter
+from hgn_jax.networks.keypoints import HALF_WIDTH, cluster, keypoint_detector, keypoint_painter
 from tests.hgn_jax.models.random_params import random_params
 
 _KEY = jax.random.PRNGKey(0)
@@ -103,13 +103,3 @@ class PainterTest(parameterized.TestCase):
         image = jax.jit(lambda key, x: network.apply(network.init(key, x), x))(_KEY, points)
         self.assertEqual(image.shape, (5, _SIZE, _SIZE, 3))
         self.assertLess(np.std(image), 0.2)
-
-
-class ChartTest(parameterized.TestCase):
-    def test_starts_nearly_linear(self):
-        network, rng = chart(3), np.random.default_rng(0)
-        x, y = rng.normal(size=(2, 20, 2)).astype(np.float32)
-        params = jax.jit(network.init)(_KEY, x)
-        origin, at_x, at_y, at_sum = (network.apply(params, v) for v in (0 * x, x, y, x + y))
-        self.assertEqual(at_x.shape, (20, 3))
-        self.assertLess(np.std(at_sum - at_x - at_y + origin), 0.2 * np.std(at_x))
