@@ -170,14 +170,17 @@ def _extend(clips: Clips, max_steps: int) -> LongClips:
 
 
 def _reencode(dynamics: CompiledDynamics, frames: np.ndarray, rollout: Rollout) -> tuple[np.ndarray, np.ndarray]:
-    """States rolled out to a later and to an earlier window, `[n, d]`, and those inferred from these windows."""
+    """States rolled out to the middle of a later and of an earlier window, `[n, d]`, and those inferred there."""
     first, last = rollout.first_seen, frames.shape[1] - dynamics.num_seen - rollout.first_seen
-    others = dict.fromkeys((first + min(_REENCODING_SHIFT, last), first - min(_REENCODING_SHIFT, first)))
-    others = [other for other in others if other != first]
-    if not others:
-        return rollout.states[:0, first], rollout.states[:0, first]
-    inferred = [flatten(dynamics.infer(frames[:, other : other + dynamics.num_seen]), 1) for other in others]
-    return np.concatenate([rollout.states[:, other] for other in others]), np.concatenate(inferred)
+    to_middle = (dynamics.num_seen - 1) // 2
+    rolled_out, inferred = [rollout.states[:0, 0]], [rollout.states[:0, 0]]
+    for shift in (min(_REENCODING_SHIFT, last), -min(_REENCODING_SHIFT, first)):
+        if shift:
+            state = dynamics.infer(frames[:, first + shift : first + shift + dynamics.num_seen])
+            middle = jax.tree.map(lambda x: x[-1], dynamics.rollout(state, to_middle, dynamics.dt))
+            inferred.append(flatten(middle, 1))
+            rolled_out.append(rollout.states[:, first + shift + to_middle])
+    return np.concatenate(rolled_out), np.concatenate(inferred)
 
 
 def _principal_axes(states: np.ndarray) -> np.ndarray:

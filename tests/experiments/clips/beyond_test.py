@@ -73,6 +73,17 @@ def test_a_wrong_frequency_is_seen_in_every_measure_of_the_motion(clips):
     assert measured.energy_rank_correlation > 0.99
 
 
+def test_with_noise_the_average_image_is_the_best_prediction(tmp_path):
+    clips = make_clips(tmp_path, observation_noise=0.1)
+    sharp, blurred = (
+        beyond.measure_beyond_the_clip(make_run(clips, 30), oscillator(clips.metadata, 9, noise=noise), None)[0]
+        for noise in (0.0, 0.1)
+    )
+    assert sharp.skill < blurred.skill < 1 and blurred.skill > 0.9
+    assert min(blurred.horizon) > min(sharp.horizon)
+    assert blurred.samples.fidelity > 0.95
+
+
 def test_trajectories_that_float64_cannot_follow_are_left_out_or_followed_less_far(clips):
     follow = simulation.follow
 

@@ -9,7 +9,13 @@ import pytest
 
 from data_builders.simulation import ground_truth as simulation
 from experiments.clips.long_clips import take_films
-from experiments.clips.prediction import combine, measure_latents, measure_prediction
+from experiments.clips.prediction import (
+    CompiledDynamics,
+    LatentDynamics,
+    combine,
+    measure_latents,
+    measure_prediction,
+)
 from experiments.clips.results import PredictionTime
 from hgn_jax import rollout
 from hgn_jax.physics.phase_space import PhaseState
@@ -30,6 +36,24 @@ def _to_the_end(*horizons):
     """The prediction times of a model that is right to the end of every horizon, in both directions."""
     times = {str(n): PredictionTime(steps=float(n), fraction=1.0, horizon=n) for n in horizons}
     return {"forward": times, "backward": times}
+
+
+def test_states_are_inferred_once_and_in_blocks():
+    calls = []
+
+    def infer(params, frames):
+        calls.append(frames.shape)
+        values = params * frames[:, 0, 0, 0].astype(np.float32)
+        return PhaseState(values, -values)
+
+    nothing = [lambda *_: None] * 3
+    dynamics = CompiledDynamics(LatentDynamics(np.float32(2.0), 2, DT, infer, *nothing))
+    frames = np.arange(70, dtype=np.uint8)[:, None, None, None, None] * np.ones((1, 2, 4, 4, 3), np.uint8)
+    first, again = dynamics.infer(frames), dynamics.infer(frames.copy())
+    assert again is first
+    np.testing.assert_array_equal(first.q[:, 0], 2.0 * np.arange(70))
+    assert calls == [(32, 2, 4, 4, 3)]  # traced once, for three blocks
+    assert dynamics.infer(frames[:3]).p.shape == (3, 3)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])

@@ -12,6 +12,7 @@ import numpy as np
 from data_builders import datasets
 from data_builders.rendering import images as rendering
 from data_builders.rendering import scenes
+from data_builders.rendering.expected_scenes import expected_composite
 from data_builders.simulation import draws
 from experiments.clips.config import EvaluationConfig
 from experiments.clips.data import Clips
@@ -57,13 +58,14 @@ def make_films(simulated: Clips, stride: int, frame_step: int = 2, num_films: in
     return Clips({"train": windows, "test": windows}, {"source": "/videos", "frame_step": frame_step})
 
 
-def oscillator(metadata: Any, num_seen: int, frequency: float = FREQUENCY) -> CompiledDynamics:
+def oscillator(metadata: Any, num_seen: int, frequency: float = FREQUENCY, noise: float = 0.0) -> CompiledDynamics:
     """A model that reads the state off the frames by least squares, follows it, and draws it.
 
     Args:
       metadata: Metadata of the data set.
       num_seen: Number of frames that it sees.
       frequency: Angular frequency that it believes in.
+      noise: Noise that blurs the images it draws, as the average over noisy frames is blurred.
     """
     canvas = rendering.canvas_from_metadata(metadata)
     phase = FREQUENCY * DT * np.arange(num_seen)
@@ -80,6 +82,8 @@ def oscillator(metadata: Any, num_seen: int, frequency: float = FREQUENCY) -> Co
         return rollout(SYSTEM.hamiltonian, state, dt * frequency / FREQUENCY, num_steps, "yoshida4", substeps=4)
 
     def decode(params, states):
+        if noise:
+            return expected_composite(canvas, canvas, noise, states.q / params)
         alphas = scenes.coverage(canvas, scenes.distance(canvas, scenes.disc_centres(canvas, states.q / params)))
         return scenes.composite(canvas, alphas) / 255.0
 
