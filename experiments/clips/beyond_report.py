@@ -84,9 +84,9 @@ def beyond_tables(beyond: BeyondTheClip) -> list[Table]:
 
 
 def _frames(beyond: BeyondTheClip) -> Table:
-    rows = [("skill within the clip", _short(beyond.skill), "")]
+    rows = [("skill within the clip", _skill(beyond.skill), "")]
     rows += [
-        (f"skill, {step} steps beyond", _short(skill), _short(beyond.skill_backward[step]))
+        (f"skill, {step} steps beyond", _skill(skill), _skill(beyond.skill_backward[step]))
         for step, skill in beyond.skill_forward.items()
         if skill is not None or beyond.skill_backward[step] is not None
     ]
@@ -136,6 +136,10 @@ def _samples(samples: Samples) -> Table:
 def unmeasured_rows(beyond: BeyondTheClip) -> list[tuple[str, str]]:
     """Returns what could not be measured beyond the clip, and why."""
     return [(f"beyond the clip: {name.replace('_', ' ')}", reason) for name, reason in beyond.not_measured.items()]
+
+
+def _skill(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}" if value > -10 else f"{value:.0f}"
 
 
 def _short(value: float | None) -> str:

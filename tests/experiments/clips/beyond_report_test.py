@@ -10,9 +10,9 @@ from tests.experiments import made_up_results
 def test_tables_of_a_simulated_system():
     frames, state, samples = beyond_report.beyond_tables(made_up_results.BEYOND)
     assert frames.columns == ("after", "before")
-    assert ("skill within the clip", "0.99", "") in frames.rows
-    assert ("skill, 30 steps beyond", "0.9", "0.8") in frames.rows
-    assert ("skill, 60 steps beyond", "-", "0.7") in frames.rows
+    assert ("skill within the clip", "0.990", "") in frames.rows
+    assert ("skill, 30 steps beyond", "0.900", "0.800") in frames.rows
+    assert ("skill, 60 steps beyond", "-", "0.700") in frames.rows
     assert "skill, 100 steps beyond" not in [name for name, *_ in frames.rows]
     assert ("horizon, in steps", "31.5 of 59", "- of 60") not in frames.rows
     assert ("horizon, in steps", "31.5 of 59", "60 of 60") in frames.rows
