@@ -1,0 +1,74 @@
+"""Tests of `hgn_jax.models.refinement` against scipy; `anchored_hgn_test.py` tests it on models."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.optimize
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hgn_jax.models.refinement import levenberg_marquardt
+from tests.hgn_jax.float64 import Float64TestCase
+
+_BATCH, _DIM, _NUM_RESIDUALS = 4, 3, 12
+
+
+def _observations(z, weights, library=np):
+    """Smooth curved functions of a state; each example has its own weights."""
+    x = library.einsum("bnd,bd->bn", weights, z)
+    return x + 0.3 * library.sin(x) + 0.1 * x**2
+
+
+def _problem(seed):
+    """Weights and data, for which no state leaves nothing unexplained, and a start that is not far off."""
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(_BATCH, _NUM_RESIDUALS, _DIM))
+    solution = 0.5 * rng.normal(size=(_BATCH, _DIM))
+    data = _observations(solution, weights) + 0.05 * rng.normal(size=(_BATCH, _NUM_RESIDUALS))
+    return weights, data, solution + 0.3 * rng.normal(size=(_BATCH, _DIM))
+
+
+@jax.jit
+def _compute(weights, data, start):
+    residuals = lambda z: _observations(z, weights, jnp) - data
+    return jnp.stack([levenberg_marquardt(residuals, start, n) for n in (0, 1, 3, 10)])
+
+
+def _refined(weights, data, start):
+    """States after 0, 1, 3 and 10 steps, `[4, batch, d]`."""
+    return np.asarray(_compute(weights, data, start))
+
+
+def _squared(weights, data, z):
+    return np.sum((_observations(z, weights) - data) ** 2, axis=-1)
+
+
+class LevenbergMarquardtTest(Float64TestCase):
+    @given(seed=st.integers(0, 1000))
+    def test_finds_the_minimum_of_scipy(self, seed):
+        weights, data, start = _problem(seed)
+        refined = _refined(weights, data, start)[-1]
+        for i in range(_BATCH):
+            function = lambda z, i=i: np.asarray(_observations(z[None], weights[i : i + 1]))[0] - data[i]
+            expected = scipy.optimize.least_squares(function, start[i], xtol=1e-12, ftol=1e-12, gtol=1e-12)
+            # Differences over 0.01 leave an error of 1e-4 of the curvature.
+            np.testing.assert_allclose(refined[i], expected.x, atol=1e-4)
+
+    @given(seed=st.integers(0, 1000), distance=st.floats(0.0, 20.0))
+    def test_never_raises_an_error(self, seed, distance):
+        weights, data, start = _problem(seed)
+        start = start + distance * np.random.default_rng(seed).normal(size=start.shape)
+        path = _refined(weights, data, start)
+        np.testing.assert_array_equal(path[0], start)
+        errors = np.stack([_squared(weights, data, z) for z in path])
+        self.assertTrue((np.diff(errors, axis=0) <= 0.0).all())
+
+    def test_examples_do_not_matter_to_each_other(self):
+        """Not even one whose residuals are no numbers."""
+        weights, data, start = _problem(0)
+        expected = _refined(weights, data, start)
+        spoiled = data.copy()
+        spoiled[1] = np.nan
+        found = _refined(weights, spoiled, start)
+        np.testing.assert_array_equal(found[:, 1], np.broadcast_to(start[1], (4, _DIM)))
+        np.testing.assert_array_equal(np.delete(found, 1, axis=1), np.delete(expected, 1, axis=1))
