@@ -182,9 +182,12 @@ def make_hgn(config: HGNConfig) -> HGN:
 
     def seen_residuals(params: Params, seen: jax.Array) -> Callable[[jax.Array], jax.Array]:
         """What a state z leaves unexplained of the frames seen: distances of points, or differences of pixels."""
-        flat, num_frames = seen.reshape(-1, *seen.shape[2:]), seen.shape[1]
-        observe = (lambda q: decoder.places(params["decoder"], q)) if is_keypoints else (lambda q: decode(params, q))
-        observed = encoder.detect(params["encoder"], normalised(params, flat)) if is_keypoints else flat
+        num_frames, flat = seen.shape[1], seen.reshape(-1, *seen.shape[2:])
+        if config.refinement_target == "points":
+            observe = lambda q: decoder.places(params["decoder"], q)
+            observed = encoder.detect(params["encoder"], normalised(params, flat))
+        else:
+            observe, observed = lambda q: decode(params, q), flat
         steps = jnp.broadcast_to(jnp.arange(num_frames) - num_frames // 2, seen.shape[:2])
 
         def residuals(z: jax.Array) -> jax.Array:

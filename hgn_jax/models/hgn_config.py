@@ -44,6 +44,7 @@ _REQUIREMENTS = (
     ("objective", "relative", "background", ("colour", "image")),
     ("relative_tolerance", _ANY, "background", ("colour", "image")),
     ("seen_frames", _ANY, "rollout_directions", ("outward",)),
+    ("refinement_target", "points", "latent", ("keypoints",)),
     ("refinement_steps", _ANY, "rollout_directions", ("outward",)),
     ("refinement_steps", _ANY, "latent", ("vector", "keypoints")),
     ("refinement_steps", _ANY, "use_transform", (False,)),
@@ -64,6 +65,8 @@ class HGNConfig:
         and the refinement all of them. For `outward` only; None for `inference_frames`.
       refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
         model fixed, when a trained model reads a clip; see `hgn_jax.models.refinement`.
+      refinement_target: What the refined state should explain: the `pixels` of the frames seen, or the `points` that
+        are found in them, for keypoints, which is better where the places are noisy.
       latent: `spatial`: q and p live on a 4x4 grid; `vector`: on a vector, by a linear projection of the encoder's
         features; `keypoints`: q holds the places of points in the picture, and p is mass times velocity.
       state_channels: Number of channels of q (and of p) on the grid, or the length of q (and of p) otherwise.
@@ -136,6 +139,7 @@ class HGNConfig:
     inference_frames: int | None = at_least(None, 1)
     seen_frames: int | None = at_least(None, 1)
     refinement_steps: int = at_least(0, 0)
+    refinement_target: str = choice("pixels", ("pixels", "points"))
     latent: str = choice("spatial", ("spatial", "vector", "keypoints"))
     state_channels: int = at_least(16, 1)
     num_keypoints: int = at_least(1, 1)
