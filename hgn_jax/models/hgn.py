@@ -27,7 +27,7 @@ from hgn_jax.models.hgn_config import (
 )
 from hgn_jax.models.hgn_networks import make_decoder, make_encoder, make_energies, make_transform, momentum
 from hgn_jax.models.objectives import default_slots, example_keys, geco_lagrangian
-from hgn_jax.models.refinement import levenberg_marquardt
+from hgn_jax.models.refinement import gauss_newton_shift, levenberg_marquardt
 from hgn_jax.models.windows import draw_windows
 from hgn_jax.networks.chunked_error import squared_error
 from hgn_jax.physics import integrators
@@ -37,6 +37,7 @@ from hgn_jax.physics.phase_space import PhaseState
 Params = dict[str, Any]
 Batch = dict[str, jax.Array]
 
+_LARGEST_SHIFT = 0.1  # of a point when it is sharpened, about half a pixel of a small picture
 _INITIAL_STRIDE = 8  # from one frame to the next that keypoints are initialised with
 _FRAMES_LOCATED = 2  # frames of a clip that are decoded from their own keypoints in each step
 
@@ -158,12 +159,23 @@ def make_hgn(config: HGNConfig) -> HGN:
         return (frames - statistics["mean_image"]) / statistics["pixel_std"]
 
     def encode(params: Params, window: jax.Array) -> Posterior:
-        mean, log_variance = encoder.apply(params["encoder"], normalised(params, window))
-        if is_keypoints:
-            q, velocity = jnp.split(mean, 2, axis=-1)
-            p = momentum(networks["kinetic"], params["kinetic"], q, velocity)
-            mean = jnp.concatenate([q, p], axis=-1)
-        return Posterior(mean, jnp.exp(0.5 * log_variance))
+        if not is_keypoints:
+            mean, log_variance = encoder.apply(params["encoder"], normalised(params, window))
+            return Posterior(mean, jnp.exp(0.5 * log_variance))
+        path = encoder.locate(params["encoder"], find_points(params, window.reshape(-1, *window.shape[2:])))
+        mean, log_variance = encoder.apply(params["encoder"], path.reshape(*window.shape[:2], -1))
+        q, velocity = jnp.split(mean, 2, axis=-1)
+        p = momentum(networks["kinetic"], params["kinetic"], q, velocity)
+        return Posterior(jnp.concatenate([q, p], axis=-1), jnp.exp(0.5 * log_variance))
+
+    def find_points(params: Params, frames: jax.Array) -> jax.Array:
+        """Points `[n, 2 * num_keypoints]` of frames `[n, size, size, 3]`, where the decoder paints the frame best."""
+        points = encoder.detect(params["encoder"], normalised(params, frames))
+        if not config.sharpen_points:
+            return points
+        frozen = jax.lax.stop_gradient(params)
+        paint = lambda points: with_background(frozen, decoder.paint(frozen["decoder"], points))
+        return points + jax.lax.stop_gradient(gauss_newton_shift(paint, points, frames, _LARGEST_SHIFT))
 
     def seen_by_model(frames: jax.Array) -> jax.Array:
         chex.assert_shape(frames, (None, None, config.image_size, config.image_size, 3))
@@ -185,7 +197,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         num_frames, flat = seen.shape[1], seen.reshape(-1, *seen.shape[2:])
         if config.refinement_target == "points":
             observe = lambda q: decoder.places(params["decoder"], q)
-            observed = encoder.detect(params["encoder"], normalised(params, flat))
+            observed = find_points(params, flat)
         else:
             observe, observed = lambda q: decode(params, q), flat
         steps = jnp.broadcast_to(jnp.arange(num_frames) - num_frames // 2, seen.shape[:2])
@@ -241,11 +253,14 @@ def make_hgn(config: HGNConfig) -> HGN:
 
     def decode(params: Params, q: jax.Array) -> jax.Array:
         batch_shape = q.shape[: -len(shape)]
-        images = decoder.apply(params["decoder"], q.reshape(-1, *q.shape[len(batch_shape) :]))
-        if config.background != "none":
-            statistics = params["frames"]
-            images = statistics["background"] + jax.lax.stop_gradient(statistics["pixel_std"]) * images
+        images = with_background(params, decoder.apply(params["decoder"], q.reshape(-1, *q.shape[len(batch_shape) :])))
         return images.reshape(*batch_shape, *images.shape[1:])
+
+    def with_background(params: Params, images: jax.Array) -> jax.Array:
+        if config.background == "none":
+            return images
+        statistics = params["frames"]
+        return statistics["background"] + jax.lax.stop_gradient(statistics["pixel_std"]) * images
 
     def places(params: Params, q: jax.Array) -> jax.Array:
         points = decoder.places(params["decoder"], q.reshape(-1, q.shape[-1]))
@@ -284,7 +299,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         error = config.frame_weight * jnp.mean((drawn - located) ** 2)
         if config.point_weight:
             flat = jnp.swapaxes(targets, 0, 1).reshape(-1, *targets.shape[2:])
-            found = jax.lax.stop_gradient(encoder.detect(params["encoder"], normalised(params, flat)))
+            found = jax.lax.stop_gradient(find_points(params, flat))
             rolled_out = decoder.places(params["decoder"], q.reshape(-1, q.shape[-1]))
             distance = jnp.mean((rolled_out - found) ** 2) / (jnp.mean(jnp.var(found, axis=0)) + 1e-2)
             error += config.point_weight * jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2 * distance

@@ -40,19 +40,31 @@ _INITIAL_LOG_VARIANCE = -6.0  # of the posterior of keypoints
 
 
 class Encoder(NamedTuple):
-    """The posterior of a latent given a window of frames.
+    """The posterior of a latent given a window of frames, for a grid or a vector.
 
     Attributes:
-      init: `(key, frames [batch, time, size, size, 3]) -> params`, from the first window or, for keypoints, any frames.
+      init: `(key, frames [batch, window, size, size, 3]) -> params`.
       apply: `(params, frames) -> (mean, log_variance)`, each shaped `[batch, ...]` like the latent.
-      detect: For keypoints, `(params, frames [n, size, size, 3]) -> points [n, 2 * num_keypoints]`.
-      locate: For keypoints, `(params, points) -> q [n, d]`.
     """
 
     init: Callable[[jax.Array, jax.Array], Params]
     apply: Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]
-    detect: Callable[[Params, jax.Array], jax.Array] | None = None
-    locate: Callable[[Params, jax.Array], jax.Array] | None = None
+
+
+class KeypointEncoder(NamedTuple):
+    """The posterior of positions and velocities given the points of a window of frames.
+
+    Attributes:
+      init: `(key, frames [batch, time, size, size, 3]) -> params`; the frames show what there is to be found.
+      detect: `(params, frames [n, size, size, 3]) -> points [n, 2 * num_keypoints]`.
+      locate: `(params, points) -> q [n, d]`.
+      apply: `(params, q [batch, window, d]) -> (mean, log_variance)`, each `[batch, 2 * d]`, q before the velocity.
+    """
+
+    init: Callable[[jax.Array, jax.Array], Params]
+    detect: Callable[[Params, jax.Array], jax.Array]
+    locate: Callable[[Params, jax.Array], jax.Array]
+    apply: Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]
 
 
 class Decoder(NamedTuple):
@@ -62,15 +74,17 @@ class Decoder(NamedTuple):
       init: `(key, q) -> params`.
       apply: `(params, q [n, ...]) -> images [n, size, size, 3]`.
       places: For keypoints, `(params, q [n, d]) -> points [n, 2 * num_keypoints]`.
+      paint: For keypoints, `(params, points) -> images`; `apply` paints the places of q.
     """
 
     init: Callable[[jax.Array, jax.Array], Params]
     apply: Callable[[Params, jax.Array], jax.Array]
     places: Callable[[Params, jax.Array], jax.Array] | None = None
+    paint: Callable[[Params, jax.Array], jax.Array] | None = None
 
 
-def make_encoder(config: HGNConfig) -> Encoder:
-    """Returns the encoder of a grid, a vector or keypoints. Parameters of keypoints need `kinetic`'s masses beside."""
+def make_encoder(config: HGNConfig) -> Encoder | KeypointEncoder:
+    """Returns the encoder of a grid, a vector or keypoints."""
     return _keypoint_encoder(config) if config.latent == "keypoints" else _conv_encoder(config)
 
 
@@ -162,8 +176,7 @@ def _conv_encoder(config: HGNConfig) -> Encoder:
     return Encoder(init, apply)
 
 
-def _keypoint_encoder(config: HGNConfig) -> Encoder:
-    """The encoder of keypoints: the mean is (q, velocity) in the middle of the window."""
+def _keypoint_encoder(config: HGNConfig) -> KeypointEncoder:
     dim = config.state_channels
     detector = keypoint_detector(config.image_size, config.encoder_filters, config.num_keypoints)
     detector = in_precision(detector, config.precision)
@@ -185,12 +198,11 @@ def _keypoint_encoder(config: HGNConfig) -> Encoder:
     def locate(params: Params, points: jax.Array) -> jax.Array:
         return chart.coordinates(params["chart"], points)
 
-    def apply(params: Params, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
-        q = locate(params, detect(params, frames.reshape(-1, *frames.shape[2:])))
-        mean = jnp.concatenate(middle.apply(params["middle"], q.reshape(*frames.shape[:2], dim)), axis=-1)
+    def apply(params: Params, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+        mean = jnp.concatenate(middle.apply(params["middle"], q), axis=-1)
         return mean, jnp.broadcast_to(params["log_variance"], mean.shape)
 
-    return Encoder(init, apply, detect, locate)
+    return KeypointEncoder(init, detect, locate, apply)
 
 
 def _chart(config: HGNConfig) -> Chart:
@@ -213,7 +225,7 @@ def _keypoint_decoder(config: HGNConfig) -> Decoder:
     def places(params: Params, q: jax.Array) -> jax.Array:
         return chart.points(params["chart"], q)
 
-    def apply(params: Params, q: jax.Array) -> jax.Array:
-        return painter.apply(params["painter"], places(params, q))
+    def paint(params: Params, points: jax.Array) -> jax.Array:
+        return painter.apply(params["painter"], points)
 
-    return Decoder(init, apply, places)
+    return Decoder(init, lambda params, q: paint(params, places(params, q)), places, paint)

@@ -1,4 +1,4 @@
-"""Refinement of inferred states: a least-squares fit of the state to the frames seen, with the model fixed."""
+"""Refinement of inferred states and points: least-squares fits to the frames seen, with the model fixed."""
 
 from collections.abc import Callable
 
@@ -38,10 +38,7 @@ def levenberg_marquardt(residuals: Callable[[jax.Array], jax.Array], z: jax.Arra
         jacobian = jax.lax.map(differentiate, directions)  # [d, batch, n]
         normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian)
         gradient = jnp.einsum("ibn,bn->bi", jacobian, r)
-        diagonal = jnp.einsum("bii->bi", normal)
-        scale = diagonal + 1e-6 * jnp.max(diagonal, axis=-1, keepdims=True) + 1e-12
-        damped = normal + damping[:, None, None] * jax.vmap(jnp.diag)(scale)
-        proposal = z - jnp.linalg.solve(damped, gradient[..., None])[..., 0]
+        proposal = z - _solve_damped(normal, gradient, damping)
         new_r = residuals(proposal)
         better = squared(new_r) < squared(r)  # false if the error is not a number
         z, r = jnp.where(better[:, None], proposal, z), jnp.where(better[:, None], new_r, r)
@@ -50,3 +47,35 @@ def levenberg_marquardt(residuals: Callable[[jax.Array], jax.Array], z: jax.Arra
 
     start = (z, residuals(z), jnp.full(len(z), _INITIAL_DAMPING, z.dtype))
     return jax.lax.scan(step, start, None, length=num_steps)[0][0]
+
+
+def gauss_newton_shift(
+    paint: Callable[[jax.Array], jax.Array], points: jax.Array, frames: jax.Array, largest: float
+) -> jax.Array:
+    """One Gauss-Newton step that brings painted points closer to the frames.
+
+    Args:
+      paint: Maps points `[n, d]` to images `[n, size, size, 3]`; each image depends on its own points alone.
+      points: Points found in the frames, `[n, d]`.
+      frames: Frames that they should explain, `[n, size, size, 3]`.
+      largest: Largest shift of a coordinate.
+
+    Returns:
+      The shifts, `[n, d]`.
+    """
+    directions = jnp.eye(points.shape[-1], dtype=points.dtype)
+    images, differentiate = jax.linearize(paint, points)
+    jacobian = jax.lax.map(lambda direction: differentiate(jnp.broadcast_to(direction, points.shape)), directions)
+    jacobian = jacobian.reshape(*jacobian.shape[:2], -1)  # [d, n, pixels]
+    normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian)
+    gradient = jnp.einsum("ibn,bn->bi", jacobian, (frames - images).reshape(len(frames), -1))
+    shift = _solve_damped(normal, gradient, jnp.full(len(points), _INITIAL_DAMPING, points.dtype))
+    return jnp.clip(shift, -largest, largest)
+
+
+def _solve_damped(normal: jax.Array, gradient: jax.Array, damping: jax.Array) -> jax.Array:
+    """Solves the normal equations `[batch, d, d]` with their diagonal enlarged by a factor 1 + damping `[batch]`."""
+    diagonal = jnp.einsum("bii->bi", normal)
+    scale = diagonal + 1e-6 * jnp.max(diagonal, axis=-1, keepdims=True) + 1e-12
+    damped = normal + damping[:, None, None] * jax.vmap(jnp.diag)(scale)
+    return jnp.linalg.solve(damped, gradient[..., None])[..., 0]
