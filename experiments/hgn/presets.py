@@ -1,12 +1,14 @@
 """The configurations of HGN.
 
 `<system>` is the paper's scale, `<system>_small` fits two CPU cores, `<system>_plus_plus` and its `_small` are HGN++,
-and `video` is for your own videos. No JAX is imported here, and no `from __future__ import annotations` may stand here:
-the overrides `--config.field=value` read the types of the fields.
+`<system>_anchored` and its `_noise_free` are the anchored HGN, which goes on being right beyond the clip, and `video` is
+for your own videos. No JAX is imported here, and no `from __future__ import annotations` may stand here: the overrides
+`--config.field=value` read the types of the fields.
 """
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 from experiments.clips import config as clips_config
 from experiments.clips.config import SYSTEMS, DataConfig, EvaluationConfig
@@ -105,6 +107,73 @@ def _plus_plus(config: Config, preset: str) -> Config:
     )
 
 
+_KEYPOINTS = {
+    "latent": "keypoints",
+    "background": "colour",
+    "encoder_filters": (8, 8),
+    "decoder_filters": (16, 16),
+    "sharpen_points": True,
+    "frame_weight": 1.0,
+    "point_weight": 1.0,
+    "kinetic": "quadratic",
+    "hamiltonian_network": "mlp",
+}
+
+# System -> number of training steps, and the fields that say what kind of system it is.
+_ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
+    "mass_spring": (1000, {"num_keypoints": 1, "chart": "network", "state_channels": 1, "confinement": 0.1}),
+    "pendulum": (1500, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
+    "two_body": (2000, {"num_keypoints": 2, "state_channels": 4, "hamiltonian_network": "pairwise"}),
+    "three_body": (2500, {"num_keypoints": 3, "state_channels": 6, "hamiltonian_network": "pairwise"}),
+    "double_pendulum": (
+        2500,
+        {
+            "num_keypoints": 2,
+            "chart": "rods",
+            "state_channels": 2,
+            "hamiltonian": "joint",
+            "kinetic": "metric",
+            "integrator": "rk4",
+            "substeps": 2,
+        },
+    ),
+}
+
+# Five frames say where noise-free points are and how they move. Where places are noisy, it takes all frames.
+_NOISE_FREE_READING = {"inference_frames": 5, "refinement_target": "points"}
+_NOISY_READING = {"inference_frames": 15, "seen_frames": 31, "refinement_target": "points"}
+
+
+def _anchored(system: str, noisy: bool) -> Config:
+    """Returns the anchored HGN: a state as small as the system's, inferred from a window at a random place.
+
+    The state is rolled out both ways, so that it cannot know when the clip began. It is made of keypoints: places in
+    the picture, and momenta that are masses times velocities.
+    """
+    num_steps, fields = _ANCHORED[system]
+    suffix = "" if noisy else "_noise_free"
+    return Config(
+        preset=f"{system}_anchored{suffix}",
+        rollout_directions="outward",
+        use_transform=False,
+        hamiltonian_filters=(64, 64),
+        hamiltonian_output_gain=1.0,
+        unroll=5,
+        objective="relative",
+        beta=1.7e-4,
+        loss_frames=6,
+        initial_horizon=6,
+        horizon_growth=0.4,
+        refinement_steps=8,
+        state_density="mixture",
+        data=DataConfig(name=system, config=f"small{suffix}"),
+        optimizer=OptimizerConfig(learning_rate=4e-3, schedule="cosine", warmup_fraction=0.05, gradient_clip=8.0),
+        training=TrainingConfig(num_steps=num_steps, log_every=20, checkpoint_every=200),
+        evaluation=EvaluationConfig(num_examples=200),
+        **{**_KEYPOINTS, **(_NOISY_READING if noisy else _NOISE_FREE_READING), **fields},
+    )
+
+
 def _presets() -> Iterator[Config]:
     for system in SYSTEMS:
         small = DataConfig(name=system, config="small")
@@ -112,6 +181,9 @@ def _presets() -> Iterator[Config]:
         yield _small(f"{system}_small", small)
         yield _plus_plus(_paper(system), f"{system}_plus_plus")
         yield _plus_plus(_small("", small), f"{system}_plus_plus_small")
+    for system in _ANCHORED:
+        for noisy in (True, False):
+            yield _anchored(system, noisy)
     yield _small("video", DataConfig(name="video_folder", config="default"))
 
 
