@@ -18,7 +18,7 @@ from experiments.clips.prediction import (
 from experiments.clips.results import Dynamics, EnergyStatistics, FrameResults
 from experiments.hgn.law import measure_law
 from experiments.hgn.presets import Config
-from experiments.hgn.states import fit_or_load
+from experiments.hgn.states import fit_or_load, refines_on_pixels
 from experiments.run.trainer import Run, facts
 from experiments.tasks import Evaluation
 from hgn_jax import data
@@ -145,7 +145,7 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
         energy=lambda params, states: hgn.hamiltonian(params)(states),
         kl=kl if config.variational else None,
         sample=sample if has_states else None,
-        infer_quickly=infer_quickly if config.refinement_steps else None,
+        infer_quickly=infer_quickly if refines_on_pixels(config) else None,
     )
 
 

@@ -148,9 +148,14 @@ def collect_points(run: Run) -> _Points:
     return _Points(points[finite], clips[finite])
 
 
+def refines_on_pixels(config: HGNConfig) -> bool:
+    """Whether inferred states are refined on pixels, which takes long for many clips."""
+    return bool(config.refinement_steps) and config.refinement_target == "pixels"
+
+
 def _affordable_clips(config: HGNConfig, num_used: int) -> int:
     """The number of clips whose states can be inferred in about a minute; few if each is refined on pixels."""
-    if not config.refinement_steps or config.latent == "keypoints":
+    if not refines_on_pixels(config):
         return _NUM_CLIPS
     differences = 2 * latent_shape(config)[-1]  # of images, per step of the refinement
     per_clip = num_used * config.refinement_steps * (differences + 1)

@@ -21,6 +21,7 @@ _VECTOR = dataclasses.replace(
 _KEYPOINTS = dataclasses.replace(
     _VECTOR, latent="keypoints", num_keypoints=1, kinetic="quadratic", rollout_directions="outward",
     use_transform=False, background="colour", seen_frames=5, refinement_steps=2,
+    refinement_target="points",
 )  # fmt: skip
 
 
