@@ -1,9 +1,9 @@
 """The configurations of HGN.
 
 `<system>` is the paper's scale, `<system>_small` fits two CPU cores, `<system>_plus_plus` and its `_small` are HGN++,
-`<system>_anchored` and its `_noise_free` are the anchored HGN, which goes on being right beyond the clip, and `video` is
-for your own videos. No JAX is imported here, and no `from __future__ import annotations` may stand here: the overrides
-`--config.field=value` read the types of the fields.
+`<system>_anchored` and its `_noise_free` are the anchored HGN, which goes on being right beyond the clip, and `video`
+is for your own videos. No JAX is imported here, and no `from __future__ import annotations` may stand here: the
+overrides `--config.field=value` read the types of the fields.
 """
 
 import dataclasses
