@@ -122,7 +122,7 @@ _KEYPOINTS = {
 # System -> number of training steps, and the fields that say what kind of system it is.
 _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
     "mass_spring": (1000, {"num_keypoints": 1, "chart": "network", "state_channels": 1, "confinement": 0.1}),
-    "pendulum": (1500, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
+    "pendulum": (1200, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
     "two_body": (3000, {"num_keypoints": 2, "state_channels": 4, "hamiltonian_network": "pairwise"}),
     "three_body": (3000, {"num_keypoints": 3, "state_channels": 6, "hamiltonian_network": "pairwise"}),
     "double_pendulum": (
