@@ -27,7 +27,10 @@ from experiments.run.run_directory import RunDirectory, read_config, read_task, 
 _RECIPES = {"hgn": "paper's recipe", "hgn_plus_plus": "HGN++", "hgn_anchored": "anchored", "hnn": "HNN"}
 _SIZES = ("_small", "_noise_free")  # in the names of presets; the data set says the same
 # Overrides that do not make another recipe.
-_OTHER_OVERRIDES = ("config.training.seed=", "config.data.", "config.evaluation.")
+_OTHER_OVERRIDES = (
+    "config.training.seed=", "config.training.checkpoint_every=", "config.training.log_every=", "config.data.",
+    "config.evaluation.",
+)  # fmt: skip
 _MISSING = "–"
 
 

@@ -185,7 +185,8 @@ def draw_groups(groups: Sequence[Group], dt_scale: float = 1.0) -> Figure:
     gaps = [_GROUP_GAP if i == len(group.clips) else _GAP for group in groups for i in range(1, len(group.clips) + 1)]
     figure, axes = style.subplots(figsize=(11, 11 * len(clips) / len(times) + 1.2))
     pictures.draw_strips(axes, clips, labels, [f"{time * dt_scale:g}" for time in times], gaps)
-    axes.set(title="\n".join(group.source for group in groups), xlabel="time, in steps of the training")
+    axes.set_title("\n".join(group.source for group in groups), fontsize="medium")
+    axes.set_xlabel("time, in steps of the training")
     return figure
 
 
