@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hgn_jax import HGNConfig, PhaseState, make_hgn
+from hgn_jax.models.hgn import frame_statistics
 from tests.hgn_jax.models.random_params import random_params
 
 KEY = jax.random.PRNGKey(0)
@@ -32,6 +33,24 @@ PLUS_PLUS = {
 }
 NUM_FRAMES = 8
 
+# The anchored HGN with a vector, and with keypoints.
+ANCHORED = {
+    "latent": "vector",
+    "use_transform": False,
+    "hamiltonian_network": "mlp",
+    "hamiltonian_activation": "swish",
+    "kinetic": "quadratic",
+    "confinement": 0.2,
+    "friction": 0.1,
+    "time_reversal": True,
+    "inference_frames": 5,
+    "rollout_directions": "outward",
+    "background": "image",
+    "objective": "relative",
+    "beta": 0.5,
+}
+KEYPOINTS = ANCHORED | {"latent": "keypoints", "chart": "network", "time_reversal": False, "background": "colour"}
+
 
 def images(batch_size=4, num_frames=NUM_FRAMES, dtype=np.float32):
     return np.random.default_rng(0).uniform(size=(batch_size, num_frames, 8, 8, 3)).astype(dtype)
@@ -39,9 +58,12 @@ def images(batch_size=4, num_frames=NUM_FRAMES, dtype=np.float32):
 
 @functools.cache
 def made(dtype=np.float32, **changes):
-    """A model, random parameters, and frames."""
+    """A model, random parameters with the statistics of the frames, and frames."""
     model, frames = make_hgn(dataclasses.replace(TINY, **changes)), images(dtype=dtype)
-    return model, random_params(model, {"image": frames}, seed=1, gain=1.5, dtype=dtype), frames
+    params = random_params(model, {"image": frames}, seed=1, gain=1.5, dtype=dtype)
+    if "frames" in params:
+        params["frames"] |= frame_statistics(frames, model.config.background)
+    return model, params, frames
 
 
 compiled = functools.cache(jax.jit)

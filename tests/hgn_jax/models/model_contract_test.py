@@ -13,6 +13,7 @@ import pytest
 from absl.testing import parameterized
 
 from hgn_jax import HGNConfig, HNNConfig, NHFConfig, make_hgn, make_hnn, make_nhf
+from hgn_jax.models.hgn import frame_statistics
 from hgn_jax.training.model import Model
 from tests.hgn_jax.models.random_params import random_params
 
@@ -38,6 +39,18 @@ _PLUS_PLUS = {
     "rollout_directions": "both",
     "objective": "elbo",
 }
+_ANCHORED = {
+    **_PLUS_PLUS,
+    "rollout_directions": "outward",
+    "kinetic": "quadratic",
+    "friction": 0.1,
+    "background": "image",
+    "objective": "relative",
+    "loss_frames": 2,
+    "initial_horizon": 3,
+}
+_KEYPOINTS = {**_ANCHORED, "latent": "keypoints", "background": "colour", "frame_weight": 0.7}
+_JOINT = {"hamiltonian": "joint", "kinetic": "metric", "integrator": "rk4", "friction": None}
 _HNN = {
     "state_size": 2,
     "image_size": 8,
@@ -60,6 +73,12 @@ _CONFIGS = {
     "hgn_elbo": HGNConfig(**_HGN, objective="elbo", loss_frames=2, initial_horizon=3),
     "hgn_large": HGNConfig(**{**_HGN, "image_size": 16, "encoder_filters": (4, 4), "decoder_filters": (4, 4)}),
     "hgn_plus_plus": HGNConfig(**_PLUS_PLUS),
+    "hgn_anchored": HGNConfig(**_ANCHORED, time_reversal=True, confinement=0.2),
+    "hgn_keypoints": HGNConfig(**_KEYPOINTS, chart="network", confinement=0.2),
+    "hgn_pairwise": HGNConfig(
+        **{**_KEYPOINTS, "hamiltonian_network": "pairwise", "state_channels": 4}, num_keypoints=2
+    ),
+    "hgn_rods": HGNConfig(**{**_KEYPOINTS, **_JOINT}, chart="rods", num_keypoints=2),
     "hnn_state": HNNConfig(**_HNN, model="state"),
     "hnn_pixel": HNNConfig(**_HNN, model="pixel"),
     "hnn_convolutional": HNNConfig(**_HNN, model="convolutional"),
@@ -72,8 +91,11 @@ _CONFIGS = {
 }
 # Each compiles for some seconds, and differs little from another one.
 _SLOW = ("hgn_euler", "hgn_no_f_psi", "hgn_joint", "hgn_large", "hnn_convolutional", "nhf_soft_uniform", "nhf_flow")
+_SLOW += ("hgn_anchored", "hgn_keypoints", "hgn_pairwise", "hgn_rods")
 _MAKE = {HGNConfig: make_hgn, HNNConfig: make_hnn, NHFConfig: make_nhf}
+_GAINS = {"hgn_rods": 0.3}  # a metric is invertible for small parameters
 _BATCH_SIZE = 4
+_STATISTICS = ("mean_image", "pixel_std")  # of the training frames, which are not learned
 _STEP = 1e-6  # of the finite difference; small against the kinks of ReLU
 
 
@@ -104,7 +126,10 @@ def _evaluated(name) -> Evaluated:
     config = _CONFIGS[name]
     with jax.enable_x64(True):
         model, batch = _MAKE[type(config)](config), _batch(config)
-        params, direction = (random_params(model, batch, seed) for seed in (0, 1))
+        params, direction = (random_params(model, batch, seed, _GAINS.get(name, 1.0)) for seed in (0, 1))
+        if "frames" in params:
+            params["frames"] |= frame_statistics(batch["image"], config.background)
+            direction["frames"] |= dict.fromkeys(_STATISTICS, 0.0)
 
         def loss(params, batch, slots=None):
             return model.loss(params, _MULTIPLIER, _KEY, batch, progress=0.5, slots=slots)
@@ -193,11 +218,13 @@ def _contract(names):
 
         @parameterized.parameters(*names)
         def test_gradient_reaches_every_parameter(self, name):
-            """Except the offset of an energy, which changes nothing, and the variance that a variant does not use."""
+            """Except statistics, the offset of an energy, which changes nothing, and the variance that is not used."""
             for path, slope in jax.tree_util.tree_leaves_with_path(_evaluated(name).gradient):
                 path = jax.tree_util.keystr(path)
                 unused = any(energy in path for energy in ("hamiltonian", "kinetic", "potential", "kick", "drift"))
                 unused = unused and path.endswith(("['output']['b']", "['energy']['b']"))
+                unused &= not (name == "hgn_rods" and "kinetic" in path)  # a metric, not an energy
+                unused |= any(f"['frames']['{statistic}']" in path for statistic in _STATISTICS)
                 unused |= "log_variance" in path and name in ("hgn_deterministic", "hnn_convolutional")
                 if unused and not name.startswith("hnn"):  # weight decay reaches all
                     np.testing.assert_array_equal(slope, 0.0, path)

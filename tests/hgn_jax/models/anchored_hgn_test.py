@@ -1,0 +1,131 @@
+"""Tests of the anchored HGN, whose state belongs to the middle of a window at a random place of the clip."""
+
+import dataclasses
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl.testing import parameterized
+
+from hgn_jax import PhaseState, make_hgn
+from hgn_jax.models.hgn_config import inferred_frame
+from tests.hgn_jax.float64 import Float64TestCase
+from tests.hgn_jax.models.hgn_variants import ANCHORED, KEYPOINTS, NUM_FRAMES, TINY, compiled, leapfrog, made, walk
+
+_DT = TINY.dt
+_BOTH = ({"latent": "vector"}, {"latent": "keypoints"})
+_FIELDS = {"vector": ANCHORED, "keypoints": KEYPOINTS}
+
+
+def _made(latent, **changes):
+    """A model without noise that sees five frames, its parameters, and one clip; changes leave the parameters alike."""
+    model, params, frames = made(np.float64, **_FIELDS[latent] | {"variational": False} | changes)
+    return model, params, jnp.asarray(frames[:1])
+
+
+@functools.cache
+def _damped_step(latent):
+    """`(params, state, dt) -> state`, a leapfrog step between halves of friction, written out."""
+    model, *_ = _made(latent)
+
+    def step(params, state, dt):
+        half = lambda state: PhaseState(state.q, jnp.exp(-0.5 * jnp.exp(params["log_friction"]) * dt) * state.p)
+        return half(leapfrog(model.hamiltonian(params), half(state), dt))
+
+    return jax.jit(step)
+
+
+def _walk(latent, params, state, num_steps):
+    """Positions `[num_steps + 1, 1, 2]`, backwards in time for a negative number of steps."""
+    step = lambda state, dt: _damped_step(latent)(params, state, dt)
+    return jnp.stack(walk(step, state, np.copysign(_DT, num_steps), abs(num_steps)))
+
+
+def _walk_both_ways(latent, params, state, num_before, num_after):
+    before, after = (_walk(latent, params, state, n) for n in (-num_before, num_after))
+    return jnp.concatenate([before[:0:-1], after])
+
+
+@parameterized.parameters(*_BOTH)
+class AnchoredTest(Float64TestCase):
+    def test_the_state_of_a_random_window_explains_the_whole_clip(self, latent):
+        """The error is that of one of the windows there are, and every one of them is drawn."""
+        model, params, clip = _made(latent)
+        errors = []
+        for anchor in range(2, NUM_FRAMES - 2):
+            state = compiled(model.infer_state)(params, clip[:, anchor - 2 : anchor + 3])
+            path = _walk_both_ways(latent, params, state, anchor, NUM_FRAMES - 1 - anchor)
+            self.assertGreater(np.ptp(path, axis=0).max(), 0.1)
+            errors.append(np.mean((compiled(model.decode)(params, path)[:, 0] - clip[0]) ** 2))
+        loss = lambda key: model.loss(params, 1.0, key, {"image": clip})
+        losses, aux = jax.jit(lambda keys: jax.lax.map(loss, keys))(jax.random.split(jax.random.PRNGKey(0), 40))
+        drawn = np.argmin(np.abs(aux["mse"][:, None] - np.array(errors)), axis=1)
+        self.assertEqual(set(drawn), set(range(len(errors))))
+        np.testing.assert_allclose(aux["mse"], np.array(errors)[drawn], rtol=1e-8)
+        np.testing.assert_allclose(losses, aux["mse"] / params["frames"]["pixel_std"] ** 2, rtol=1e-12)
+
+    def test_a_clip_is_read_from_the_middle_of_the_frames_seen(self, latent):
+        model, params, clip = _made(latent, seen_frames=7)
+        five_frames, *_ = _made(latent)
+        self.assertEqual((inferred_frame(five_frames.config), inferred_frame(model.config)), (2, 3))
+        state = compiled(five_frames.infer_state)(params, clip[:, 1:6])
+        start = compiled(model.start)(params, clip)
+        path = _walk(latent, params, start, 3)
+        self.assertGreater(np.abs(path[3] - path[0]).max(), 0.01)
+        np.testing.assert_allclose(path[3], state.q, atol=1e-12)
+        np.testing.assert_allclose(_walk(latent, params, state, -3)[3], start.q, atol=1e-12)
+
+    def test_clips_played_backwards_have_the_same_places_and_opposite_momenta(self, latent):
+        model, params, clip = _made(latent)
+        infer = lambda window: compiled(model.infer_state)(params, window)
+        state, reversed_state = infer(clip[:, :5]), infer(clip[:, 4::-1])
+        self.assertGreater(np.abs(state.p).min(), 1e-4)
+        chex.assert_trees_all_close(reversed_state, PhaseState(state.q, -state.p), rtol=1e-12, atol=1e-12)
+
+
+class RefinementTest(Float64TestCase):
+    def _check_that_a_perturbed_state_is_recovered(self, latent):
+        """The encoder answers the same state to all frames; the refinement finds the one that the model painted."""
+        model, params, _ = _made(latent, seen_frames=7, refinement_steps=12, time_reversal=False)
+        rng = np.random.default_rng(0)
+        state = PhaseState(rng.uniform(-1, 1, (1, 2)), 0.3 * rng.normal(size=(1, 2)))
+        answer = np.concatenate([state.q[0] + 0.1 * rng.normal(size=2), np.zeros(2)])
+        if latent == "vector":
+            head = params["encoder"]["mean"]
+            params = params | {"encoder": params["encoder"] | {"mean": {"w": 0 * head["w"], "b": jnp.asarray(answer)}}}
+        else:
+            zeros = jax.tree.map(jnp.zeros_like, params["encoder"])
+            zeros["chart"]["flat"]["linear"]["b"] = jnp.asarray(answer[:2])
+            params = params | {"encoder": zeros}
+        decode = compiled(_made(latent)[0].decode)
+        frames = jnp.swapaxes(decode(params, _walk_both_ways(latent, params, state, 3, 3)), 0, 1)
+        chex.assert_trees_all_close(compiled(model.infer_state)(params, frames), state, atol=1e-6)
+
+    def test_recovers_a_state_of_keypoints(self):
+        self._check_that_a_perturbed_state_is_recovered("keypoints")
+
+    @pytest.mark.slow
+    def test_recovers_a_vector(self):
+        self._check_that_a_perturbed_state_is_recovered("vector")
+
+
+class ModelTest(Float64TestCase):
+    @parameterized.parameters(*_BOTH)
+    @pytest.mark.slow
+    def test_equal_batches_give_equal_parameters(self, latent):
+        model, _, frames = made(**_FIELDS[latent])
+        first, second = (jax.jit(model.init)(jax.random.PRNGKey(0), {"image": np.array(frames)}) for _ in range(2))
+        chex.assert_trees_all_equal(first, second)
+        np.testing.assert_allclose(model.friction(first), np.full(2, 0.1), rtol=1e-6)
+
+    def test_only_keypoints_have_places(self):
+        model, params, _ = _made("keypoints")
+        path = np.random.default_rng(0).normal(size=(3, 5, 2))
+        self.assertEqual(model.places(params, path).shape, (3, 5, 1, 2))
+        for changes in ({}, ANCHORED):
+            model = make_hgn(dataclasses.replace(TINY, **changes))
+            self.assertIsNone(model.places)
+        self.assertIsNone(make_hgn(TINY).friction({}))
