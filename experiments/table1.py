@@ -5,6 +5,7 @@
 The table has the mean squared error per pixel x 1e4, as mean ± standard deviation over trajectories, with the skill in
 brackets, for the training and the test split; the reference rows; and the numbers that the paper reports. The paper's
 errors depend on a canvas, discs and noise that it does not describe, so only the skill can be compared across data.
+Runs of HGN++ and of the anchored HGN have rows of their own, but `--run` does not train them.
 """
 
 import pathlib
@@ -16,7 +17,7 @@ from typing import Any
 from absl import flags
 
 from experiments.comparison import rows as comparison
-from experiments.comparison.rows import ROWS, SYSTEMS
+from experiments.comparison.rows import PAPER_ROWS, SYSTEMS
 from experiments.reporting.names import pretty
 from experiments.reporting.tables import FORMATS, Table
 from experiments.run import command_line
@@ -29,7 +30,7 @@ def table(runs: comparison.Runs) -> Table:
     rows = []
     for split in ("train", "test"):
         rows += [(label, split, *cells) for label, cells in comparison.cells(runs, split).items()]
-    rows += [(row.label, "test, published", *row.published) for row in ROWS.values()]
+    rows += [(row.label, "test, published", *row.published) for row in PAPER_ROWS.values()]
     return Table("", rows, columns=("split", *map(pretty, SYSTEMS)))
 
 
@@ -43,7 +44,7 @@ def commands(scale: str, root: pathlib.Path, overrides: Sequence[str] = ()) -> d
     """
     commands_by_directory = {}
     for system in SYSTEMS:
-        for name, row in ROWS.items():
+        for name, row in PAPER_ROWS.items():
             workdir = root / f"{system}_{name}"
             changes = comparison.changes(row, scale)
             commands_by_directory[workdir] = [
@@ -75,13 +76,13 @@ def estimate(scale: str, seconds_per_step: Callable[[Any], float]) -> list[str]:
         take equally long for all systems.
     """
     lines, total = [], 0.0
-    for row in ROWS.values():
+    for row in PAPER_ROWS.values():
         config = comparison.configuration(row, SYSTEMS[0], scale)
         steps = [comparison.configuration(row, system, scale).training.num_steps for system in SYSTEMS]
         seconds = seconds_per_step(config)
         total += seconds * sum(steps)
         lines.append(f"{row.label}: {seconds:.3g} s per step, {sum(steps)} steps: {_duration(seconds * sum(steps))}")
-    return [*lines, f"{len(SYSTEMS) * len(ROWS)} runs, one after the other: {_duration(total)} of training"]
+    return [*lines, f"{len(SYSTEMS) * len(PAPER_ROWS)} runs, one after the other: {_duration(total)} of training"]
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The rows of Table 1 of the paper: the models it compares, the runs that belong to them, the published numbers."""
+"""The rows of Table 1: the models that the paper compares, later ones, the runs of each, the published numbers."""
 
 import functools
 import pathlib
@@ -20,21 +20,25 @@ class Row(NamedTuple):
     """A row of the table.
 
     Attributes:
-      label: Name of the model in the paper.
+      label: Name of the model, in the paper if it is there.
       program: Name of the program that trains it.
       preset: Part of the preset's name that follows the system's name.
       changes: Fields of the configuration that differ from the preset.
       published: Test MSE x 1e4 in the paper for each of `SYSTEMS`, with the standard deviation if it is given.
+      small: End of the preset's name at the scale `small`.
+      size: Fields of the size of the model that its runs have in common with the preset.
     """
 
     label: str
     program: str
     preset: str
     changes: dict[str, Any]
-    published: Sequence[str]
+    published: Sequence[str] = ()
+    small: str = "_small"
+    size: Sequence[str] = ()
 
 
-ROWS = {
+PAPER_ROWS = {
     "hnn": Row("HNN", "hnn", "", {}, ("104.37", "64.62", "78.9", "57.54")),
     "hnn_conv": Row("HNN (conv)", "hnn", "_conv", {}, ("119.09", "106.07", "120.71", "62.77")),
     "hgn_euler": Row(
@@ -55,11 +59,18 @@ ROWS = {
         ("6.23 ± 2.03", "11.72 ± 4.14", "16.47 ± 7.15", "9.8 ± 3.72"),
     ),
 }  # fmt: skip
+# Later models stand below those of the paper if there are runs of them.
+ROWS = PAPER_ROWS | {
+    "hgn_plus_plus": Row("HGN++", "hgn", "_plus_plus", {}),
+    "hgn_anchored": Row("HGN (anchored)", "hgn", "_anchored", {}, small="", size=("state_channels", "num_keypoints")),
+}
 # Fields that distinguish the models of a program.
 _IDENTIFYING_FIELDS = {
     "hgn": (
         "integrator", "variational", "use_transform", "inference_frames", "hamiltonian", "hamiltonian_network",
-        "objective", "latent", "rollout_directions",
+        "objective", "latent", "rollout_directions", "background", "chart", "kinetic", "confinement", "friction",
+        "time_reversal", "sharpen_points", "frame_weight", "point_weight", "seen_frames", "refinement_steps",
+        "refinement_target",
     ),
     "hnn": ("model",),
 }  # fmt: skip
@@ -72,7 +83,7 @@ _LOCATIONS = ("data_dir", "source")  # the same data may lie elsewhere
 
 def preset(row: Row, system: str, scale: str) -> str:
     """Returns the name of the preset of a row for a system, at the scale `small` or `paper`."""
-    return f"{system}{row.preset}{'_small' if scale == 'small' else ''}"
+    return f"{system}{row.preset}{row.small if scale == 'small' else ''}"
 
 
 def changes(row: Row, scale: str) -> dict[str, Any]:
@@ -132,8 +143,10 @@ def find_row(config: Any) -> str | None:
     """Returns the name of the row that a configuration belongs to, or None."""
     for name, row in ROWS.items():
         if row.program == config.program:
-            full = TASKS[row.program].presets[SYSTEMS[0] + row.preset]
-            fields = {field: getattr(full, field) for field in _IDENTIFYING_FIELDS[row.program]} | row.changes
+            system = config.data.name if config.data.name in SYSTEMS else SYSTEMS[0]
+            full = TASKS[row.program].presets[system + row.preset]
+            names = (*_IDENTIFYING_FIELDS[row.program], *row.size)
+            fields = {field: getattr(full, field) for field in names} | row.changes
             if all(getattr(config, field) == value for field, value in fields.items()):
                 return name
     return None
@@ -185,10 +198,15 @@ def _measured_on(run: FinishedRun) -> dict[str, Any]:
 
 
 def cells(runs: Runs, split: str) -> dict[str, list[str]]:
-    """Returns the error x 1e4 with the skill for each system, or `missing`, by the labels of models and references."""
+    """Returns the error x 1e4 with the skill for each system, or `missing`, by the labels of models and references.
+
+    Models that are not in the paper are left out if there is no run of them.
+    """
     table = {}
     for name, row in ROWS.items():
         model_runs = [runs.get((system, name)) for system in SYSTEMS]
+        if name not in PAPER_ROWS and not any(model_runs):
+            continue
         table[row.label] = [_cell(run and getattr(run.results, split)) for run in model_runs]
     for reference, label in REFERENCES.items():
         any_runs = [next((run for run in runs.values() if run.system == system), None) for system in SYSTEMS]

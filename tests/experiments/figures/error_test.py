@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.clips.results import Dynamics, EnergyStatistics, Errors
-from experiments.comparison.rows import ROWS, FinishedRun
+from experiments.comparison.rows import ROWS, FinishedRun, preset
 from experiments.figures import error
 from experiments.reporting.names import REFERENCES
 from experiments.run.presets import pick
@@ -18,7 +18,7 @@ _STEPS = 5
 
 
 def _run(row, system="pendulum", level=1.0, mean=-75.0155, variance=0.0048898):
-    config = pick(TASKS[ROWS[row].program].presets, system + ROWS[row].preset + "_small")
+    config = pick(TASKS[ROWS[row].program].presets, preset(ROWS[row], system, "small"))
     for field, value in ROWS[row].changes.items():
         setattr(config, field, value)
     references = {

@@ -4,7 +4,7 @@ import pathlib
 
 from absl.testing import parameterized
 
-from experiments.comparison.rows import ROWS, SYSTEMS
+from experiments.comparison.rows import ROWS, SYSTEMS, preset
 from experiments.figures import runs as figure_runs
 from experiments.run.command_line import UserError
 from experiments.run.presets import pick
@@ -33,7 +33,7 @@ class ReadTest(parameterized.TestCase):
         return str(run.path)
 
     def _row(self, row, system, number=0, **kwargs):
-        config = pick(TASKS[ROWS[row].program].presets, f"{system}{ROWS[row].preset}_small")
+        config = pick(TASKS[ROWS[row].program].presets, preset(ROWS[row], system, "small"))
         for field, value in ROWS[row].changes.items():
             setattr(config, field, value)
         return self._write(f"{system}_{row}_{number}", config, **kwargs)
