@@ -26,10 +26,10 @@ from experiments.run.run_directory import RunDirectory, read_config, read_task, 
 
 _RECIPES = {"hgn": "paper's recipe", "hgn_plus_plus": "HGN++", "hgn_anchored": "anchored", "hnn": "HNN"}
 _SIZES = ("_small", "_noise_free")  # in the names of presets; the data set says the same
-# Overrides that do not make another recipe.
+# Overrides that do not make another recipe. Those of the data are named by the row or by its table.
 _OTHER_OVERRIDES = (
-    "config.training.seed=", "config.training.checkpoint_every=", "config.training.log_every=", "config.data.",
-    "config.evaluation.",
+    "config.training.seed=", "config.training.checkpoint_every=", "config.training.log_every=", "config.evaluation.",
+    "config.data.config=", "config.data.source=", "config.data.fingerprint=", "config.data.data_dir=",
 )  # fmt: skip
 _MISSING = "–"
 
@@ -39,7 +39,7 @@ class FinishedRun(NamedTuple):
 
     Attributes:
       name: Name of its directory.
-      system: Name of the data set.
+      system: Name of the simulated system, or of the directory of films.
       data: Configuration of the data set, such as `small`.
       recipe: The model and its preset, followed by the overrides if there are any.
       command: The command that repeats it.
@@ -104,7 +104,9 @@ def _read(directory: RunDirectory) -> FinishedRun | None:
         return None
     command = provenance(directory, results.run).command
     recipe = _recipe(task.name, config, command)
-    return FinishedRun(directory.path.resolve().name, config.data.name, config.data.config, recipe, command, results)
+    films = config.data.source
+    system = pathlib.Path(films).name if films else config.data.name
+    return FinishedRun(directory.path.resolve().name, system, config.data.config, recipe, command, results)
 
 
 def _recipe(program: str, config: Any, command: str) -> str:
@@ -135,6 +137,7 @@ def _groups(runs: Sequence[FinishedRun]) -> dict[str, Rows]:
         return (
             run.data,
             systems.index(run.system) if run.system in systems else len(systems),
+            run.system,
             recipes.index(name) if name in recipes else len(recipes),
             run.recipe,
             run.results.run.seed,

@@ -61,6 +61,15 @@ def test_rows_are_recipes_with_their_seeds_in_order(paths):
     assert to_markdown(noisy).count("\n") == 6
 
 
+def test_films_and_sizes_of_the_data_have_rows_of_their_own(tmp_path):
+    data = pick(TASKS["hgn"].presets, "video").data
+    few = dataclasses.replace(pick(TASKS["hgn"].presets, "pendulum_small").data, num_train=300)
+    paths = [_write(tmp_path, name, "video", data=dataclasses.replace(data, source=name)) for name in ("pole", "cart")]
+    runs = beyond_table.read_runs([*paths, _write(tmp_path, "few", "pendulum_small", data=few)])
+    rows = {row[0] for table in beyond_table.tables(runs) for row in table.rows}
+    assert rows == {"cart, HGN `video`", "pole, HGN `video`", "pendulum, paper's recipe, `data.num_train=300`"}
+
+
 def test_what_was_not_measured_is_left_out(paths):
     tables = {table.heading: table for table in beyond_table.tables(beyond_table.read_runs(paths))}
     physics = tables["small: physics"]
