@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from hgn_jax.models.hgn import make_hgn
-from hgn_jax.models.hgn_config import HGNConfig
+from hgn_jax.models.hgn_config import HGNConfig, num_seen
 from hgn_jax.models.hnn import make_hnn
 from hgn_jax.models.hnn_config import HNNConfig
 from hgn_jax.models.nhf import make_nhf
@@ -51,7 +51,7 @@ class _Program(NamedTuple):
 
 
 def _example_frames(config: HGNConfig) -> Batch:
-    num_frames = max(config.inference_frames or 1, config.loss_frames or 1, config.initial_horizon or 1)
+    num_frames = max(num_seen(config) or 1, config.loss_frames or 1, config.initial_horizon or 1)
     return {"image": jax.ShapeDtypeStruct((1, num_frames, config.image_size, config.image_size, 3), jnp.uint8)}
 
 

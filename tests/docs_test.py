@@ -72,10 +72,12 @@ def anchors(page: pathlib.Path) -> set[str]:
 
 
 def write_run(path: pathlib.Path) -> None:
-    """Writes an untrained run of HGN with small networks, as the programs do."""
-    config = HGNConfig(encoder_filters=(4, 4, 4), hamiltonian_filters=(4,), decoder_filters=(4, 4, 4))
+    """Writes an untrained run of the preset that its directory is called after, as the programs do."""
+    config = TASKS["hgn"].presets[path.name]
+    if config.latent == "spatial":
+        config = HGNConfig(encoder_filters=(4, 4, 4), hamiltonian_filters=(4,), decoder_filters=(4, 4, 4))
     path.mkdir(parents=True)
-    (path / "config.json").write_text(json.dumps({"program": "hgn", **dataclasses.asdict(config)}))
+    (path / "config.json").write_text(json.dumps({**dataclasses.asdict(config), "program": "hgn"}))
     frames = {"image": np.zeros((1, 31, 32, 32, 3), np.uint8)}
     state = state_template(make_hgn(config).init, optax.adam(1e-3), geco(GECOConfig()), 0, frames)
     state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), state)
@@ -83,7 +85,7 @@ def write_run(path: pathlib.Path) -> None:
 
 
 _PAGES_WITH_PYTHON = [page for page in GUIDE if any(language == "python" for language, _, _ in blocks(page))]
-_LONG_PAGES = ("library.md", "nhf.md")  # their blocks compile for half a minute
+_LONG_PAGES = ("anchored.md", "library.md", "nhf.md")  # their blocks compile for half a minute
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,8 @@ _LONG_PAGES = ("library.md", "nhf.md")  # their blocks compile for half a minute
 def test_python_blocks_run_as_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
-    if "load_run" in page.read_text(encoding="utf-8"):
-        write_run(tmp_path / "runs" / "mass_spring_small")
+    for run in re.findall(r'load_run\("(.+)"\)', page.read_text(encoding="utf-8")):
+        write_run(tmp_path / run)
     namespace = {}
     for language, line, text in blocks(page):
         if language == "python":
