@@ -371,7 +371,7 @@ def frame_statistics(frames: jax.Array, background: str) -> dict[str, jax.Array]
     return {
         "mean_image": mean_image,
         "pixel_std": jnp.sqrt(jnp.mean((frames - mean_image) ** 2) + 1e-8),
-        "background": mean_image if background == "image" else jnp.mean(mean_image, axis=(0, 1)),
+        "background": jnp.array(mean_image) if background == "image" else jnp.mean(mean_image, axis=(0, 1)),
     }
 
 

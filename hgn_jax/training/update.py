@@ -56,8 +56,8 @@ def init_state(
       batch: A batch with the shapes of those to come, not split among devices.
     """
     key = jax.random.PRNGKey(seed)
-    build = functools.partial(_build_state, init, optimizer, geco, batch)
-    return compile_for_backend(jax.jit(build), key, cpu_options=FAST_COMPILATION)(key)
+    build = jax.jit(functools.partial(_build_state, init, optimizer, geco))
+    return compile_for_backend(build, batch, key, cpu_options=FAST_COMPILATION)(batch, key)
 
 
 def state_template(
