@@ -107,6 +107,19 @@ def _plus_plus(config: Config, preset: str) -> Config:
     )
 
 
+_VECTOR = {
+    "latent": "vector",
+    "time_reversal": True,
+    "background": "image",
+    "encoder_filters": (32, 48, 64, 64),
+    "decoder_filters": (64, 32, 16),
+    "block_activation": "leaky_relu",
+    "kinetic": "quadratic",
+    "hamiltonian_network": "mlp",
+    "hamiltonian_filters": (128, 128),
+    "hamiltonian_activation": "swish",
+    "confinement": 0.1,
+}
 _KEYPOINTS = {
     "latent": "keypoints",
     "background": "colour",
@@ -117,6 +130,7 @@ _KEYPOINTS = {
     "point_weight": 1.0,
     "kinetic": "quadratic",
     "hamiltonian_network": "mlp",
+    "hamiltonian_filters": (64, 64),
 }
 
 # System -> number of training steps, and the fields that say what kind of system it is.
@@ -139,25 +153,22 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
     ),
 }
 
-# Five frames say where noise-free points are and how they move. A fit to the points of these five alone would be worse
-# than the encoder, which knows the data. Where places are noisy, a fit to all frames is better.
-_NOISE_FREE_READING = {"inference_frames": 5}
+# Five noise-free frames say where points are and how they move; a fit to their points would be worse than the encoder,
+# which knows the data. Where places are noisy, a fit to all frames is better.
 _NOISY_READING = {"inference_frames": 15, "seen_frames": 31, "refinement_steps": 8, "refinement_target": "points"}
 
+_FILM_READING = {"inference_frames": 5, "refinement_steps": 8}
 
-def _anchored(system: str, noisy: bool) -> Config:
+
+def _anchored(preset: str, data: DataConfig, num_steps: int, learning_rate: float, **fields: Any) -> Config:
     """Returns the anchored HGN: a state as small as the system's, inferred from a window at a random place.
 
-    The state is rolled out both ways, so that it cannot know when the clip began. It is made of keypoints: places in
-    the picture, and momenta that are masses times velocities.
+    The state is rolled out both ways, so that it cannot know when the clip began.
     """
-    num_steps, fields = _ANCHORED[system]
-    suffix = "" if noisy else "_noise_free"
     return Config(
-        preset=f"{system}_anchored{suffix}",
+        preset=preset,
         rollout_directions="outward",
         use_transform=False,
-        hamiltonian_filters=(64, 64),
         hamiltonian_output_gain=1.0,
         unroll=5,
         objective="relative",
@@ -166,12 +177,22 @@ def _anchored(system: str, noisy: bool) -> Config:
         initial_horizon=6,
         horizon_growth=0.4,
         state_density="mixture",
-        data=DataConfig(name=system, config=f"small{suffix}"),
-        optimizer=OptimizerConfig(learning_rate=4e-3, schedule="cosine", warmup_fraction=0.05, gradient_clip=8.0),
+        data=data,
+        optimizer=OptimizerConfig(
+            learning_rate=learning_rate, schedule="cosine", warmup_fraction=0.05, gradient_clip=8.0
+        ),
         training=TrainingConfig(num_steps=num_steps, log_every=20, checkpoint_every=200),
         evaluation=EvaluationConfig(num_examples=200),
-        **{**_KEYPOINTS, **(_NOISY_READING if noisy else _NOISE_FREE_READING), **fields},
+        **fields,
     )
+
+
+def _anchored_system(system: str, noisy: bool) -> Config:
+    num_steps, fields = _ANCHORED[system]
+    suffix = "" if noisy else "_noise_free"
+    data = DataConfig(name=system, config=f"small{suffix}")
+    reading = _NOISY_READING if noisy else {"inference_frames": 5}
+    return _anchored(f"{system}_anchored{suffix}", data, num_steps, 4e-3, **(_KEYPOINTS | reading | fields))
 
 
 def _presets() -> Iterator[Config]:
@@ -182,9 +203,10 @@ def _presets() -> Iterator[Config]:
         yield _plus_plus(_paper(system), f"{system}_plus_plus")
         yield _plus_plus(_small("", small), f"{system}_plus_plus_small")
     for system in _ANCHORED:
-        for noisy in (True, False):
-            yield _anchored(system, noisy)
-    yield _small("video", DataConfig(name="video_folder", config="default"))
+        yield _anchored_system(system, noisy=True)
+        yield _anchored_system(system, noisy=False)
+    videos = DataConfig(name="video_folder", config="default")
+    yield _anchored("video", videos, 1500, 2e-3, **_FILM_READING, **_VECTOR, state_channels=1)
 
 
 PRESETS = {config.preset: config for config in _presets()}
