@@ -9,11 +9,23 @@ from experiments.hgn import presets
 from hgn_jax import make_hgn
 
 
+# End of a preset's name -> configuration of its data set; the first that fits counts.
+_DATA_SETS = {
+    "_anchored_noise_free": "small_noise_free",
+    "_anchored": "small",
+    "_plus_plus_small": "small",
+    "_small": "small",
+    "_plus_plus": "paper",
+    "": "paper",
+}
+
+
 @pytest.mark.parametrize("name", [name for name in presets.PRESETS if name != "video"])
 def test_the_name_says_system_and_scale(name):
     data = presets.get(name).data
-    assert data.name == name.removesuffix("_small").removesuffix("_plus_plus")
-    assert data.config == ("small" if name.endswith("_small") else "paper")
+    suffix = next(suffix for suffix in _DATA_SETS if name.endswith(suffix))
+    assert data.name == name.removesuffix(suffix)
+    assert data.config == _DATA_SETS[suffix]
 
 
 def test_the_papers_numbers():
