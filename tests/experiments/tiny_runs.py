@@ -24,6 +24,7 @@ NUM_STEPS, NUM_FRAMES, NUM_EXAMPLES, HORIZONS = 4, 9, 10, (3, 6)
 _RUNS = {
     "hgn": ("mass_spring_small", {}),
     "hgn plus_plus": ("mass_spring_plus_plus_small", {"inference_frames": 5}),
+    "hgn anchored": ("mass_spring_anchored", {"inference_frames": 5, "seen_frames": 7, "refinement_steps": 2}),
     "hnn pixel": ("mass_spring_small", {}),
     "hnn convolutional": ("mass_spring_conv_small", {}),
     "hnn state": ("two_body_state", {}),
@@ -32,7 +33,7 @@ _RUNS = {
     "nhf column": ("file", {"dimension": 1}),
 }
 NAMES = tuple(_RUNS)
-SLOW = ("hgn plus_plus", "hnn convolutional", "nhf column")
+SLOW = ("hgn plus_plus", "hgn anchored", "hnn convolutional", "nhf column")
 
 
 @dataclasses.dataclass(frozen=True)

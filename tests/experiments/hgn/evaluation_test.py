@@ -23,7 +23,12 @@ def _untrained(**changes):
 
 
 @pytest.mark.parametrize(
-    ("name", "frames_seen"), [("hgn", NUM_FRAMES), pytest.param("hgn plus_plus", 5, marks=pytest.mark.slow)]
+    ("name", "frames_seen"),
+    [
+        ("hgn", NUM_FRAMES),
+        pytest.param("hgn plus_plus", 5, marks=pytest.mark.slow),
+        pytest.param("hgn anchored", 7, marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_is_measured_beyond_its_clips_and_against_the_true_states(tiny_runs, name, frames_seen):
     results = tiny_runs(name).results

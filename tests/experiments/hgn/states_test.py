@@ -104,3 +104,14 @@ def test_a_grid_of_states_has_only_a_prior(kind):
     config = presets.get("pendulum_small")
     with pytest.raises(ValueError, match=f"state_density={kind} needs latent=vector or keypoints; got spatial"):
         presets.validate(dataclasses.replace(config, state_density=kind))
+
+
+@pytest.mark.slow
+def test_a_finished_run_has_the_density_that_its_configuration_names(tiny_runs, capsys):
+    tiny = tiny_runs("hgn anchored")
+    assert tiny.directory.state_density.exists()
+    capsys.readouterr()
+    density = states.fit_or_load(tiny.run)
+    assert density.kind == tiny.config.state_density == "mixture"
+    assert not capsys.readouterr().out.count("fitting")
+    assert tiny.results.beyond_the_clip.samples is not None
