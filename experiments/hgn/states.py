@@ -21,7 +21,7 @@ from hgn_jax.training import compile_for_backend
 from hgn_jax.training.progress import progress_bar
 
 _NUM_CLIPS, _MIN_CLIPS, _NUM_STATES = 2000, 250, 8000
-_MAX_DECODED = 400_000  # images, if the refinement of states compares pixels
+_MAX_DECODED = 100_000  # images, if the refinement of states compares pixels
 _CLIPS_PER_CALL = 50
 _SEED = 0
 

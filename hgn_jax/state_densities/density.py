@@ -20,6 +20,7 @@ _VERSION = 1
 _HELD_OUT = 0.1  # of the groups
 _MAX_HELD_OUT = 1000
 _DRAWN_AT_ONCE = 4096
+_MAX_FRUITLESS_DRAWS = 100
 
 
 class Density(NamedTuple):
@@ -80,9 +81,15 @@ def _hold_out(groups: np.ndarray, seed: int) -> np.ndarray:
 
 
 def sample(density: Density, energy: Energy, key: jax.Array, num_samples: int) -> np.ndarray:
-    """Draws points `[num_samples, d]`, the first ones of a longer sample with the same key."""
+    """Draws points `[num_samples, d]`, the first ones of a longer sample with the same key.
+
+    Raises:
+      ValueError: If none of very many samples is kept, because the energy is not that of the fit.
+    """
     kept, number = [], 0
     while number < num_samples:
+        if not number and len(kept) >= _MAX_FRUITLESS_DRAWS:
+            raise ValueError("no sample has an energy of the data: the density was fitted with another energy")
         key, draw_key, uniform_key = jax.random.split(key, 3)
         points = _draw(density, draw_key, _DRAWN_AT_ONCE)
         if density.correction is not None:

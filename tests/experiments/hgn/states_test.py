@@ -59,8 +59,8 @@ def test_the_states_of_clips_are_those_of_their_rollouts(config, seen, tmp_path)
 
 def test_refinement_on_pixels_limits_the_number_of_clips():
     assert states._affordable_clips(_KEYPOINTS, 5) == states._affordable_clips(_VECTOR, 5) == states._NUM_CLIPS
-    refined = dataclasses.replace(_VECTOR, refinement_steps=20)
-    assert states._affordable_clips(refined, 5) == 400_000 // (5 * 20 * 9)
+    refined = dataclasses.replace(_VECTOR, refinement_steps=4)
+    assert states._affordable_clips(refined, 5) == 100_000 // (5 * 4 * 9)
     assert states._affordable_clips(refined, 31) == states._MIN_CLIPS
 
 

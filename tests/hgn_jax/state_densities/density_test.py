@@ -43,6 +43,11 @@ def test_a_sample_is_the_beginning_of_a_longer_one(mixture_of_a_ring):
     assert len(long) == 5000
 
 
+def test_another_energy_than_that_of_the_fit_is_refused(mixture_of_a_ring):
+    with pytest.raises(ValueError, match="the density was fitted with another energy"):
+        density.sample(mixture_of_a_ring, lambda points: _energy(points) + 10.0, _KEY, 5)
+
+
 def test_the_correction_weighs_by_the_ratio_of_the_densities():
     rng = np.random.default_rng(0)
     data, samples = rng.uniform(0.0, 1.0, 20_000) ** 0.5, rng.uniform(-1.0, 2.0, 20_000)  # p(E) = 2 E
