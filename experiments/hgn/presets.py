@@ -112,6 +112,7 @@ _VECTOR = {
     "time_reversal": True,
     "background": "image",
     "encoder_filters": (32, 48, 64, 64),
+    "lift_sizes": (64, 16),
     "decoder_filters": (64, 32, 16),
     "block_activation": "leaky_relu",
     "kinetic": "quadratic",

@@ -39,7 +39,10 @@ _REQUIREMENTS = (
     ("chart", "network", "latent", ("keypoints",)),
     ("chart", "rods", "latent", ("keypoints",)),
     ("chart", "rods", "confinement", (None,)),
+    ("painter", "picture", "latent", ("keypoints",)),
+    ("lift_sizes", _ANY, "latent", ("vector", "keypoints")),
     ("sharpen_points", _ANY, "latent", ("keypoints",)),
+    ("sharpen_points", _ANY, "painter", ("points",)),
     ("frame_weight", _ANY, "latent", ("keypoints",)),
     ("point_weight", _ANY, "latent", ("keypoints",)),
     ("objective", "relative", "background", ("colour", "image")),
@@ -103,8 +106,13 @@ class HGNConfig:
       hamiltonian_activation: Activation of the energy. It must be smooth: training differentiates the energy twice.
       hamiltonian_gain: Scale of the initial weights of the energy; see `hgn_jax.networks.energies.conv_energy`.
       hamiltonian_output_gain: Scale of the initial weights of the last layer of the energy.
+      painter: Decoder of `keypoints`: `points` draws something at each point, pixel by pixel; `picture` is the
+        convolutional decoder of a vector, which draws whatever depends on the points, such as a rod and its shadow.
+      lift_sizes: Number of units of each hidden layer, and at last of channels of the 4x4 grid, of the network that
+        lifts a vector to the grid with which the convolutional decoder begins. Empty for a linear map of as many
+        channels as the vector has numbers.
       decoder_filters: Number of filters of each residual block of the decoder, one block per doubling of the
-        resolution.
+        resolution; or, for `points`, of units of each hidden layer.
       block_activation: Activation that closes each residual block; `sigmoid` as printed.
       output_activation: Activation on the decoded image.
       precision: Precision of the products in the encoder and decoder: `full`, that of their parameters;
@@ -163,6 +171,8 @@ class HGNConfig:
     hamiltonian_activation: str = choice("softplus", ("softplus", "swish", "tanh", "sigmoid"))
     hamiltonian_gain: float = positive(2.0)
     hamiltonian_output_gain: float = positive(3.0)
+    painter: str = choice("points", ("points", "picture"))
+    lift_sizes: tuple[int, ...] = sizes()
     decoder_filters: tuple[int, ...] = sizes(64, 64, 64)
     block_activation: str = choice("sigmoid", ("sigmoid", "none", "leaky_relu"))
     output_activation: str = choice("none", ("none", "sigmoid"))
@@ -206,7 +216,9 @@ def validate(config: HGNConfig) -> None:
     if config.latent == "keypoints":
         _validate_keypoints(config)
     else:
-        _validate_resolution(config)
+        _validate_encoder(config)
+    if config.latent != "keypoints" or config.painter == "picture":
+        _validate_decoder(config)
     for field, value, needed_field, needed in _REQUIREMENTS:
         if _matches(getattr(config, field), value) and getattr(config, needed_field) not in needed:
             raise ValueError(
@@ -260,13 +272,17 @@ def _validate_windows(config: HGNConfig) -> None:
         )
 
 
-def _validate_resolution(config: HGNConfig) -> None:
+def _validate_decoder(config: HGNConfig) -> None:
     doublings = num_doublings(config.image_size)
     if len(config.decoder_filters) != doublings:
         raise ValueError(
             f"decoder_filters needs {doublings} entries for image_size={config.image_size}, one per doubling of the "
             f"4x4 latent grid; got {config.decoder_filters}"
         )
+
+
+def _validate_encoder(config: HGNConfig) -> None:
+    doublings = num_doublings(config.image_size)
     if len(config.encoder_filters) < doublings:
         raise ValueError(
             f"encoder_filters needs at least {doublings} entries to halve image_size={config.image_size} down to 4; "

@@ -31,6 +31,7 @@ from hgn_jax.networks.energies import (
 )
 from hgn_jax.networks.keypoints import keypoint_detector, keypoint_painter
 from hgn_jax.networks.kinematics import even_and_odd, middle_of_window
+from hgn_jax.networks.latent_grid import LATENT_SIZE
 from hgn_jax.networks.mlp import mlp
 from hgn_jax.networks.precision import in_precision
 
@@ -92,10 +93,7 @@ def make_decoder(config: HGNConfig) -> Decoder:
     """Returns the decoder of positions on a grid, in a vector or as keypoints."""
     if config.latent == "keypoints":
         return _keypoint_decoder(config)
-    network = conv_decoder(
-        config.image_size, config.decoder_filters, 3, config.block_activation, config.output_activation
-    )
-    network = in_precision(network, config.precision)
+    network = in_precision(_conv_decoder(config), config.precision)
     return Decoder(network.init, network.apply)
 
 
@@ -176,6 +174,27 @@ def _conv_encoder(config: HGNConfig) -> Encoder:
     return Encoder(init, apply)
 
 
+def _conv_decoder(config: HGNConfig) -> hk.Transformed:
+    """The convolutional decoder, after a network that lifts a vector to its grid if the configuration has one."""
+    decoder = conv_decoder(
+        config.image_size, config.decoder_filters, 3, config.block_activation, config.output_activation
+    )
+    if not config.lift_sizes:
+        return decoder
+    *hidden_sizes, channels = config.lift_sizes
+    lift = mlp((*hidden_sizes, LATENT_SIZE**2 * channels), "swish")
+
+    def grid(params: Params, q: jax.Array) -> jax.Array:
+        return lift.apply(params, q).reshape(-1, LATENT_SIZE, LATENT_SIZE, channels)
+
+    def init(key: jax.Array, q: jax.Array) -> Params:
+        lift_key, decoder_key = jax.random.split(key)
+        lifted = lift.init(lift_key, q)
+        return {"lift": lifted, "decoder": decoder.init(decoder_key, grid(lifted, q))}
+
+    return hk.Transformed(init, lambda params, q: decoder.apply(params["decoder"], grid(params["lift"], q)))
+
+
 def _keypoint_encoder(config: HGNConfig) -> KeypointEncoder:
     dim = config.state_channels
     detector = keypoint_detector(config.image_size, config.encoder_filters, config.num_keypoints)
@@ -210,7 +229,10 @@ def _chart(config: HGNConfig) -> Chart:
 
 
 def _keypoint_decoder(config: HGNConfig) -> Decoder:
-    painter = keypoint_painter(config.image_size, config.decoder_filters, config.num_keypoints, 3)
+    if config.painter == "picture":
+        painter = _conv_decoder(config)
+    else:
+        painter = keypoint_painter(config.image_size, config.decoder_filters, config.num_keypoints, 3)
     painter = in_precision(painter, config.precision)
     chart = _chart(config)
 

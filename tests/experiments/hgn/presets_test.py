@@ -8,7 +8,6 @@ from experiments.clips.config import dataset_config
 from experiments.hgn import presets
 from hgn_jax import make_hgn
 
-
 # End of a preset's name -> configuration of its data set; the first that fits counts.
 _DATA_SETS = {
     "_anchored_noise_free": "small_noise_free",
