@@ -24,7 +24,22 @@ NUM_STEPS, NUM_FRAMES, NUM_EXAMPLES, HORIZONS = 4, 9, 10, (3, 6)
 _RUNS = {
     "hgn": ("mass_spring_small", {}),
     "hgn plus_plus": ("mass_spring_plus_plus_small", {"inference_frames": 5}),
-    "hgn anchored": ("mass_spring_anchored", {"inference_frames": 5, "seen_frames": 7, "refinement_steps": 2}),
+    "hgn anchored": (
+        "mass_spring_anchored",
+        {"inference_frames": 5, "seen_frames": 7, "refinement_steps": 2, "friction": 0.1},
+    ),
+    "hgn vector": (
+        "pendulum_anchored_noise_free",
+        {
+            "latent": "vector",
+            "chart": "none",
+            "time_reversal": True,
+            "sharpen_points": False,
+            "frame_weight": 0.0,
+            "point_weight": 0.0,
+            "refinement_steps": 1,
+        },
+    ),
     "hnn pixel": ("mass_spring_small", {}),
     "hnn convolutional": ("mass_spring_conv_small", {}),
     "hnn state": ("two_body_state", {}),
@@ -33,7 +48,7 @@ _RUNS = {
     "nhf column": ("file", {"dimension": 1}),
 }
 NAMES = tuple(_RUNS)
-SLOW = ("hgn plus_plus", "hgn anchored", "hnn convolutional", "nhf column")
+SLOW = ("hgn plus_plus", "hgn anchored", "hgn vector", "hnn convolutional", "nhf column")
 
 
 @dataclasses.dataclass(frozen=True)
