@@ -14,7 +14,7 @@ from hgn_jax.metrics import beyond_clip
 from hgn_jax.metrics.fidelity import fidelity
 from hgn_jax.physics.phase_space import PhaseState
 
-_NUM_ENERGIES, _NUM_ROLLOUTS, _NUM_IMAGES = 1024, 256, 128
+_NUM_ENERGIES, _NUM_ROLLOUTS, _NUM_IMAGES = 8192, 256, 128
 _NUM_TEST_CLIPS = 1000
 _NUM_STEPS = 60
 _NUM_REFERENCE_IMAGES = 2000
