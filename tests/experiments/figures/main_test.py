@@ -31,6 +31,17 @@ def test_figures_of_several_models(tiny_runs, tmp_path, capsys):
         assert text in captions
 
 
+@pytest.mark.slow
+def test_figures_of_an_anchored_run(tiny_runs, tmp_path):
+    groups, _ = program.read([], str(tiny_runs("hgn anchored").directory.path), None)
+    program.draw(groups, tmp_path)
+    for name in ("figure_6", "figure_7_mass_spring", "figure_8_mass_spring", "phase_portrait_mass_spring"):
+        assert np.std(imageio.imread(tmp_path / f"{name}.png")) > 1.0, name
+    captions = (tmp_path / "captions.md").read_text()
+    assert "Gaussians fitted to the states of 24 training clips" in captions
+    assert "HGN 7" in captions  # frames seen
+
+
 @pytest.mark.parametrize(
     "paths, workdir, output, message",
     [
