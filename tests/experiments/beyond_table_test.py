@@ -64,9 +64,13 @@ def test_rows_are_recipes_with_their_seeds_in_order(paths):
 def test_films_and_sizes_of_the_data_have_rows_of_their_own(tmp_path):
     data = pick(TASKS["hgn"].presets, "video").data
     few = dataclasses.replace(pick(TASKS["hgn"].presets, "pendulum_small").data, num_train=300)
-    paths = [_write(tmp_path, name, "video", data=dataclasses.replace(data, source=name)) for name in ("pole", "cart")]
+    paths = [
+        _write(tmp_path, name, "video", data=dataclasses.replace(data, source=f"/a/{name}"))
+        for name in ("pole", "cart")
+    ]
     runs = beyond_table.read_runs([*paths, _write(tmp_path, "few", "pendulum_small", data=few)])
     rows = {row[0] for table in beyond_table.tables(runs) for row in table.rows}
+    assert "--config.data.source=pole " in next(run.command for run in runs if run.system == "pole")
     assert rows == {"cart, HGN `video`", "pole, HGN `video`", "pendulum, paper's recipe, `data.num_train=300`"}
 
 
