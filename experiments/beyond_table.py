@@ -29,7 +29,7 @@ _SIZES = ("_small", "_noise_free")  # in the names of presets; the data set says
 # Overrides that do not make another recipe. Those of the data are named by the row or by its table.
 _OTHER_OVERRIDES = (
     "config.training.seed=", "config.training.checkpoint_every=", "config.training.log_every=", "config.evaluation.",
-    "config.data.name=", "config.data.config=", "config.data.source=", "config.data.fingerprint=", "config.data.data_dir=",
+    "config.data.name=", "config.data.config=", "config.data.source=",
 )  # fmt: skip
 _MISSING = "–"
 
