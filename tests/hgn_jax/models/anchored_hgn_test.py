@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import chex
 import jax
@@ -110,6 +111,37 @@ class RefinementTest(Float64TestCase):
     @pytest.mark.slow
     def test_recovers_a_vector(self):
         self._check_that_a_perturbed_state_is_recovered("vector")
+
+
+class ObjectiveTest(Float64TestCase):
+    @pytest.mark.slow
+    def test_of_keypoints_adds_the_errors_of_points_and_of_frames_painted_from_them(self):
+        frame_weight, point_weight = 2.0, 3.0
+        weights = {"frame_weight": frame_weight, "point_weight": point_weight}
+        model, params, clip = _made("keypoints", chart="none", **weights)
+        # Without its correction, the encoder finds in a clip that stands still the points of its frame.
+        params["encoder"]["middle"] = jax.tree.map(jnp.zeros_like, params["encoder"]["middle"])
+        still = jnp.repeat(clip[0, :, None], 5, axis=1)
+        points = model.infer_state(params, still).q
+        frame_errors = jnp.mean((model.decode(params, points) - clip[0]) ** 2, axis=(1, 2, 3))
+        loss, aux = jax.jit(lambda key: model.loss(params, 1.0, key, {"image": clip}))(jax.random.PRNGKey(0))
+        candidates = []
+        for anchor in range(2, NUM_FRAMES - 2):
+            state = model.infer_state(params, clip[:, anchor - 2 : anchor + 3])
+            before, after = anchor, NUM_FRAMES - 1 - anchor
+            path = jax.tree.map(
+                lambda x, y: jnp.concatenate([x[:0:-1], y]),
+                model.rollout(params, state, before, -_DT),
+                model.rollout(params, state, after, _DT),
+            )
+            mse = jnp.mean((model.decode(params, path.q)[:, 0] - clip[0]) ** 2)
+            distance = jnp.mean((path.q[:, 0] - points) ** 2) / (jnp.mean(jnp.var(points, axis=0)) + 0.01)
+            for i, j in itertools.combinations(range(NUM_FRAMES), 2):  # the frames painted from their own points
+                own = 0.5 * (frame_errors[i] + frame_errors[j])
+                variance = params["frames"]["pixel_std"] ** 2
+                candidates.append((mse, (mse + frame_weight * own) / variance + point_weight * distance))
+        matches = np.all(np.isclose(np.array(candidates), [aux["mse"], loss], rtol=1e-8), axis=1)
+        self.assertEqual(matches.sum(), 1)
 
 
 class ModelTest(Float64TestCase):

@@ -1,4 +1,4 @@
-"""Tests of `hgn_jax.models.refinement` against scipy; `anchored_hgn_test.py` tests it on models."""
+"""Tests of `hgn_jax.models.refinement`, against scipy; `anchored_hgn_test.py` tests it on models."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import scipy.optimize
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgn_jax.models.refinement import levenberg_marquardt
+from hgn_jax.models.refinement import gauss_newton_shift, levenberg_marquardt
 from tests.hgn_jax.float64 import Float64TestCase
 
 _BATCH, _DIM, _NUM_RESIDUALS = 4, 3, 12
@@ -72,3 +72,29 @@ class LevenbergMarquardtTest(Float64TestCase):
         found = _refined(weights, spoiled, start)
         np.testing.assert_array_equal(found[:, 1], np.broadcast_to(start[1], (4, _DIM)))
         np.testing.assert_array_equal(np.delete(found, 1, axis=1), np.delete(expected, 1, axis=1))
+
+
+def _blobs(points, library=np):
+    """Images `[n, 12, 12, 1]` of two blobs of different brightness at points `[n, 4]`."""
+    axis = np.linspace(-3.0, 3.0, 12)
+    squared = (axis - points[:, 0::2, None, None]) ** 2 + (axis[:, None] - points[:, 1::2, None, None]) ** 2
+    blobs = library.exp(-squared / (2 * 0.6**2))
+    return (blobs[:, 0] - 0.5 * blobs[:, 1])[..., None]
+
+
+@jax.jit
+def _shift(points, frames, largest):
+    return gauss_newton_shift(lambda points: _blobs(points, jnp), points, frames, largest)
+
+
+class GaussNewtonShiftTest(Float64TestCase):
+    @given(seed=st.integers(0, 1000))
+    def test_brings_points_to_where_they_are_painted(self, seed):
+        rng = np.random.default_rng(seed)
+        places = np.array([-1.2, -0.8, 1.1, 0.9]) + 0.4 * rng.uniform(-1, 1, (3, 4))
+        mistakes = 0.1 * rng.uniform(-1, 1, places.shape)
+        frames = _blobs(places)
+        shifted = places + mistakes + _shift(places + mistakes, frames, 1.0)
+        self.assertLess(np.abs(shifted - places).max(), 0.1 * np.abs(mistakes).max())
+        np.testing.assert_allclose(_shift(places, frames, 1.0), 0.0, atol=1e-12)
+        self.assertLessEqual(np.abs(_shift(places + mistakes, frames, 0.01)).max(), 0.01)

@@ -101,7 +101,7 @@ class MetricKineticTest(Float64TestCase):
         kinetic, (q, v) = metric_kinetic(2, (5,), "swish", angles), np.random.default_rng(0).normal(size=(2, 4, 2))
         params = random_params(kinetic, q, gain=0.3)
         energy = jax.jit(kinetic.apply)
-        p = kinetic.momentum(params, q, v)
+        p = jax.jit(kinetic.momentum)(params, q, v)
         self.assertGreater(np.abs(p - v).max(), 0.05)
         velocity = jax.jit(jax.grad(lambda p: jnp.sum(energy(params, PhaseState(q, p)))))(p)
         np.testing.assert_allclose(velocity, v, rtol=1e-2)
@@ -116,9 +116,9 @@ class ConfinedTest(Float64TestCase):
         inner = mlp_energy((5,), "swish", 2.0, 1.0)
         network, rng = confined(inner, 0.3), np.random.default_rng(0)
         q, stiffness = rng.normal(size=(4, 3)), rng.uniform(0.1, 2.0, 3)
-        np.testing.assert_allclose(jnp.exp(network.init(_KEY, q)["log_stiffness"]), np.full(3, 0.3))
+        np.testing.assert_allclose(jnp.exp(jax.jit(network.init)(_KEY, q)["log_stiffness"]), np.full(3, 0.3))
         params = random_params(network, q) | {"log_stiffness": jnp.log(stiffness)}
-        springs = network.apply(params, q) - inner.apply(params["energy"], q)
+        springs = jax.jit(network.apply)(params, q) - jax.jit(inner.apply)(params["energy"], q)
         np.testing.assert_allclose(springs, 0.5 * np.sum(stiffness * q**2, axis=1), rtol=1e-12)
         forces = _gradient(network, params, q) - _gradient(inner, params["energy"], q)
         np.testing.assert_allclose(forces, stiffness * q, rtol=1e-12)
@@ -152,10 +152,10 @@ class PairwiseEnergyTest(Float64TestCase):
     def test_every_pair_has_its_own_law(self, num_points):
         """Exchanging two points changes the energy, unless they are the only pair."""
         network, params, q = self._made(num_points)
-        energy, exchanged = (network.apply(params, points.reshape(4, -1)) for points in (q, q[:, ::-1]))
+        energy, exchanged = (jax.jit(network.apply)(params, points.reshape(4, -1)) for points in (q, q[:, ::-1]))
         self.assertEqual(np.allclose(energy, exchanged), num_points == 2)
 
     def test_forces_are_finite_where_points_meet(self, num_points):
         network, params, _ = self._made(num_points)
         together = jnp.zeros((4, 2 * num_points))
-        chex.assert_tree_all_finite((network.apply(params, together), _gradient(network, params, together)))
+        chex.assert_tree_all_finite(_gradient(network, params, together))

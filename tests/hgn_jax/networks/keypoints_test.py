@@ -51,11 +51,11 @@ class DetectorTest(parameterized.TestCase):
         frames = np.zeros((1, _SIZE, _SIZE, 3), np.float32)
         frames[0, 6:9, 5:8] = np.random.default_rng(0).uniform(2.0, 6.0, (3, 3, 3))
         network = keypoint_detector(_SIZE, (4,), 1)
-        params = network.init(_KEY, frames)
+        params = random_params(network, frames) | {"colours": np.full((1, 3), 4.0), "log_selectivity": np.log(0.5)}
         # Without the surroundings, which see pairs of pixels.
         params["surroundings"] = jax.tree.map(jnp.zeros_like, params["surroundings"])
         moved = np.roll(frames, (2, -3), axis=(1, 2))
-        here, there = (np.asarray(network.apply(params, x))[0] for x in (frames, moved))
+        here, there = np.asarray(jax.jit(network.apply)(params, np.concatenate([frames, moved])))
         # Background pixels have a small share in the point, wherever it is.
         np.testing.assert_allclose(there - here, np.array([-3, 2]) * _PIXEL, atol=0.25 * _PIXEL)
 
@@ -83,13 +83,14 @@ class PainterTest(parameterized.TestCase):
         params = random_params(network, jnp.zeros((1, 2 * num_points)), seed=3)
         params["linear_0"]["w"] = params["linear_0"]["w"].at[-2:].set(0.0)
         params["~"] = jax.tree.map(lambda x: jnp.full_like(x, -1.5), params["~"])
-        far_away = network.apply(params, jnp.full((1, 2 * num_points), 1e3))
-        return np.asarray(network.apply(params, jnp.asarray(points, jnp.float32)) - far_away)[..., 0]
+        points = np.asarray([[1e3] * 2 * num_points, *points], np.float32)
+        far_away, *images = np.asarray(jax.jit(network.apply)(params, points))[..., 0]
+        return np.stack(images) - far_away
 
     def test_points_have_the_units_of_the_detector(self):
         """A blob lies around its point: the outermost pixel centres at ±HALF_WIDTH, x to the right and y downwards."""
-        for point, (row, column) in {(3.0, 3.0): (15, 15), (-3.0, 3.0): (15, 0), (0.6, -1.4): (4, 9)}.items():
-            image = np.abs(self._image([point])[0])
+        pixels = {(3.0, 3.0): (15, 15), (-3.0, 3.0): (15, 0), (0.6, -1.4): (4, 9)}
+        for image, (row, column) in zip(np.abs(self._image(list(pixels))), pixels.values(), strict=True):
             self.assertEqual(np.unravel_index(np.argmax(image), image.shape), (row, column))
 
     def test_moves_with_its_points(self):
