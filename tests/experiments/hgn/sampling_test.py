@@ -84,16 +84,19 @@ def test_files(tmp_path):
     assert taller == [2 * plain, 3 * plain]  # observed clips are above, and below those of the run beside it
 
 
+@pytest.mark.parametrize(
+    ("name", "states"), [("hgn", "samples z of the prior N(0, I)"), ("hgn anchored", "samples of a mixture of ")]
+)
 @pytest.mark.slow
-def test_the_program_writes_a_page_of_two_runs(tiny_runs, tmp_path):
-    run = tiny_runs("hgn").directory.path
+def test_the_program_writes_a_page_of_two_runs(tiny_runs, tmp_path, name, states):
+    run = tiny_runs(name).directory.path
     arguments = f"--workdir={run} --beside={run} --num_samples=2 --num_steps=3 --output={tmp_path / 'out'}"
     result = _run_program(arguments, tmp_path)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count("begin with samples z of the prior N(0, I)") == 2
+    assert result.stdout.count(f"begin with {states}") == 2
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert page.count("<figure>") == 2 * len(KINDS)
-    assert f"Those of {run.name} begin with samples z of the prior N(0, I)." in page
+    assert f"Those of {run.name} begin with {states}" in page
     assert 'id="numbers"' not in page
 
 
