@@ -183,7 +183,7 @@ def _anchored(preset: str, data: DataConfig, num_steps: int, learning_rate: floa
             learning_rate=learning_rate, schedule="cosine", warmup_fraction=0.05, gradient_clip=8.0
         ),
         training=TrainingConfig(num_steps=num_steps, log_every=20, checkpoint_every=200),
-        evaluation=EvaluationConfig(num_examples=200),
+        evaluation=EvaluationConfig(num_examples=500),
         **fields,
     )
 
