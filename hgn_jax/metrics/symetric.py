@@ -18,6 +18,7 @@ from sklearn.preprocessing import PolynomialFeatures
 _PENALTIES = tuple(10.0**n for n in range(-8, -1))
 _MAX_LATENTS = 32  # more latents would have too many monomials
 _VARIANCE_KEPT = 0.999
+_NO_MOTION = 1e-6  # fraction of the states' variance that counts as none
 _MAX_MONOMIALS = 1000  # the time of a fit grows with the square of their number
 _NUM_JACOBIANS = 100
 _HELD_OUT_FRACTION = 0.25
@@ -102,6 +103,10 @@ def symetric(
     latents would have too many monomials and are first reduced to `principal_pairs`, with 99.9 % of the variance and at
     most 32 latents.
 
+    True states may lie in a subspace: two bodies around their common centre are always opposite each other. The map is
+    then not determined, and even the true states would fail. Such states, and latents of the same number of
+    coordinates, are first reduced to the pairs (q_i, p_i) in which they move.
+
     The metric has blind spots. With one degree of freedom it tests only that det J is constant. With more, any
     orthogonal matrix passes for E, so that wrongly paired coordinates go unnoticed. A bent map that is nearly linear
     counts as linear. Two details differ from the published code: R² is measured on held-out points, since many
@@ -124,6 +129,8 @@ def symetric(
     _check(latents, states)
     if variance is not None:
         latents = latents[:, informative(np.asarray(variance))]
+    if np.isfinite(latents).all():
+        latents, states = _within_the_motion(latents, states)
     if not np.isfinite(latents).all():
         return SyMetric(0.0, 0.0, float("inf"), 0, latents.shape[1])
     kept = 1.0
@@ -146,6 +153,16 @@ def symetric(
     distance = symplectic_distance(jacobians(powers, weights, x[held_out[:_NUM_JACOBIANS]]))
     score = float(r_squared > min_r_squared and distance < max_distance)
     return SyMetric(score, float(r_squared), distance, degree, x.shape[1], kept)
+
+
+def _within_the_motion(latents: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reduces states that lie in a subspace, and latents of the same width, to the same number of principal pairs."""
+    moving, _ = principal_pairs(states, 1.0 - _NO_MOTION, states.shape[1])
+    if moving.shape[1] == states.shape[1]:
+        return latents, states
+    if latents.shape[1] == states.shape[1]:
+        latents, _ = principal_pairs(latents, 1.0, moving.shape[1])
+    return latents, moving
 
 
 def jacobians(powers: np.ndarray, weights: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -49,6 +49,16 @@ class SyMetricTest(parameterized.TestCase):
         self.assertEqual(result.order, 3 if name == "cubic_kick" else 1)
         self.assertEqual(result.num_latents, 2 * d)
 
+    @parameterized.parameters(1.0, 3.0)
+    def test_states_in_a_subspace_are_compared_within_it(self, scale):
+        """Two bodies around their centre are opposite each other, so that half of the coordinates repeat the others."""
+        q, p = np.split(_states(2), 2, axis=1)
+        states = np.concatenate([q, -q, p, -p], axis=1)
+        bent = np.concatenate([q * [scale, 1.0], -q * [scale, 1.0], p, -p], axis=1)
+        result = symetric(bent, states)
+        self.assertEqual(result.score, float(scale == 1.0), result)
+        self.assertEqual(result.num_latents, 4)
+
     @parameterized.parameters(*_NOT_CANONICAL)
     def test_other_maps_score_0(self, name):
         states = _states(2)
