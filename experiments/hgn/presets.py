@@ -128,7 +128,6 @@ _KEYPOINTS = {
     "decoder_filters": (16, 16),
     "sharpen_points": True,
     "frame_weight": 1.0,
-    "point_weight": 1.0,
     "kinetic": "quadratic",
     "hamiltonian_network": "mlp",
     "hamiltonian_filters": (64, 64),

@@ -110,8 +110,8 @@ def make_hgn(config: HGNConfig) -> HGN:
       kl  = KL(q(z) || N(0, I)) in nats, summed over the latent and averaged over examples,
     the loss is `negative_elbo(mse, kl)`; for GECO, kl + multiplier * (mse - tolerance); or, for `relative`, mse in
     units of the variance of the pixels, plus beta * kl. A multiplier of half the number of values in a frame weighs the
-    terms as the ELBO does. In the deterministic variant kl is zero. For keypoints, `frame_weight` and `point_weight`
-    times the errors described with these fields are added to mse. `aux` holds the scalars `mse`, `kl` and, for GECO,
+    terms as the ELBO does. In the deterministic variant kl is zero. For keypoints, `frame_weight` times the
+    error of frames decoded from their own points is added to mse. `aux` holds the scalars `mse`, `kl` and, for GECO,
     `constraint` = mse - tolerance. With `relative_tolerance` the tolerance is that fraction of the variance of the
     pixels.
 
@@ -285,30 +285,11 @@ def make_hgn(config: HGNConfig) -> HGN:
         outward = jnp.concatenate([before[:0:-1], after])
         return jax.vmap(lambda q, index: q[index], in_axes=(1, 0), out_axes=1)(outward, steps + most_steps)
 
-    def keypoint_errors(params: Params, q: jax.Array, targets: jax.Array) -> jax.Array:
-        """The error of frames decoded from their own points, and that of points rolled out, weighted.
-
-        Args:
-          params: Parameters of the model.
-          q: Positions rolled out to the targets, `[n, batch, d]`.
-          targets: Frames, `[batch, n, size, size, 3]`.
-        """
-        located = targets[:, :_FRAMES_LOCATED].reshape(-1, *targets.shape[2:])
-        points = encoder.detect(params["encoder"], normalised(params, located))
-        drawn = decode(params, encoder.locate(params["encoder"], points))
-        error = config.frame_weight * jnp.mean((drawn - located) ** 2)
-        if config.point_weight:
-            flat = jnp.swapaxes(targets, 0, 1).reshape(-1, *targets.shape[2:])
-            found = jax.lax.stop_gradient(find_points(params, flat))
-            rolled_out = decoder.places(params["decoder"], q.reshape(-1, q.shape[-1]))
-            distance = jnp.mean((rolled_out - found) ** 2) / (jnp.mean(jnp.var(found, axis=0)) + 1e-2)
-            error += config.point_weight * jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2 * distance
-        return error
-
-    def tolerance(params: Params) -> jax.Array | float:
-        if config.relative_tolerance is None:
-            return config.tolerance
-        return config.relative_tolerance * jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
+    def frame_error(params: Params, frames: jax.Array) -> jax.Array:
+        """Mean squared error of frames `[batch, n, size, size, 3]` decoded from their own points, without dynamics."""
+        frames = frames.reshape(-1, *frames.shape[2:])
+        points = encoder.detect(params["encoder"], normalised(params, frames))
+        return jnp.mean((decode(params, encoder.locate(params["encoder"], points)) - frames) ** 2)
 
     def loss(params: Params, multiplier, key: jax.Array, batch: Batch, *, progress=1.0, slots=None):
         frames = unit_interval(batch["image"])
@@ -333,7 +314,9 @@ def make_hgn(config: HGNConfig) -> HGN:
             q = rollout(params, initial_state(params, z, clips.dt), num_frames - 1, clips.dt, unroll=training_unroll).q
             targets, chosen = clips.targets, draw_target_frames(config, frame_key, num_frames, progress)
         mse = reconstruction_error(decode, params, q, targets, chosen)
-        error = mse + keypoint_errors(params, q, targets) if is_keypoints else mse
+        error = mse
+        if config.frame_weight:
+            error += config.frame_weight * frame_error(params, targets[:, :_FRAMES_LOCATED])
         if config.objective == "relative":
             variance = jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
             return error / variance + config.beta * kl, {"mse": mse, "kl": kl}

@@ -44,7 +44,6 @@ _REQUIREMENTS = (
     ("sharpen_points", _ANY, "latent", ("keypoints",)),
     ("sharpen_points", _ANY, "painter", ("points",)),
     ("frame_weight", _ANY, "latent", ("keypoints",)),
-    ("point_weight", _ANY, "latent", ("keypoints",)),
     ("objective", "relative", "background", ("colour", "image")),
     ("relative_tolerance", _ANY, "background", ("colour", "image")),
     ("seen_frames", _ANY, "rollout_directions", ("outward",)),
@@ -142,8 +141,6 @@ class HGNConfig:
         horizon is the number of frames on either side of the middle of the window.
       frame_weight: Weight, relative to the reconstruction, of the error of frames decoded from their own keypoints,
         without dynamics. It gets the points started.
-      point_weight: Weight, relative to the reconstruction, of the distance between points rolled out and the points
-        found in the frames, as fractions of the variances of pixels and of points.
     """
 
     image_size: int = 32
@@ -191,7 +188,6 @@ class HGNConfig:
     initial_horizon: int | None = at_least(None, 1)
     horizon_growth: float = within(0.5, "(0, 1]")
     frame_weight: float = at_least(0.0, 0)
-    point_weight: float = at_least(0.0, 0)
 
 
 def latent_shape(config: HGNConfig) -> tuple[int, ...]:

@@ -36,7 +36,6 @@ _RUNS = {
             "time_reversal": True,
             "sharpen_points": False,
             "frame_weight": 0.0,
-            "point_weight": 0.0,
             "refinement_steps": 1,
         },
     ),
