@@ -291,6 +291,11 @@ def make_hgn(config: HGNConfig) -> HGN:
         points = encoder.detect(params["encoder"], normalised(params, frames))
         return jnp.mean((decode(params, encoder.locate(params["encoder"], points)) - frames) ** 2)
 
+    def tolerance(params: Params) -> jax.Array | float:
+        if config.relative_tolerance is None:
+            return config.tolerance
+        return config.relative_tolerance * jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
+
     def loss(params: Params, multiplier, key: jax.Array, batch: Batch, *, progress=1.0, slots=None):
         frames = unit_interval(batch["image"])
         batch_size, num_frames = frames.shape[:2]
