@@ -107,20 +107,6 @@ def _plus_plus(config: Config, preset: str) -> Config:
     )
 
 
-_VECTOR = {
-    "latent": "vector",
-    "time_reversal": True,
-    "background": "image",
-    "encoder_filters": (32, 48, 64, 64),
-    "lift_sizes": (64, 16),
-    "decoder_filters": (64, 32, 16),
-    "block_activation": "leaky_relu",
-    "kinetic": "quadratic",
-    "hamiltonian_network": "mlp",
-    "hamiltonian_filters": (128, 128),
-    "hamiltonian_activation": "swish",
-    "confinement": 0.1,
-}
 _KEYPOINTS = {
     "latent": "keypoints",
     "background": "colour",
@@ -157,7 +143,23 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
 # which knows the data. Where places are noisy, a fit to all frames is better.
 _NOISY_READING = {"inference_frames": 15, "seen_frames": 31, "refinement_steps": 8, "refinement_target": "points"}
 
-_FILM_READING = {"inference_frames": 5, "refinement_steps": 8}
+
+# A film of one thing that moves with one degree of freedom before a background. The thing is found as a keypoint, and
+# painted with all that goes with it, such as a rod and its shadow, by the convolutional decoder.
+_FILM: dict[str, Any] = {
+    "inference_frames": 5,
+    "seen_frames": 31,
+    "refinement_steps": 4,
+    "chart": "network",
+    "num_keypoints": 1,
+    "state_channels": 1,
+    "sharpen_points": False,
+    "background": "image",
+    "painter": "picture",
+    "lift_sizes": (64, 16),
+    "decoder_filters": (64, 32, 16),
+    "block_activation": "leaky_relu",
+}
 
 
 def _anchored(preset: str, data: DataConfig, num_steps: int, learning_rate: float, **fields: Any) -> Config:
@@ -206,7 +208,7 @@ def _presets() -> Iterator[Config]:
         yield _anchored_system(system, noisy=True)
         yield _anchored_system(system, noisy=False)
     videos = DataConfig(name="video_folder", config="default")
-    yield _anchored("video", videos, 1500, 2e-3, **_FILM_READING, **_VECTOR, state_channels=1)
+    yield _anchored("video", videos, 1500, 3e-3, **(_KEYPOINTS | _FILM))
 
 
 PRESETS = {config.preset: config for config in _presets()}

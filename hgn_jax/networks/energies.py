@@ -89,7 +89,7 @@ def learned_masses(params: dict) -> jax.Array:
 
 
 class MetricKinetic(NamedTuple):
-    """The kinetic energy ½ pᵀ G(q) p with a learned inverse mass matrix G(q) = L(q) L(q)ᵀ, as pure functions.
+    """The kinetic energy ½ pᵀ G(q) p with a learned inverse mass matrix G(q) = L(q) L(q)ᵀ + ε I, as pure functions.
 
     Attributes:
       init: `(key, q [batch, d]) -> params`. G starts near the identity.
@@ -121,7 +121,8 @@ def metric_kinetic(dim: int, hidden_sizes: Sequence[int], activation: str, angle
         return jnp.eye(dim, dtype=q.dtype) + jnp.zeros((*q.shape, dim), q.dtype).at[..., rows, columns].set(entries)
 
     def apply(params: dict, state: PhaseState) -> jax.Array:
-        return 0.5 * jnp.sum(jnp.einsum("...ij,...i->...j", factor(params, state.q), state.p) ** 2, axis=-1)
+        scaled = jnp.einsum("...ij,...i->...j", factor(params, state.q), state.p)
+        return 0.5 * jnp.sum(scaled**2 + _SMALLEST_METRIC * state.p**2, axis=-1)
 
     def momentum(params: dict, q: jax.Array, velocity: jax.Array) -> jax.Array:
         lower = factor(params, q)
