@@ -144,21 +144,25 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
 _NOISY_READING = {"inference_frames": 15, "seen_frames": 31, "refinement_steps": 8, "refinement_target": "points"}
 
 
-# A film of one thing that moves with one degree of freedom before a background. The thing is found as a keypoint, and
-# painted with all that goes with it, such as a rod and its shadow, by the convolutional decoder.
+# A film may show anything, so its state is a vector, and the decoder paints the difference from the mean image. All
+# frames of a window are seen.
 _FILM: dict[str, Any] = {
+    "latent": "vector",
+    "state_channels": 1,
     "inference_frames": 5,
     "seen_frames": 31,
     "refinement_steps": 4,
-    "chart": "network",
-    "num_keypoints": 1,
-    "state_channels": 1,
-    "sharpen_points": False,
+    "time_reversal": True,
     "background": "image",
-    "painter": "picture",
+    "encoder_filters": (32, 48, 64, 64),
     "lift_sizes": (64, 16),
     "decoder_filters": (64, 32, 16),
     "block_activation": "leaky_relu",
+    "kinetic": "quadratic",
+    "hamiltonian_network": "mlp",
+    "hamiltonian_filters": (128, 128),
+    "hamiltonian_activation": "swish",
+    "confinement": 0.1,
 }
 
 
@@ -208,7 +212,7 @@ def _presets() -> Iterator[Config]:
         yield _anchored_system(system, noisy=True)
         yield _anchored_system(system, noisy=False)
     videos = DataConfig(name="video_folder", config="default")
-    yield _anchored("video", videos, 1500, 3e-3, **(_KEYPOINTS | _FILM))
+    yield _anchored("video", videos, 1500, 3e-3, **_FILM)
 
 
 PRESETS = {config.preset: config for config in _presets()}
