@@ -23,8 +23,9 @@ from experiments.run.trainer import Run, facts
 from experiments.tasks import Evaluation
 from hgn_jax import data
 from hgn_jax.metrics import rollouts
-from hgn_jax.models.hgn import HGN, kl_to_standard_normal
+from hgn_jax.models.hgn import HGN
 from hgn_jax.models.hgn_config import num_seen
+from hgn_jax.models.hgn_terms import kl_to_standard_normal
 from hgn_jax.physics.integrators import rollout
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training import compile_for_backend

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hgn_jax import HGNConfig, PhaseState, make_hgn
-from hgn_jax.models.hgn import frame_statistics
+from hgn_jax.models.hgn_terms import frame_statistics
 from tests.hgn_jax.models.random_params import random_params
 
 KEY = jax.random.PRNGKey(0)

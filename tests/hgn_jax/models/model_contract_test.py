@@ -13,7 +13,7 @@ import pytest
 from absl.testing import parameterized
 
 from hgn_jax import HGNConfig, HNNConfig, NHFConfig, make_hgn, make_hnn, make_nhf
-from hgn_jax.models.hgn import frame_statistics
+from hgn_jax.models.hgn_terms import frame_statistics
 from hgn_jax.training.model import Model
 from tests.hgn_jax.models.random_params import random_params
 
