@@ -1,5 +1,6 @@
 """Test clips that go on beyond the frames that a model sees: extended by the simulator, or whole films."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -127,16 +128,20 @@ def take_films(clips: Clips, num_frames: int, max_beyond: int, max_clips: int) -
 def _films(clips: Clips) -> Iterator[np.ndarray]:
     """Yields the films of the test split, put together from their windows, uint8 `[time, size, size, 3]`.
 
-    The windows of a film follow each other in the order of time. Where they leave a gap, the film falls into two.
+    The data set holds the windows in random order. Where those of a film leave a gap, the film falls into two.
     """
     test, frame_step = clips.splits["test"], clips.metadata.get("frame_step", 1)
-    parts, name, end = [], None, 0
+    windows = defaultdict(list)  # film -> first frame and index of each of its windows
     for index in range(len(test)):
         [example] = test.__getitems__([index])
-        image, first = example["image"], int(example["first_frame"]) // frame_step
-        if parts and (example["video"] != name or first > end):
-            yield np.concatenate(parts)
-            parts = []
-        parts.append(image[end - first :] if parts else image)
-        name, end = example["video"], first + len(image)
-    yield np.concatenate(parts)
+        windows[example["video"]].append((int(example["first_frame"]) // frame_step, index))
+    for film in sorted(windows):
+        parts, end = [], 0
+        for first, index in sorted(windows[film]):
+            [example] = test.__getitems__([index])
+            if parts and first > end:
+                yield np.concatenate(parts)
+                parts = []
+            parts.append(example["image"][end - first :] if parts else example["image"])
+            end = first + len(example["image"])
+        yield np.concatenate(parts)

@@ -1,6 +1,7 @@
 """The true mass on a spring as a model of frames, and runs with small data sets for it, for tests of measurements."""
 
 import pathlib
+import random
 import types
 from typing import Any
 from unittest import mock
@@ -49,12 +50,16 @@ class _Examples(list):
 
 
 def make_films(simulated: Clips, stride: int, frame_step: int = 2, num_films: int = 4) -> Clips:
-    """Returns test clips of a simulated data set as films, cut into windows of 5 frames as `video_folder` does."""
+    """Returns test clips of a simulated data set as films, cut into windows of 5 frames as `video_folder` does.
+
+    The windows are in random order, as TFDS stores them.
+    """
     windows = _Examples(
         {"image": clip["image"][first : first + 5], "video": str(i).encode(), "first_frame": first * frame_step}
         for i, clip in enumerate(simulated.splits["test"][j] for j in range(num_films))
         for first in range(0, len(clip["image"]) - 4, stride)
     )
+    random.Random(0).shuffle(windows)
     return Clips({"train": windows, "test": windows}, {"source": "/videos", "frame_step": frame_step})
 
 
