@@ -24,7 +24,13 @@ from experiments.run.provenance import provenance
 from experiments.run.results import read_results, to_json
 from experiments.run.run_directory import RunDirectory, read_config, read_task, write_json
 
-_RECIPES = {"hgn": "paper's recipe", "hgn_plus_plus": "HGN++", "hgn_anchored": "anchored", "hnn": "HNN"}
+_RECIPES = {
+    "hgn": "paper's recipe",
+    "hgn_plus_plus": "HGN++",
+    "hgn_anchored": "anchored",
+    "hgnvideo": "anchored",
+    "hnn": "HNN",
+}
 _SIZES = ("_small", "_noise_free")  # in the names of presets; the data set says the same
 # Overrides that do not make another recipe. Those of the data are named by the row or by its table.
 _OTHER_OVERRIDES = (
