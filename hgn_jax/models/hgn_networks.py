@@ -101,8 +101,10 @@ def make_transform(config: HGNConfig) -> hk.Transformed:
     """Returns f_psi."""
     state_size = 2 * config.state_channels
     if config.latent == "vector":
-        return mlp((*config.transform_filters, state_size), config.encoder_activation)
-    return state_transform(config.transform_filters, config.encoder_activation, state_size)
+        network = mlp((*config.transform_filters, state_size), config.encoder_activation)
+    else:
+        network = state_transform(config.transform_filters, config.encoder_activation, state_size)
+    return _full_precision(network)
 
 
 def make_energies(config: HGNConfig) -> dict[str, hk.Transformed | MetricKinetic]:

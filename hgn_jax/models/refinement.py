@@ -36,8 +36,8 @@ def levenberg_marquardt(residuals: Callable[[jax.Array], jax.Array], z: jax.Arra
             (residuals(z + _STEP * direction) - residuals(z - _STEP * direction)) / (2.0 * _STEP)
         )
         jacobian = jax.lax.map(differentiate, directions)  # [d, batch, n]
-        normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian)
-        gradient = jnp.einsum("ibn,bn->bi", jacobian, r)
+        normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian, precision="highest")
+        gradient = jnp.einsum("ibn,bn->bi", jacobian, r, precision="highest")
         proposal = z - _solve_damped(normal, gradient, damping)
         new_r = residuals(proposal)
         better = squared(new_r) < squared(r)  # false if the error is not a number
@@ -67,8 +67,9 @@ def gauss_newton_shift(
     images, differentiate = jax.linearize(paint, points)
     jacobian = jax.lax.map(lambda direction: differentiate(jnp.broadcast_to(direction, points.shape)), directions)
     jacobian = jacobian.reshape(*jacobian.shape[:2], -1)  # [d, n, pixels]
-    normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian)
-    gradient = jnp.einsum("ibn,bn->bi", jacobian, (frames - images).reshape(len(frames), -1))
+    normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian, precision="highest")
+    residuals = (frames - images).reshape(len(frames), -1)
+    gradient = jnp.einsum("ibn,bn->bi", jacobian, residuals, precision="highest")
     shift = _solve_damped(normal, gradient, jnp.full(len(points), _INITIAL_DAMPING, points.dtype))
     return jnp.clip(shift, -largest, largest)
 

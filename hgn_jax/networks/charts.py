@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from hgn_jax.networks.blocks import linear, pure
 from hgn_jax.networks.mlp import mlp
+from hgn_jax.networks.precision import in_precision
 
 _NETWORK_SIZES = (64, 64)
 _NETWORK_GAIN = 0.1  # changes of coordinates start nearly linear
@@ -57,8 +58,8 @@ def _by_networks(num_points: int, dim: int) -> Chart:
 
 
 def _curved(size: int) -> hk.Transformed:
-    network = mlp((*_NETWORK_SIZES, size), "swish", output_gain=_NETWORK_GAIN)
-    flat = pure(lambda x: linear(size, 1.0, "linear")(x))
+    network = in_precision(mlp((*_NETWORK_SIZES, size), "swish", output_gain=_NETWORK_GAIN), "full")
+    flat = in_precision(pure(lambda x: linear(size, 1.0, "linear")(x)), "full")
 
     def init(key: jax.Array, x: jax.Array) -> dict:
         flat_key, network_key = jax.random.split(key)

@@ -11,6 +11,7 @@ import numpy as np
 from hgn_jax.networks.blocks import ConvLayer, conv_stack, convolution, pure
 from hgn_jax.networks.kinematics import on_circle
 from hgn_jax.networks.mlp import mlp
+from hgn_jax.networks.precision import in_precision
 from hgn_jax.physics.phase_space import PhaseState
 
 # The Hamiltonian network as the authors of the paper described it in correspondence; the last layer yields the energy.
@@ -112,7 +113,7 @@ def metric_kinetic(dim: int, hidden_sizes: Sequence[int], activation: str, angle
       angles: Whether the coordinates are angles, on which G depends periodically.
     """
     rows, columns = np.tril_indices(dim)
-    network = mlp((*hidden_sizes, len(rows)), activation, output_gain=_METRIC_GAIN)
+    network = in_precision(mlp((*hidden_sizes, len(rows)), activation, output_gain=_METRIC_GAIN), "full")
     if angles:
         network = periodic(network)
 
@@ -121,12 +122,13 @@ def metric_kinetic(dim: int, hidden_sizes: Sequence[int], activation: str, angle
         return jnp.eye(dim, dtype=q.dtype) + jnp.zeros((*q.shape, dim), q.dtype).at[..., rows, columns].set(entries)
 
     def apply(params: dict, state: PhaseState) -> jax.Array:
-        scaled = jnp.einsum("...ij,...i->...j", factor(params, state.q), state.p)
+        scaled = jnp.einsum("...ij,...i->...j", factor(params, state.q), state.p, precision="highest")
         return 0.5 * jnp.sum(scaled**2 + _SMALLEST_METRIC * state.p**2, axis=-1)
 
     def momentum(params: dict, q: jax.Array, velocity: jax.Array) -> jax.Array:
         lower = factor(params, q)
-        metric = jnp.einsum("...ij,...kj->...ik", lower, lower) + _SMALLEST_METRIC * jnp.eye(dim)
+        metric = jnp.einsum("...ij,...kj->...ik", lower, lower, precision="highest")
+        metric += _SMALLEST_METRIC * jnp.eye(dim)
         return jnp.linalg.solve(metric, velocity[..., None])[..., 0]
 
     return MetricKinetic(network.init, apply, momentum)

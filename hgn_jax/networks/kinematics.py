@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hgn_jax.networks.mlp import mlp
+from hgn_jax.networks.precision import in_precision
 
 _CORRECTION_SIZES = (64, 64)
 _CORRECTION_GAIN = 1e-3  # the correction starts near zero
@@ -41,7 +42,7 @@ def middle_of_window(num_frames: int, dim: int, dt: float, angles: bool = False)
     """
     weights = fit_middle(num_frames, dt)
     seen = on_circle if angles else (lambda q: q)
-    correction = mlp((*_CORRECTION_SIZES, 2 * dim), "swish", output_gain=_CORRECTION_GAIN)
+    correction = in_precision(mlp((*_CORRECTION_SIZES, 2 * dim), "swish", output_gain=_CORRECTION_GAIN), "full")
 
     def init(key: jax.Array) -> Any:
         return correction.init(key, seen(jnp.zeros((1, num_frames * dim))))
@@ -50,7 +51,7 @@ def middle_of_window(num_frames: int, dim: int, dt: float, angles: bool = False)
         if angles:
             unwrapped, middle = jnp.unwrap(coordinates, axis=1), num_frames // 2
             coordinates = unwrapped + (coordinates - unwrapped)[:, middle, None]
-        fit = jnp.concatenate([jnp.einsum("btd,t->bd", coordinates, w) for w in weights], axis=-1)
+        fit = jnp.concatenate([jnp.einsum("btd,t->bd", coordinates, w, precision="highest") for w in weights], axis=-1)
         correct = lambda window: correction.apply(params, seen(window.reshape(len(window), -1)))
         corrected = fit + even_and_odd(correct(coordinates), correct(coordinates[:, ::-1]))
         return tuple(jnp.split(corrected, 2, axis=-1))

@@ -73,7 +73,7 @@ class GalleryTest(parameterized.TestCase):
         self.assertGreater(np.std(picture), 10.0)
         self.assertRegex(printed, r"noise floor, MSE x 1e4 +unknown +unknown\n")
         self.assertRegex(printed, r"energy, mean ± std +unknown +unknown\n")
-        self.assertRegex(printed, r"trajectories +2 +1\n")
+        self.assertRegex(printed, r"trajectories +2 +2\n")
         self.assertRegex(printed, r"mean image, MSE x 1e4 +\d+\.\d\d +0\.00\n")
 
     @parameterized.parameters(

@@ -46,6 +46,7 @@ def test_samples_of_the_prior_are_initial_states_of_normal_latents(tmp_path):
 
 
 @pytest.mark.parametrize(("config", "seen"), [(_VECTOR, slice(1, 4)), (_KEYPOINTS, slice(0, 5))])
+@pytest.mark.slow
 def test_the_states_of_clips_are_those_of_their_rollouts(config, seen, tmp_path):
     run = _run(tmp_path, config)
     points, clips = states.collect_points(run)

@@ -132,6 +132,7 @@ class HGNTest(parameterized.TestCase):
         self.assertNotIn("constraint", aux)
 
     @parameterized.parameters("image", "colour")
+    @pytest.mark.slow
     def test_a_relative_tolerance_is_a_fraction_of_the_error_of_the_mean_image(self, background):
         config = dataclasses.replace(_TINY, relative_tolerance=0.3, background=background)
         model, batch = make_hgn(config), _batch(config)
