@@ -52,7 +52,7 @@ def test_a_run_of_videos_says_what_it_cannot_measure_and_outlives_them(video_con
     for errors in (results.train, results.test):
         assert errors.reference.keys() == {"mean_image", "first_frame"}
         assert errors.skill is None
-    assert results.not_measured.keys() == {"noise_floor", "skill", "valid_prediction_time", "SyMetric"}
+    assert results.not_measured.keys() == {"noise_floor", "skill", "SyMetric"}
     assert list(results.videos.left_out) == ["notes.txt"]
     page = (directory.report / "index.html").read_text()
     for text in ("noise floor", "skill", "needs the true states", "notes.txt", str(source)):
