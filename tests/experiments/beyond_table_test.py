@@ -71,7 +71,7 @@ def test_films_and_sizes_of_the_data_have_rows_of_their_own(tmp_path):
     runs = beyond_table.read_runs([*paths, _write(tmp_path, "few", "pendulum_small", data=few)])
     rows = {row[0] for table in beyond_table.tables(runs) for row in table.rows}
     assert "--config.data.source=pole " in next(run.command for run in runs if run.system == "pole")
-    assert rows == {"cart, HGN `video`", "pole, HGN `video`", "pendulum, paper's recipe, `data.num_train=300`"}
+    assert rows == {"cart, anchored", "pole, anchored", "pendulum, paper's recipe, `data.num_train=300`"}
 
 
 def test_what_was_not_measured_is_left_out(paths):
