@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from experiments.clips.data import Clips
-from experiments.clips.long_clips import LongClips, cut, extend, take_films
+from experiments.clips.long_clips import LongClips, extend, first_examples, take_films
 from experiments.clips.long_rollouts import Comparison, Rollout, compare, flatten, median_steps, roll_out
 from experiments.clips.oscillation import Oscillation, measure_oscillation
 from experiments.clips.prediction import NUM_LONG_CLIPS, CompiledDynamics
@@ -30,7 +30,7 @@ _NOT_FINITE = "the rollouts of the model leave the range of numbers"
 
 
 class BeyondShown(NamedTuple):
-    """What the report draws of the measurements beyond the clip.
+    """The measurements beyond the clip that the report draws.
 
     Attributes:
       skill: Skill of the frames at each time of the long clips, `[time]`.
@@ -60,7 +60,7 @@ class BeyondShown(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What the report of a model of frames draws.
+    """Everything that the report of a model of frames draws.
 
     Attributes:
       reconstructions: Reconstructions by split.
@@ -159,9 +159,7 @@ def _measure_states(dynamics: CompiledDynamics, long_clips: LongClips, rollout: 
 
 def _extend(clips: Clips, max_steps: int) -> LongClips:
     """Extends test clips at both ends by `max_steps`, or by fewer if float64 cannot follow enough of them so far."""
-    test = clips.splits["test"]
-    examples = test.__getitems__(list(range(min(NUM_LONG_CLIPS, len(test)))))
-    examples = [cut(example, clips.num_frames) for example in examples]
+    examples = first_examples(clips, NUM_LONG_CLIPS, clips.num_frames)
     for num_steps in (max_steps, *(step for step in reversed(STEPS) if step < max_steps), 0):
         long_clips = extend(clips, examples, num_steps, num_steps)
         if long_clips is not None and len(long_clips.frames) >= min(_MIN_CLIPS, len(examples)):

@@ -6,7 +6,7 @@ from experiments.reporting.tables import Table
 from hgn_jax.metrics.prediction import THRESHOLD
 
 _BEYOND = (
-    "Skill of the frames so many steps after the end of the clip, or before its beginning: 1 is perfect, and 0 is as "
+    "Skill of frames after the end of the clip, or before its beginning, by number of steps: 1 is perfect, and 0 is as "
     "good as the best constant image. {targets} The horizon is the number of steps until the skill falls below "
     f"{{threshold:g}}; the valid prediction time is the number of steps until the squared error exceeds "
     f"{THRESHOLD:.1%} of a frame's mean square. Both are medians over the clips, of at most as many steps as are "

@@ -89,9 +89,12 @@ def extend(clips: Clips, examples: Sequence[Example], num_before: int, num_after
     )
 
 
-def cut(example: Example, num_frames: int) -> dict[str, Any]:
-    """Returns an example of a simulated data set with its first frames only."""
-    return {**example, **{name: example[name][:num_frames] for name in ("image", "q", "p", "energy")}}
+def first_examples(clips: Clips, max_number: int, num_frames: int) -> list[Example]:
+    """Returns the first examples of the test split of a simulated data set, with their first frames only."""
+    test = clips.splits["test"]
+    examples = test.__getitems__(list(range(min(max_number, len(test)))))
+    series = ("image", "q", "p", "energy")
+    return [{**example, **{name: example[name][:num_frames] for name in series}} for example in examples]
 
 
 def take_films(clips: Clips, num_frames: int, max_beyond: int, max_clips: int) -> LongClips:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from experiments.clips.data import Clips
-from experiments.clips.long_clips import NOT_FOLLOWED, LongClips, cut, extend, take_films
+from experiments.clips.long_clips import NOT_FOLLOWED, LongClips, extend, first_examples, take_films
 from experiments.clips.reconstruction import NO_TRUE_STATES
 from experiments.clips.results import Latent, PredictionClips, PredictionTime, PredictionTimes
 from experiments.run.trainer import Run
@@ -193,9 +193,8 @@ def _as_filmed(clips: Clips, num_seen: int, horizon: int) -> tuple[LongClips, tu
 
 def _extended(clips: Clips, num_seen: int, horizon: int) -> tuple[LongClips | None, tuple[int, int]]:
     """Clips extended at both ends to the required length, and the number of frames added; None if none can be."""
-    test, length = clips.splits["test"], num_seen + horizon
-    examples = test.__getitems__(list(range(min(NUM_LONG_CLIPS, len(test)))))
-    examples = [cut(example, length) for example in examples]
+    length = num_seen + horizon
+    examples = first_examples(clips, NUM_LONG_CLIPS, length)
     missing = length - len(examples[0]["image"])
     return extend(clips, examples, missing, missing), (missing, missing)
 

@@ -121,7 +121,7 @@ def read_law(run: Run, path: PhaseState, true_q: np.ndarray | None = None) -> La
 
 
 def _visit(run: Run, path: PhaseState, true_q: np.ndarray | None) -> _Visited:
-    """Returns the model at the finite states of the path, or at every so many of them."""
+    """Returns the model at the finite states of the path, or at a regular choice of them."""
     flat = PhaseState(*(np.asarray(x).reshape(-1, x.shape[-1]) for x in path))
     finite = np.flatnonzero(np.isfinite(np.concatenate(flat, axis=-1)).all(axis=-1))
     chosen = finite[:: max(1, math.ceil(len(finite) / _MAX_STATES))]

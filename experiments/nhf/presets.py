@@ -98,18 +98,10 @@ def _fast(target: str) -> Config:
     """Returns a flow with a Hamiltonian per link, a learned prior scale, steeper forces, and a tighter bound."""
     return Config(
         preset=target,
-        num_links=4,
-        links="merged",
-        hidden_sizes=(64, 64),
-        energy_output_gain=0.1,
-        input_scale=3.0,
-        prior="normal",
-        prior_scale=1.0,
-        learned_prior_scale=True,
-        objective_samples=4,
         data=PointsConfig(name=target),
         optimizer=OptimizerConfig(learning_rate=5e-3, schedule="cosine", warmup_fraction=0.02, gradient_clip=1.0),
         training=TrainingConfig(num_steps=10_000, batch_size=128, log_every=50, checkpoint_every=1000),
+        **nhf_config.FAST_FIELDS,
     )
 
 

@@ -73,11 +73,23 @@ def direct(config: HGNConfig, frames: jax.Array, slots: jax.Array) -> DirectedCl
     )
 
 
-def draw_target_frames(config: HGNConfig, key: jax.Array, num_frames: int, progress: float | jax.Array) -> TargetFrames:
-    """Draws the frames in the loss of one step: `loss_frames` of them, within the horizon.
+def growing_horizon(config: HGNConfig, num_frames: int, progress: float | jax.Array) -> jax.Array:
+    """Number of frames that the loss looks at.
 
-    The horizon grows linearly from `initial_horizon` to the whole clip during the first `horizon_growth` of the
-    training.
+    It grows linearly from `initial_horizon` to the whole clip during the first `horizon_growth` of the training.
+
+    Args:
+      config: Configuration of the model.
+      num_frames: Number of frames of a clip.
+      progress: Fraction of the training that is done.
+    """
+    first_horizon = config.initial_horizon or num_frames
+    growth = jnp.minimum(progress / config.horizon_growth, 1.0)
+    return first_horizon + (num_frames - first_horizon) * growth
+
+
+def draw_target_frames(config: HGNConfig, key: jax.Array, num_frames: int, progress: float | jax.Array) -> TargetFrames:
+    """Draws the frames in the loss of one step: `loss_frames` of them, within the `growing_horizon`.
 
     Args:
       config: Configuration of the model.
@@ -87,9 +99,7 @@ def draw_target_frames(config: HGNConfig, key: jax.Array, num_frames: int, progr
     """
     if config.loss_frames is None and config.initial_horizon is None:
         return TargetFrames(None, jnp.full(num_frames, 1.0 / num_frames))
-    first_horizon = config.initial_horizon or num_frames
-    growth = jnp.minimum(progress / config.horizon_growth, 1.0)
-    within_horizon = jnp.arange(num_frames) < first_horizon + (num_frames - first_horizon) * growth
+    within_horizon = jnp.arange(num_frames) < growing_horizon(config, num_frames, progress)
     # Frames within the horizon, in random order, come before all others.
     order = jax.random.uniform(key, num_frames) + within_horizon
     _, times = jax.lax.top_k(order, config.loss_frames or num_frames)

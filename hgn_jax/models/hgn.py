@@ -188,7 +188,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         return transform(params, z)
 
     def seen_residuals(params: Params, seen: jax.Array) -> Callable[[jax.Array], jax.Array]:
-        """What a state z leaves unexplained of the frames seen: distances of points, or differences of pixels."""
+        """The part of the frames seen that a state z does not explain: distances of points, or pixel differences."""
         num_frames, flat = seen.shape[1], seen.reshape(-1, *seen.shape[2:])
         if config.refinement_target == "points":
             observe = lambda q: decoder.places(params["decoder"], q)
@@ -289,7 +289,10 @@ def make_hgn(config: HGNConfig) -> HGN:
     def tolerance(params: Params) -> jax.Array | float:
         if config.relative_tolerance is None:
             return config.tolerance
-        return config.relative_tolerance * jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
+        return config.relative_tolerance * pixel_variance(params)
+
+    def pixel_variance(params: Params) -> jax.Array:
+        return jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
 
     def loss(params: Params, multiplier, key: jax.Array, batch: Batch, *, progress=1.0, slots=None):
         frames = unit_interval(batch["image"])
@@ -318,8 +321,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.frame_weight:
             error += config.frame_weight * frame_error(params, targets[:, :_FRAMES_LOCATED])
         if config.objective == "relative":
-            variance = jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
-            return error / variance + config.beta * kl, {"mse": mse, "kl": kl}
+            return error / pixel_variance(params) + config.beta * kl, {"mse": mse, "kl": kl}
         if config.objective == "elbo":
             return negative_elbo(error, kl, frames[0, 0].size, config.beta), {"mse": mse, "kl": kl}
         allowed = tolerance(params)

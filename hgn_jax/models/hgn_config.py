@@ -68,8 +68,8 @@ class HGNConfig:
         and the refinement all of them. For `outward` only; None for `inference_frames`.
       refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
         model fixed, when a trained model reads a clip; see `hgn_jax.models.refinement`.
-      refinement_target: What the refined state should explain: the `pixels` of the frames seen, or the `points` that
-        are found in them, for keypoints, which is better where the places are noisy.
+      refinement_target: Data that the refined state should explain: the `pixels` of the frames seen, or, for keypoints,
+        the `points` found in them, which is better where the places are noisy.
       latent: `spatial`: q and p live on a 4x4 grid; `vector`: on a vector, by a linear projection of the encoder's
         features; `keypoints`: q holds the places of points in the picture, and p is mass times velocity.
       state_channels: Number of channels of q (and of p) on the grid, or the length of q (and of p) otherwise.

@@ -73,6 +73,21 @@ class NHFConfig:
     geco_fraction: float = within(0.2, "(0, 1)")
 
 
+# A flow with a Hamiltonian per link, a learned prior scale, steeper forces and a tighter bound than the paper's. Do not
+# change it: parameters stored by `hgn_jax.state_densities` belong to it.
+FAST_FIELDS = {
+    "num_links": 4,
+    "links": "merged",
+    "hidden_sizes": (64, 64),
+    "energy_output_gain": 0.1,
+    "input_scale": 3.0,
+    "prior": "normal",
+    "prior_scale": 1.0,
+    "learned_prior_scale": True,
+    "objective_samples": 4,
+}
+
+
 def validate(config: NHFConfig) -> None:
     """Raises ValueError, naming the field and its allowed values, if no model can be made from `config`."""
     check_fields(config)

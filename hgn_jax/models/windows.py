@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from hgn_jax.models.frames import growing_horizon
 from hgn_jax.models.hgn_config import HGNConfig
 
 
@@ -27,10 +28,7 @@ class Windows(NamedTuple):
 
 
 def draw_windows(config: HGNConfig, keys: jax.Array, frames: jax.Array, progress: float | jax.Array) -> Windows:
-    """Draws a window of each clip, and `loss_frames` targets within the horizon around its anchor.
-
-    The horizon grows linearly from `initial_horizon` frames on either side to the whole clip during the first
-    `horizon_growth` of the training.
+    """Draws a window of each clip, and `loss_frames` targets within the `growing_horizon` on either side of its anchor.
 
     Args:
       config: Configuration of the model.
@@ -39,8 +37,7 @@ def draw_windows(config: HGNConfig, keys: jax.Array, frames: jax.Array, progress
       progress: Fraction of the training that is done.
     """
     num_frames, length = frames.shape[1], config.inference_frames
-    first_horizon = config.initial_horizon or num_frames
-    horizon = first_horizon + (num_frames - first_horizon) * jnp.minimum(progress / config.horizon_growth, 1.0)
+    horizon = growing_horizon(config, num_frames, progress)
 
     def draw(key: jax.Array, clip: jax.Array) -> Windows:
         anchor_key, target_key = jax.random.split(key)
