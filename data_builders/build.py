@@ -12,8 +12,11 @@ runner that builds instead, with its options in `--beam_pipeline_options`. Progr
 """
 
 if __name__ == "__main__":  # before the imports below, which take seconds
+    import os
+
     from data_builders import interruption
 
+    os.environ["JAX_ENABLE_X64"] = "0"  # the precision of the data does not depend on the user's environment
     interruption.install("interrupted; nothing is left of the data set that was being built")
 
 import json

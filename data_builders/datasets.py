@@ -10,13 +10,14 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from data_builders.configs import field_names
 from data_builders.errors import DatasetError
 from data_builders.simulation import workers
 from data_builders.tfds_backend import dataset_checks, environment
 from data_builders.tfds_backend.base_builder import BaseBuilder, read_metadata
 
-__all__ = ["NAMES", "DatasetError", "check_dataset", "check_destination", "dataset_path", "derive_config"]
-__all__ += ["ensure_built", "get_builder", "module_name", "read_metadata"]
+__all__ = ["NAMES", "DatasetError", "check_dataset", "check_destination", "config_fields", "dataset_path"]
+__all__ += ["derive_config", "ensure_built", "get_builder", "module_name", "read_metadata"]
 
 NAMES = tuple(sorted(path.parent.name for path in pathlib.Path(__file__).parent.glob("*/*_dataset_builder.py")))
 
@@ -31,6 +32,11 @@ def get_builder(name: str) -> type[BaseBuilder]:
 def module_name(name: str) -> str:
     """Returns the module that defines the builder of a data set."""
     return f"data_builders.{name}.{name}_dataset_builder"
+
+
+def config_fields(name: str) -> tuple[str, ...]:
+    """Returns the fields of the configurations of a data set."""
+    return field_names(get_builder(name).builder_config_cls)
 
 
 def derive_config(name: str, base: str | tfds.core.BuilderConfig, **overrides: Any) -> tfds.core.BuilderConfig:

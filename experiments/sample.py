@@ -18,6 +18,7 @@ from experiments.hgn import presets
 from experiments.run import command_line
 from experiments.run.command_line import UserError
 from experiments.run.run_directory import RunDirectory, lock, read_config, require_checkpoint
+from hgn_jax.config_checks import MAX_SEED
 
 
 def check() -> None:
@@ -63,6 +64,6 @@ if __name__ == "__main__":
     _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 4, "Trajectories of each kind.", lower_bound=2)
     _NUM_STEPS = flags.DEFINE_integer("num_steps", 60, "Steps after the first frame.", lower_bound=1)
     _DT_SCALE = flags.DEFINE_float("dt_scale", 1.0, "Speed: 2 is twice as fast, 0.5 half as fast as in training.")
-    _SEED = flags.DEFINE_integer("seed", 0, "Of the new trajectories.", lower_bound=0)
+    _SEED = flags.DEFINE_integer("seed", 0, "Of the new trajectories.", lower_bound=0, upper_bound=MAX_SEED)
     _OUTPUT = flags.DEFINE_string("output", None, "Directory for the files; by default samples/ in the run's.")
     command_line.run(main, check=check)

@@ -17,8 +17,11 @@ import numbers
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
+
+MAX_COUNT = 2**31 - 1
+MAX_SEED = 2**32 - 1
 
 
 class Rule(NamedTuple):
@@ -54,9 +57,21 @@ def finite(default: float | None) -> Any:
     return checked(default, "finite", math.isfinite)
 
 
-def at_least(default: float | None, minimum: float) -> Any:
-    """A field that takes finite numbers from `minimum` upwards."""
-    return checked(default, f"{minimum} or more", lambda value: minimum <= value < math.inf)
+def at_least(default: float | None, minimum: float, maximum: float | None = None) -> Any:
+    """A field that takes finite numbers from `minimum` upwards, or to `maximum`, included, if there is one."""
+    if maximum is None:
+        return checked(default, f"{minimum} or more", lambda value: minimum <= value < math.inf)
+    return checked(default, f"{minimum} or more and at most {maximum}", lambda value: minimum <= value <= maximum)
+
+
+def count(default: int, minimum: int = 1) -> Any:
+    """A field that takes the whole numbers from `minimum` that JAX can count, in 32 bits."""
+    return at_least(default, minimum, MAX_COUNT)
+
+
+def any_seed(default: int) -> Any:
+    """A field that takes the seeds that JAX tells apart, of 32 bits."""
+    return at_least(default, 0, MAX_SEED)
 
 
 def within(default: float | None, interval: str) -> Any:
@@ -81,12 +96,23 @@ def check_fields(config: Any, prefix: str = "") -> None:
         `training.batch_size`.
 
     Raises:
-      ValueError: If a value is not allowed, in one line with the name of the field, what it may be, and the value.
+      ValueError: If values are not allowed: in one line, for each of them its name, what it may be, and the value.
     """
+    raise_together(_wrong_fields(config, prefix))
+
+
+def raise_together(problems: Iterable[str]) -> None:
+    """Raises one ValueError that names all problems in one line, if there are any."""
+    problems = list(problems)
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def _wrong_fields(config: Any, prefix: str) -> Iterator[str]:
     for field in dataclasses.fields(config):
         name, value = prefix + field.name, getattr(config, field.name)
         if dataclasses.is_dataclass(value):
-            check_fields(value, f"{name}.")
+            yield from _wrong_fields(value, f"{name}.")
             continue
         annotation, optional = _split_optional(field.type)
         if value is None and optional:
@@ -98,7 +124,19 @@ def check_fields(config: Any, prefix: str = "") -> None:
             expected = rule.description
         else:
             continue
-        raise ValueError(f"{name} must be {expected}{', or None' if optional else ''}; got {value!r}")
+        yield f"{name} must be {expected}{', or None' if optional else ''}; got {value!r}"
+
+
+def places(config: Any, field: str, prefix: str = "") -> list[str]:
+    """Returns the dotted names of all fields of a configuration, and of those nested in it, that are called `field`."""
+    found = []
+    for own in dataclasses.fields(config):
+        value = getattr(config, own.name)
+        if own.name == field:
+            found.append(prefix + own.name)
+        if dataclasses.is_dataclass(value):
+            found += places(value, field, f"{prefix}{own.name}.")
+    return found
 
 
 _TYPE_DESCRIPTIONS = {

@@ -16,7 +16,7 @@ from data_builders.rendering import images as rendering
 from data_builders.simulation import draws
 from data_builders.simulation import ground_truth as simulation
 from data_builders.simulation.physics_config import PhysicsConfig
-from data_builders.simulation.precision import on_cpu
+from data_builders.simulation.precision import single_precision
 from hgn_jax.physics import systems
 from hgn_jax.physics.phase_space import PhaseState
 
@@ -89,7 +89,7 @@ def _observe(
     look = None
     if config.varies_scene:
         look = rendering.Look(*(_stack(examples, lambda x, name=name: x[name]) for name in rendering.Look._fields))
-    with on_cpu():
+    with single_precision():
         return rendering.render(config.canvas, q + config.observation_noise * np.reshape(noise, q.shape), look)
 
 

@@ -33,6 +33,11 @@ _TOLERANCES = (1e-12, 1e-13, 3e-14)
 _MAX_REDRAWS = 5
 
 
+# Largest number of evaluations of the equations of motion, on average from one recorded state to the next. The systems
+# with their own constants take about a hundred; a chunk with ten thousand takes minutes.
+_MAX_EVALUATIONS_PER_STEP = 10_000
+
+
 class SimulationError(DatasetError):
     """A trajectory could not be integrated to the required accuracy."""
 
@@ -143,17 +148,45 @@ def _integrate(simulation: Simulation, start: PhaseState, tolerance: float, draw
     times = simulation.dt * np.arange(simulation.num_steps + 1)
     dissipated = np.zeros(shape[0] if simulation.damping else 0)
     flat_start = np.concatenate([np.ravel(start.q), np.ravel(start.p), dissipated])
-    with double_precision():
+    with double_precision(), np.errstate(all="ignore"):  # a step that is too long is repeated
         on_device = jax.tree.map(jnp.asarray, dict(drawn))
-        derivative = lambda _, flat_state: np.asarray(flat_field(flat_state, on_device, shape))
+        derivative = _limited(
+            lambda _, flat_state: np.asarray(flat_field(flat_state, on_device, shape)), simulation, flat_start
+        )
         solution = integrate.solve_ivp(
             derivative, times[[0, -1]], flat_start, "DOP853", times, rtol=tolerance, atol=tolerance
         )
     if not solution.success:
-        raise SimulationError(f"{simulation.system}: integration failed: {solution.message}")
+        raise SimulationError(f"integration failed ({solution.message.rstrip('.')}) {_advice(simulation)}")
     path = solution.y[: 2 * size].reshape(2, *shape, times.size)
     dissipated = solution.y[2 * size :] if simulation.damping else np.zeros((shape[0], times.size))
     return _Solution(PhaseState(*np.moveaxis(path, -1, 2)), dissipated)
+
+
+def _advice(simulation: Simulation) -> str:
+    constants = ", ".join(f"{name}={value:g}" for name, value in simulation.constants.items())
+    return f"of {simulation.system}; change dt={simulation.dt:g}, damping={simulation.damping:g} or {constants}"
+
+
+def _limited(
+    derivative: Callable[[float, np.ndarray], np.ndarray], simulation: Simulation, start: np.ndarray
+) -> Callable[[float, np.ndarray], np.ndarray]:
+    """Makes the equations of motion raise SimulationError where the solver would never end.
+
+    That is where they have no finite value at the start, or where their motion is too fast for the time step.
+    """
+    remaining = _MAX_EVALUATIONS_PER_STEP * (simulation.num_steps + 1)
+    if not np.isfinite(derivative(0.0, start)).all():
+        raise SimulationError(f"the equations of motion have no finite value at a start {_advice(simulation)}")
+
+    def limited(time: float, state: np.ndarray) -> np.ndarray:
+        nonlocal remaining
+        remaining -= 1
+        if remaining < 0:
+            raise SimulationError(f"the time between two frames is too long for the motion {_advice(simulation)}")
+        return derivative(time, state)
+
+    return limited
 
 
 def _evaluate(

@@ -2,8 +2,9 @@
 
 import dataclasses
 import inspect
+import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -11,6 +12,7 @@ import tensorflow_datasets as tfds
 from data_builders.configs import field_names
 from data_builders.rendering import images as rendering
 from data_builders.simulation.draws import Simulation, constant_shape
+from hgn_jax.config_checks import raise_together
 from hgn_jax.physics import systems
 
 # System -> layout of its scene, and number of discs. (The system itself would tell, but making it starts JAX, which no
@@ -35,6 +37,11 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "dt_0.05": {"dt": 0.05},
 }
 _SMALL = {"num_train": 4_000, "num_test": 1_000}
+
+# Fields that hold positive numbers, and fields that may also be 0.
+_POSITIVE = ("num_train", "num_test", "num_steps", "dt", "image_size", "half_width", "disc_radius")
+_NON_NEGATIVE = ("observation_noise", "velocity_perturbation", "edge_temperature", "seed", "damping")
+_NON_NEGATIVE += ("num_test_steps", "num_colours", "canvas_offset")
 
 # Type of a field -> conversion of a given value, so that lists and integers from JSON are accepted.
 _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
@@ -115,15 +122,19 @@ class PhysicsConfig(tfds.core.BuilderConfig):
     canvas_offset: float = 0.0
 
     def __post_init__(self):
+        raise_together(self._convert_fields())
+        self._complete_constants()
+        raise_together(self._wrong_values())
+        if self.description is None:
+            self.description = _describe(self)
+
+    def _convert_fields(self) -> Iterator[str]:
+        """Gives every field the type that it is declared with; yields one line for each field that cannot have it."""
         for name, converter in _converters().items():
             try:
                 setattr(self, name, converter(getattr(self, name)))
-            except (TypeError, ValueError, AttributeError) as error:
-                raise ValueError(f"{name}: cannot use {getattr(self, name)!r} ({error})") from None
-        self._complete_constants()
-        self._check_values()
-        if self.description is None:
-            self.description = _describe(self)
+            except (TypeError, ValueError, AttributeError, OverflowError) as error:
+                yield f"{name}: cannot use {getattr(self, name)!r} ({error})"
 
     def _complete_constants(self) -> None:
         if self.system not in _SCENES:
@@ -135,28 +146,27 @@ class PhysicsConfig(tfds.core.BuilderConfig):
             raise ValueError(f"{self.system} has no constant {', '.join(unknown)}; it has {', '.join(defaults)}")
         self.constants = {**defaults, **self.constants}
 
-    def _check_values(self) -> None:
-        positive = ("num_train", "num_test", "num_steps", "dt", "image_size", "half_width", "disc_radius")
-        non_negative = ("observation_noise", "velocity_perturbation", "edge_temperature", "seed")
-        non_negative += ("damping", "num_test_steps", "num_colours", "canvas_offset")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in non_negative:
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if not 0 <= self.radius_range[0] <= self.radius_range[1]:
-            raise ValueError(f"radius_range must be 0 <= low <= high, got {self.radius_range}")
+    def _wrong_values(self) -> Iterator[str]:
+        """Yields one line for each value that is not allowed."""
+        for name in _POSITIVE:
+            if not 0 < getattr(self, name) < math.inf:
+                yield f"{name} must be positive and finite, got {getattr(self, name)}"
+        for name in _NON_NEGATIVE:
+            if not 0 <= getattr(self, name) < math.inf:
+                yield f"{name} must be 0 or more and finite, got {getattr(self, name)}"
+        for name, value in self.constants.items():
+            if not math.isfinite(value):
+                yield f"constants must be finite, got {name}={value}"
+        if not 0 <= self.radius_range[0] <= self.radius_range[1] < math.inf:
+            yield f"radius_range must be 0 <= low <= high and finite, got {self.radius_range}"
         for name, (low, high) in self.constant_ranges.items():
-            if not 0 < low <= high:
-                raise ValueError(f"constant_ranges must be 0 < low <= high, got {low, high} for {name}")
+            if not 0 < low <= high < math.inf:
+                yield f"constant_ranges must be 0 < low <= high and finite, got {low, high} for {name}"
         num_discs = _SCENES[self.system][1]
         if len(self.colours) != num_discs:
-            raise ValueError(f"{self.system} needs {num_discs} colours, got {len(self.colours)}")
+            yield f"{self.system} needs {num_discs} colours, got {len(self.colours)}"
         if self.num_colours and not num_discs <= self.num_colours <= len(rendering.PALETTE):
-            raise ValueError(
-                f"num_colours must be 0 or from {num_discs} to {len(rendering.PALETTE)}, got {self.num_colours}"
-            )
+            yield f"num_colours must be 0 or from {num_discs} to {len(rendering.PALETTE)}, got {self.num_colours}"
 
     @property
     def num_coordinates(self) -> int:

@@ -1,4 +1,4 @@
-"""Device and precision of JAX while data are made: the CPU, and float64 for trajectories."""
+"""Device and precision of JAX while data are made: the CPU, float64 for trajectories, float32 for pictures."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,6 +15,13 @@ def on_cpu() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(RuntimeError):  # JAX_PLATFORMS may exclude the CPU
             stack.enter_context(jax.default_device(jax.local_devices(backend="cpu")[0]))
+        yield
+
+
+@contextlib.contextmanager
+def single_precision() -> Iterator[None]:
+    """Runs JAX in float32 on the CPU inside the block, also where the user has turned float64 on."""
+    with jax.enable_x64(False), on_cpu():
         yield
 
 

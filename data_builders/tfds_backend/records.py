@@ -10,7 +10,7 @@ from data_builders.rendering import images as rendering
 from data_builders.simulation import draws
 from data_builders.simulation import ground_truth as simulation
 from data_builders.simulation.physics_config import PhysicsConfig
-from data_builders.simulation.precision import on_cpu
+from data_builders.simulation.precision import single_precision
 from data_builders.simulation.split_statistics import SplitStatistics
 from data_builders.tfds_backend import shards
 
@@ -82,7 +82,7 @@ def _examples(config: PhysicsConfig, task: Task, statistics: SplitStatistics) ->
         rows = slice(begin, min(begin + block_size, task.number))
         block = simulation.Trajectories(*(x[rows] for x in trajectories))
         block_look = None if look is None else rendering.Look(*(x[rows] for x in look))
-        with on_cpu():
+        with single_precision():
             images = rendering.render(config.canvas, block.observed_q, block_look)
             statistics.add(block, images, block_look)
         for row, image in enumerate(images):

@@ -5,11 +5,11 @@ the overrides on the command line read the types of the fields.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from data_builders import overrides
-from hgn_jax.config_checks import at_least, sizes
+from hgn_jax.config_checks import at_least, places, raise_together, sizes
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import BuilderConfig
@@ -93,8 +93,35 @@ def dataset_config(config: Any) -> "BuilderConfig":
     changes = {field: value for field, value in vars(config.data).items() if value is not None}
     name, base = changes.pop("name"), changes.pop("config")
     changes.pop("data_dir", None)
-    changes |= overrides.parse_json(changes.pop("fields", "{}"))
-    return datasets.derive_config(name, base, image_size=config.image_size, **changes)
+    fields = overrides.parse_json(changes.pop("fields", "{}"))
+    raise_together(_misplaced(config, changes, fields))
+    return datasets.derive_config(name, base, image_size=config.image_size, **changes, **fields)
+
+
+def _misplaced(config: Any, changes: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yields where a value belongs that the builder of the data set cannot take from where it stands.
+
+    Args:
+      config: The configuration of the run.
+      changes: The fields of the builder's configuration that have fields of their own in `config.data`.
+      fields: Those in `config.data.fields`.
+    """
+    from data_builders import datasets  # imports JAX
+
+    allowed = {name: datasets.config_fields(name) for name in datasets.NAMES}
+    if config.data.name not in allowed:
+        return
+    own = allowed[config.data.name]
+    for field in changes:
+        if field not in own:
+            others = [name for name in allowed if field in allowed[name]]
+            yield f"data.{field} is for data.name={' or '.join(others)}; it has no meaning for {config.data.name}"
+    for field in fields:
+        elsewhere = [f"--config.{place}" for place in places(config, field)]
+        if field in changes:
+            yield f"{field} is given twice, in data.fields and by --config.data.{field}"
+        elif elsewhere and (field not in own or field == "image_size"):
+            yield f"{field} does not belong in data.fields; set it by {' or '.join(elsewhere)}"
 
 
 def resolve(config: Any) -> tuple[Any, "BuilderConfig"]:

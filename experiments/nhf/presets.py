@@ -8,7 +8,7 @@ types of the fields.
 import dataclasses
 
 from experiments.run import presets
-from hgn_jax.config_checks import at_least, checked, choice
+from hgn_jax.config_checks import any_seed, at_least, checked, choice, within
 from hgn_jax.data import tables
 from hgn_jax.models import nhf_config
 from hgn_jax.models.nhf_config import NHFConfig
@@ -43,8 +43,8 @@ class PointsConfig:
 
     name: str = choice("four_modes", (*TARGETS, *tables.EXAMPLES, "file"))
     path: str = ""
-    test_fraction: float = 0.2
-    split_seed: int = at_least(0, 0)
+    test_fraction: float = within(0.2, "(0, 1)")
+    split_seed: int = any_seed(0)
 
 
 @dataclasses.dataclass
@@ -59,7 +59,7 @@ class EvaluationConfig:
 
     num_points: int = at_least(2000, 2)
     num_samples: int = checked(1024, "a power of two", lambda value: value >= 1 and not value & (value - 1))
-    seed: int = at_least(1_000_000, 0)
+    seed: int = any_seed(1_000_000)
 
 
 @dataclasses.dataclass

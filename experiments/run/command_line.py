@@ -6,6 +6,7 @@ Nothing imported here imports JAX, which takes seconds: `--help` and mistakes ar
 import contextlib
 import dataclasses
 import functools
+import os
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from ml_collections import config_flags
 from data_builders import interruption
 from experiments.run import compilation_cache
 from experiments.run.presets import pick
+from hgn_jax.config_checks import places
 from hgn_jax.errors import DataError, OtherProcessError, Stopped
 from hgn_jax.training import hosts
 
@@ -81,6 +83,7 @@ def run(
         try:
             with user_errors():
                 check()
+                os.environ["JAX_ENABLE_X64"] = "0"  # programs choose the precision themselves, wherever they run
                 compilation_cache.use()
                 if "coordinator" in flags.FLAGS:
                     hosts.start(flags.FLAGS.coordinator, flags.FLAGS.num_processes, flags.FLAGS.process_id)
@@ -120,7 +123,9 @@ def _check_field(config: Any, name: str) -> None:
         fields = [field.name for field in dataclasses.fields(here)] if dataclasses.is_dataclass(here) else []
         if part not in fields:
             place = ".".join(["config", *parents])
-            raise ValueError(f"--{name}: {place} has no field {part!r}; it has {', '.join(fields) or 'none'}")
+            elsewhere = [f"--config.{field}" for field in places(config, part)]
+            hint = f"; did you mean {' or '.join(elsewhere)}?" if elsewhere else ""
+            raise ValueError(f"--{name}: {place} has no field {part!r}; it has {', '.join(fields) or 'none'}{hint}")
         parents.append(part)
         here = getattr(here, part)
     if dataclasses.is_dataclass(here):

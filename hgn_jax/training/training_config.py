@@ -5,7 +5,7 @@ No JAX here: configurations are checked before it is imported.
 
 import dataclasses
 
-from hgn_jax.config_checks import at_least, check_fields, choice, positive, within
+from hgn_jax.config_checks import any_seed, check_fields, choice, count, positive, within
 
 
 @dataclasses.dataclass
@@ -37,11 +37,11 @@ class TrainingConfig:
       checkpoint_every: Number of steps between checkpoints, a multiple of `log_every`.
     """
 
-    num_steps: int = at_least(500_000, 1)
-    batch_size: int = at_least(16, 1)
-    seed: int = at_least(0, 0)
-    log_every: int = at_least(100, 1)
-    checkpoint_every: int = at_least(1000, 1)
+    num_steps: int = count(500_000)
+    batch_size: int = count(16)
+    seed: int = any_seed(0)
+    log_every: int = count(100)
+    checkpoint_every: int = count(1000)
 
 
 def validate(optimizer: OptimizerConfig, training: TrainingConfig, num_devices: int = 1) -> None:

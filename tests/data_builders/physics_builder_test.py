@@ -1,6 +1,8 @@
 """Tests of the builders of simulated data sets: configurations, examples, metadata."""
 
+import dataclasses
 import json
+import math
 import pickle
 import re
 import subprocess
@@ -13,7 +15,7 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from tensorflow_datasets.core import hashing
 
-from data_builders import datasets
+from data_builders import configs, datasets
 from data_builders.rendering import images as rendering
 from data_builders.simulation import draws
 from data_builders.simulation import ground_truth as simulation
@@ -124,24 +126,45 @@ class ConfigTest(chex.TestCase):
 
     @parameterized.parameters(
         ({"colour": 1}, "unknown field colour; choose from system, constants"),
-        ({"num_train": 0}, "num_train must be positive, got 0"),
+        ({"num_train": 0}, "num_train must be positive and finite, got 0"),
         ({"num_train": 1.5}, "num_train: cannot use 1.5"),
         ({"dt": "fast"}, "dt: cannot use 'fast'"),
-        ({"observation_noise": -1}, "observation_noise must not be negative"),
+        ({"observation_noise": -1}, "observation_noise must be 0 or more and finite, got -1"),
         ({"constants": {"mass": 1}}, "two_body has no constant mass; it has m, g"),
         ({"colours": [[0, 0, 0]]}, "two_body needs 2 colours, got 1"),
         ({"radius_range": (2, 1)}, "radius_range must be 0 <= low <= high"),
         ({"constant_ranges": {"mass": (1, 2)}}, "two_body has no constant mass; it has m, g"),
-        ({"constant_ranges": {"m": (2, 1)}}, "constant_ranges must be 0 < low <= high, got .* for m"),
+        ({"constant_ranges": {"m": (2, 1)}}, "constant_ranges must be 0 < low <= high and finite, got .* for m"),
         ({"constant_ranges": {"m": 2}}, "constant_ranges: cannot use "),
         ({"num_colours": 1}, "num_colours must be 0 or from 2 to 6, got 1"),
         ({"background": (0, 0, 256)}, "background: cannot use .*from 0 to 255"),
-        ({"damping": -0.1}, "damping must not be negative"),
+        ({"damping": -0.1}, "damping must be 0 or more and finite, got -0.1"),
+        (
+            {"dt": 0, "damping": -1, "constants": {"g": math.nan}},
+            "^dt must be .*; damping must .*; constants must .* g=n",
+        ),
+        ({"dt": "fast", "num_train": 1.5}, "^num_train: cannot use 1.5 .*; dt: cannot use 'fast'"),
+        ({"num_steps": 10**400, "constants": {"m": 10**400}}, "constants: cannot use "),
         ({"system": "four_body"}, "unknown system 'four_body'; choose one of mass_spring"),
     )
     def test_wrong_values_are_errors(self, overrides, message):
         with self.assertRaisesRegex(ValueError, message):
             datasets.derive_config("two_body", "small", **overrides)
+
+    @parameterized.product(system=tuple(SYSTEMS), value=(math.nan, math.inf, -math.inf))
+    def test_numbers_that_are_not_finite_are_refused_wherever_they_stand(self, system, value):
+        config = datasets.derive_config(system, "small")
+        fields = {field.name: field.type for field in dataclasses.fields(config)}
+        places = {name: value for name in configs.field_names(config) if fields[name] is float}
+        places |= {"radius_range": (0.1, value)}
+        for name, wrong in places.items():
+            with self.assertRaisesRegex(ValueError, f"^{name} must be"):
+                datasets.derive_config(system, "small", **{name: wrong})
+        for constant in config.constants:
+            with self.assertRaisesRegex(ValueError, f"^constants must be finite, got {constant}="):
+                datasets.derive_config(system, "small", constants={constant: value})
+            with self.assertRaisesRegex(ValueError, f"^constant_ranges must be .* for {constant}"):
+                datasets.derive_config(system, "small", constant_ranges={constant: (0.1, value)})
 
     def test_a_builder_builds_its_own_system_only(self):
         config = tiny.config("two_body")

@@ -2,11 +2,24 @@
 
 import dataclasses
 
+import jax
 from absl import flags
 from absl.testing import parameterized
 from ml_collections import config_flags
 
-from hgn_jax.config_checks import at_least, check_fields, checked, choice, finite, positive, sizes, within
+from hgn_jax.config_checks import (
+    MAX_SEED,
+    any_seed,
+    at_least,
+    check_fields,
+    checked,
+    choice,
+    finite,
+    places,
+    positive,
+    sizes,
+    within,
+)
 
 
 @dataclasses.dataclass
@@ -67,6 +80,29 @@ class CheckFieldsTest(parameterized.TestCase):
         with self.assertRaises(ValueError) as raised:
             check_fields(Config(**changes))
         self.assertEqual(str(raised.exception), message)
+
+    def test_all_wrong_values_are_named_at_once(self):
+        with self.assertRaises(ValueError) as raised:
+            check_fields(Config(dt=0.0, steps=1.5, part=Part(decay=1.0)))
+        message = "dt must be .* got 0.0; steps must be .* got 1.5; part.decay must be .* got 1.0"
+        self.assertRegex(str(raised.exception), f"^{message}$")
+
+    @parameterized.parameters(0, 1, 2**31, MAX_SEED)
+    def test_seeds_that_are_allowed_make_different_keys(self, seed):
+        check_fields(dataclasses.make_dataclass("Run", [("seed", int, any_seed(0))])(seed))
+        self.assertEqual(int(jax.random.key_data(jax.random.key(seed))[1]), seed)
+
+    @parameterized.parameters(-1, MAX_SEED + 1, 2**63, 10**30)
+    def test_other_seeds_are_refused(self, seed):
+        config = dataclasses.make_dataclass("Run", [("seed", int, any_seed(0))])(seed)
+        with self.assertRaisesRegex(ValueError, "^seed must be 0 or more and at most 4294967295; got "):
+            check_fields(config)
+
+    def test_places(self):
+        config = dataclasses.make_dataclass("Run", [("decay", float), ("part", Part)])(0.1, Part())
+        self.assertEqual(places(config, "decay"), ["decay", "part.decay"])
+        self.assertEqual(places(config, "fraction"), ["part.fraction"])
+        self.assertEqual(places(config, "colour"), [])
 
     def test_prefix(self):
         with self.assertRaisesRegex(ValueError, "^model.part.decay must be"):

@@ -163,6 +163,24 @@ class AccuracyTest(chex.TestCase):
         self.assertGreater(first_error.max(), 1e-8)
         self.assertLessEqual(error.max(), 1e-8)
 
+    @parameterized.parameters({"m": 0.0}, {"k": 1e308}, {"k": -1e308})
+    def test_motion_without_a_finite_value_is_an_error(self, **constants):
+        setting = dataclasses.replace(MASS_SPRING, constants={**MASS_SPRING.constants, **constants})
+        name = min(constants)
+        with self.assertRaisesRegex(simulation.SimulationError, f"of mass_spring; change dt=0.125, .*{name}="):
+            simulation.simulate_chunk(setting, "train", 0)
+
+    @parameterized.parameters({"dt": 1e5}, {"damping": 1e7})
+    def test_motion_that_is_too_fast_is_an_error(self, **changes):
+        self.enter_context(absltest.mock.patch.object(simulation, "_MAX_EVALUATIONS_PER_STEP", 500))
+        with self.assertRaisesRegex(simulation.SimulationError, "too long for the motion of pendulum; change dt="):
+            simulation.simulate_chunk(dataclasses.replace(PENDULUM, **changes), "train", 0)
+
+    @parameterized.named_parameters(("three_body", THREE_BODY), ("double_pendulum", DOUBLE_PENDULUM))
+    def test_ordinary_motion_stays_far_below_the_limit(self, setting):
+        self.enter_context(absltest.mock.patch.object(simulation, "_MAX_EVALUATIONS_PER_STEP", 500))
+        simulation.simulate_chunk(setting, "test", 0)
+
     def test_hopeless_trajectories_are_an_error(self):
         self.enter_context(absltest.mock.patch.object(simulation, "_TOLERANCES", (1e-3, 1e-3)))
         with self.assertRaisesRegex(simulation.SimulationError, "two_body: relative energy error"):
