@@ -13,7 +13,7 @@ import numpy as np
 
 from experiments.clips.data import Clips
 from experiments.clips.long_clips import LongClips, extend, first_examples, take_films
-from experiments.clips.long_rollouts import Comparison, Rollout, compare, flatten, median_steps, roll_out
+from experiments.clips.long_rollouts import Comparison, Rollout, compare, median_steps, roll_out
 from experiments.clips.oscillation import Oscillation, measure_oscillation
 from experiments.clips.prediction import NUM_LONG_CLIPS, CompiledDynamics
 from experiments.clips.reconstruction import NO_TRUE_STATES, Reconstructions
@@ -176,7 +176,7 @@ def _reencode(dynamics: CompiledDynamics, frames: np.ndarray, rollout: Rollout) 
         if shift:
             state = dynamics.infer(frames[:, first + shift : first + shift + dynamics.num_seen])
             middle = jax.tree.map(lambda x: x[-1], dynamics.rollout(state, to_middle, dynamics.dt))
-            inferred.append(flatten(middle, 1))
+            inferred.append(dynamics.coordinates(middle, 1))
             rolled_out.append(rollout.states[:, first + shift + to_middle])
     return np.concatenate(rolled_out), np.concatenate(inferred)
 

@@ -23,7 +23,7 @@ class Rollout(NamedTuple):
     Attributes:
       first_seen: Index of the first frame of the window.
       path: States, `[time, clips, ...]`.
-      states: The same states as `[clips, time, d]`, all entries of q before those of p.
+      states: The coordinates of these states, `[clips, time, d]`.
       images: Decoded images, `[clips, time, size, size, 3]`.
     """
 
@@ -45,12 +45,7 @@ def roll_out(dynamics: CompiledDynamics, frames: np.ndarray, first_seen: int) ->
     before = dynamics.rollout(state, first_seen, -dynamics.dt)
     after = dynamics.rollout(state, frames.shape[1] - first_seen - 1, dynamics.dt)
     path = jax.tree.map(lambda x, y: np.concatenate([x[:0:-1], y]), before, after)
-    return Rollout(first_seen, path, np.swapaxes(flatten(path, 2), 0, 1), dynamics.decode(path))
-
-
-def flatten(state: PhaseState, num_axes: int) -> np.ndarray:
-    """States as one array `[..., d]`, all entries of q before those of p, that keeps the first axes."""
-    return np.concatenate([np.reshape(x, (*x.shape[:num_axes], -1)) for x in state], axis=-1)
+    return Rollout(first_seen, path, np.swapaxes(dynamics.coordinates(path, 2), 0, 1), dynamics.decode(path))
 
 
 class Comparison(NamedTuple):

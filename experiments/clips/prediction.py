@@ -41,6 +41,7 @@ class LatentDynamics(NamedTuple):
         none.
       infer_quickly: Same as `infer` without its refinement, for statistics over many clips; None if there is no
         refinement.
+      angles: Whether positions are angles. States are then compared by points on the circle.
     """
 
     params: Any
@@ -53,6 +54,7 @@ class LatentDynamics(NamedTuple):
     kl: Callable[[Any, Any], Any] | None = None
     sample: Callable[[Any, Any, int], PhaseState] | None = None
     infer_quickly: Callable[[Any, Any], PhaseState] | None = None
+    angles: bool = False
 
 
 class CompiledDynamics:
@@ -107,6 +109,20 @@ class CompiledDynamics:
         states = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), path)
         images = self._in_blocks(self.dynamics.decode, states, _FRAMES_PER_CALL)
         return np.swapaxes(images.reshape(*outer, *images.shape[1:]), 0, 1)
+
+    def coordinates(self, states: PhaseState, num_axes: int) -> np.ndarray:
+        """Returns states as one array `[..., d]` that keeps the first axes: the positions, then all entries of p."""
+        return np.concatenate(
+            [self.positions(states.q, num_axes), np.reshape(states.p, (*states.p.shape[:num_axes], -1))], axis=-1
+        )
+
+    def positions(self, q: np.ndarray, num_axes: int) -> np.ndarray:
+        """Returns positions as one array `[..., d]` that keeps the first axes.
+
+        An angle gives two entries, its sine and its cosine, because angles that differ by 2π are the same place.
+        """
+        q = np.reshape(q, (*q.shape[:num_axes], -1))
+        return np.concatenate([np.sin(q), np.cos(q)], axis=-1) if self.dynamics.angles else q
 
     def energy(self, states: PhaseState) -> np.ndarray:
         """Computes the learned energies `[n]` of states `[n, ...]`, in float64 for statistics."""

@@ -53,7 +53,7 @@ def measure_samples(clips: Clips, dynamics: CompiledDynamics, targets: np.ndarra
     ends = jax.tree.map(lambda x: x[[0, -1]], dynamics.rollout(start, _NUM_STEPS, dynamics.dt))
     inferred = dynamics.infer(_random_windows(clips, dynamics.num_seen), quickly=True)
     energies, test_energies = dynamics.energy(states), dynamics.energy(inferred)
-    now, later = (_position_distance(q, inferred.q) for q in ends.q)
+    now, later = (_position_distance(*(dynamics.positions(x, 1) for x in (q, inferred.q))) for q in ends.q)
     faithful = _fidelities(clips, dynamics, ends, targets) if clips.has_true_states else (None, None)
     numbers = Samples(
         fidelity=faithful[0],
@@ -85,8 +85,8 @@ def _fidelities(
 
 
 def _position_distance(samples: np.ndarray, reference: np.ndarray) -> float | None:
-    """Distance between quantiles of positions `[n, ...]`, averaged over the axes that keep most of their variance."""
-    samples, reference = (np.reshape(x, (len(x), -1)).astype(np.float64) for x in (samples, reference))
+    """Distance between quantiles of positions `[n, d]`, averaged over the axes that keep most of their variance."""
+    samples, reference = samples.astype(np.float64), reference.astype(np.float64)
     if not np.isfinite(samples).all() or not np.isfinite(reference).all():
         return None
     mean = reference.mean(axis=0)

@@ -26,7 +26,6 @@ from hgn_jax.metrics import rollouts
 from hgn_jax.models.hgn import HGN
 from hgn_jax.models.hgn_config import num_seen
 from hgn_jax.models.hgn_terms import kl_to_standard_normal
-from hgn_jax.physics.integrators import rollout
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training import compile_for_backend
 
@@ -100,16 +99,17 @@ def geco_notes(config: Config, results: FrameResults) -> list[str]:
 def measure_dynamics(hgn: HGN, params: Any, start: PhaseState, num_steps: int) -> Dynamics:
     """Measures rollouts from states `[clips, ...]`: reversibility, energy, and errors by step size."""
     config = hgn.config
+    others = ("leapfrog", "euler") if config.friction is None else ()  # Euler's method has no friction
 
     @jax.jit
     def measure(params, start):
         hamiltonian = hgn.hamiltonian(params)
-        integration = (config.dt, num_steps, config.integrator, config.substeps)
+        integration = (config.dt, num_steps, config.integrator, config.substeps, hgn.friction(params))
         energies = {
             integrator: rollouts.energies_along(
-                hamiltonian, rollout(hamiltonian, start, config.dt, num_steps, integrator, config.substeps)
+                hamiltonian, hgn.rollout(params, start, num_steps, integrator=integrator)
             )
-            for integrator in dict.fromkeys((config.integrator, "leapfrog", "euler"))
+            for integrator in dict.fromkeys((config.integrator, *others))
         }
         reversibility = rollouts.reversibility(hamiltonian, start, *integration)
         return reversibility, energies, rollouts.speed_consistency(hamiltonian, start, *integration)
@@ -147,6 +147,7 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
         kl=kl if config.variational else None,
         sample=sample if has_states else None,
         infer_quickly=infer_quickly if refines_on_pixels(config) else None,
+        angles=config.chart == "rods",
     )
 
 

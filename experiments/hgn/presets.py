@@ -107,6 +107,8 @@ def _plus_plus(config: Config, preset: str) -> Config:
     )
 
 
+_FITTED_TO_POINTS = {"refinement_steps": 8, "refinement_target": "points"}
+
 _KEYPOINTS = {
     "latent": "keypoints",
     "background": "colour",
@@ -119,12 +121,21 @@ _KEYPOINTS = {
     "hamiltonian_filters": (64, 64),
 }
 
+
+def _bodies(number: int) -> dict[str, Any]:
+    return {
+        "num_keypoints": number,
+        "state_channels": 2 * number,
+        "hamiltonian_network": "pairwise",
+    } | _FITTED_TO_POINTS
+
+
 # System -> number of training steps, and the fields that say what kind of system it is.
 _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
     "mass_spring": (1000, {"num_keypoints": 1, "chart": "network", "state_channels": 1, "confinement": 0.1}),
     "pendulum": (1200, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
-    "two_body": (3000, {"num_keypoints": 2, "state_channels": 4, "hamiltonian_network": "pairwise"}),
-    "three_body": (3000, {"num_keypoints": 3, "state_channels": 6, "hamiltonian_network": "pairwise"}),
+    "two_body": (3000, _bodies(2)),
+    "three_body": (3000, _bodies(3)),
     "double_pendulum": (
         2500,
         {
@@ -139,9 +150,9 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
     ),
 }
 
-# Five noise-free frames say where points are and how they move; a fit to their points would be worse than the encoder,
-# which knows the data. Where places are noisy, a fit to all frames is better.
-_NOISY_READING = {"inference_frames": 15, "seen_frames": 31, "refinement_steps": 8, "refinement_target": "points"}
+# Where places are noisy, states are fitted to the points of all frames. Without noise, the encoder reads one coordinate
+# from five frames as well as such a fit, but not the four to six of several bodies.
+_NOISY_READING = {"inference_frames": 15, "seen_frames": 31} | _FITTED_TO_POINTS
 
 
 # A film may show anything, so its state is a vector, and the decoder paints the difference from the mean image. All

@@ -91,14 +91,20 @@ def _norm(state: PhaseState) -> jax.Array:
 
 
 def reversibility(
-    hamiltonian: Hamiltonian, state: PhaseState, dt: float, num_steps: int, integrator: str, substeps: int = 1
+    hamiltonian: Hamiltonian,
+    state: PhaseState,
+    dt: float,
+    num_steps: int,
+    integrator: str,
+    substeps: int = 1,
+    friction: jax.Array | None = None,
 ) -> jax.Array:
     """Returns |s_0 - Phi_{-T}(Phi_T(s_0))| / |s_0|: the relative error after a rollout forwards and back.
 
     The arguments are those of `rollout`.
     """
-    end = _last(rollout(hamiltonian, state, dt, num_steps, integrator, substeps))
-    returned = _last(rollout(hamiltonian, end, -dt, num_steps, integrator, substeps))
+    end = _last(rollout(hamiltonian, state, dt, num_steps, integrator, substeps, friction=friction))
+    returned = _last(rollout(hamiltonian, end, -dt, num_steps, integrator, substeps, friction=friction))
     return relative_distance(returned, state)
 
 
@@ -107,7 +113,13 @@ def _last(path: PhaseState) -> PhaseState:
 
 
 def speed_consistency(
-    hamiltonian: Hamiltonian, state: PhaseState, dt: float, num_steps: int, integrator: str, substeps: int = 1
+    hamiltonian: Hamiltonian,
+    state: PhaseState,
+    dt: float,
+    num_steps: int,
+    integrator: str,
+    substeps: int = 1,
+    friction: jax.Array | None = None,
 ) -> dict[str, jax.Array]:
     """The errors of rollouts with steps of twice, once and half the size.
 
@@ -119,7 +131,7 @@ def speed_consistency(
     """
 
     def path(refinement: int) -> PhaseState:
-        return rollout(hamiltonian, state, 2 * dt, num_steps // 2, integrator, refinement * substeps)
+        return rollout(hamiltonian, state, 2 * dt, num_steps // 2, integrator, refinement * substeps, friction=friction)
 
     exact = path(32)
     return {name: relative_distance(path(n), exact) for name, n in (("2dt", 1), ("dt", 2), ("dt/2", 4))}

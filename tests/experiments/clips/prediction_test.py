@@ -56,6 +56,18 @@ def test_states_are_inferred_once_and_in_blocks():
     assert dynamics.infer(frames[:3]).p.shape == (3, 3)
 
 
+def test_angles_that_differ_by_full_turns_are_one_place():
+    nothing = [lambda *_: None] * 4
+    turning, sliding = (
+        CompiledDynamics(LatentDynamics(None, 2, DT, *nothing, angles=angles)) for angles in (True, False)
+    )
+    state = PhaseState(np.array([[0.3, -2.0]]), np.array([[1.0, 5.0]]))
+    turned = PhaseState(state.q + 2 * np.pi * np.array([1, -3]), state.p)
+    np.testing.assert_allclose(turning.coordinates(state, 1), turning.coordinates(turned, 1), atol=1e-12)
+    np.testing.assert_array_equal(turning.coordinates(state, 1)[:, 4:], state.p)
+    np.testing.assert_array_equal(sliding.coordinates(turned, 1), np.concatenate(turned, axis=-1))
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_a_model_that_knows_the_physics_predicts_to_the_end_both_ways(make_run, noise):
     run = make_run(observation_noise=noise)

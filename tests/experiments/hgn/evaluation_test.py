@@ -57,6 +57,17 @@ def test_energy_is_measured_by_the_integrator_of_the_model_and_two_others():
     assert energy["leapfrog"].variance < energy["euler"].variance
 
 
+def test_with_friction_the_energy_falls_and_the_rollout_still_goes_back():
+    fields = {"latent": "vector", "use_transform": False, "hamiltonian_network": "mlp"}
+    hgn, params = _untrained(**fields, friction=0.5)
+    dynamics = evaluation.measure_dynamics(hgn, params, hgn.start(params, _FRAMES), 3)
+    assert dynamics.energy.keys() == {"leapfrog"}
+    assert dynamics.reversibility < 1e-5
+    conservative, params = _untrained(**fields)
+    kept = evaluation.measure_dynamics(conservative, params, conservative.start(params, _FRAMES), 3)
+    assert dynamics.energy["leapfrog"].variance > 10 * kept.energy["leapfrog"].variance
+
+
 def test_variances_are_those_of_a_posterior_of_the_state_itself():
     hgn, params = _untrained(use_transform=False)
     variance = evaluation.posterior_variances(hgn, params, _FRAMES)
