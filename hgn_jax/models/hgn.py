@@ -220,7 +220,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         return at_first_frame(params, infer_state(params, frames))
 
     def hamiltonian(params: Params) -> Hamiltonian:
-        if config.kinetic == "metric":
+        if config.kinetic in ("metric", "rods"):
             return lambda s: (
                 networks["kinetic"].apply(params["kinetic"], s) + networks["potential"].apply(params["potential"], s.q)
             )

@@ -19,7 +19,7 @@ _ANY = object()
 _REQUIREMENTS = (
     ("latent", "vector", "hamiltonian_network", ("mlp",)),
     ("latent", "keypoints", "hamiltonian_network", ("mlp", "pairwise")),
-    ("latent", "keypoints", "kinetic", ("quadratic", "metric")),
+    ("latent", "keypoints", "kinetic", ("quadratic", "metric", "rods")),
     ("latent", "keypoints", "rollout_directions", ("outward",)),
     ("latent", "keypoints", "use_transform", (False,)),
     ("latent", "keypoints", "background", ("colour", "image")),
@@ -30,6 +30,8 @@ _REQUIREMENTS = (
     ("kinetic", "metric", "hamiltonian", ("joint",)),
     ("kinetic", "metric", "latent", ("vector", "keypoints")),
     ("kinetic", "metric", "hamiltonian_network", ("mlp",)),
+    ("kinetic", "rods", "hamiltonian", ("joint",)),
+    ("kinetic", "rods", "chart", ("rods",)),
     ("confinement", _ANY, "latent", ("vector", "keypoints")),
     ("friction", _ANY, "hamiltonian", ("separable",)),
     ("friction", _ANY, "latent", ("vector", "keypoints")),
@@ -77,6 +79,8 @@ class HGNConfig:
       chart: Generalised coordinates of `keypoints`. `none`: q holds the coordinates of the points themselves, two per
         point. `network`: they are mapped to `state_channels` numbers and back by two small networks. `rods`: the points
         are the joints of a chain of rods, the first of which hangs from a fixed point, and q holds the angle of each.
+      window_degree: Degree of the polynomial in time that is fitted to the coordinates of `keypoints` in the window
+        that the encoder sees. A higher one follows faster motion, and amplifies the noise of the points more.
       sharpen_points: Whether the points that the encoder finds are moved, by one Gauss-Newton step of at most half a
         pixel, to where the decoder paints the frame best. It makes velocities several times more exact.
       time_reversal: Whether the encoder also sees the window backwards, for `vector`: q is the even and p the odd part
@@ -93,9 +97,9 @@ class HGNConfig:
         separable form only.
       hamiltonian_network: `convolutional`, as printed; `authors`, as described in correspondence; `mlp`; or `pairwise`,
         a potential that is a sum over pairs of points of an `mlp` of their distance.
-      kinetic: `network`, T(p) by a network like that of V(q); `quadratic`, p² / 2m with learned masses; or `metric`,
-        ½ pᵀ G(q) p with a learned inverse mass matrix, for coordinates whose inertia depends on the place, such as
-        the angles of a double pendulum. The last is for `joint`.
+      kinetic: `network`, T(p) by a network like that of V(q); `quadratic`, p² / 2m with learned masses; `metric`,
+        ½ pᵀ G(q) p with a network as inverse mass matrix, for coordinates whose inertia depends on the place; or
+        `rods`, that of a chain of rods with learned inertia. The last two are for `joint`.
       confinement: Initial stiffness of a learned harmonic potential that is added to V(q) and closes the surfaces of
         equal energy; None for no such potential.
       friction: Initial value of the learned rates at which the momenta decay, one per coordinate; None for a
@@ -152,6 +156,7 @@ class HGNConfig:
     state_channels: int = at_least(16, 1)
     num_keypoints: int = at_least(1, 1)
     chart: str = choice("none", ("none", "network", "rods"))
+    window_degree: int = at_least(2, 1)
     sharpen_points: bool = False
     time_reversal: bool = False
     background: str = choice("none", ("none", "colour", "image"))
@@ -161,7 +166,7 @@ class HGNConfig:
     transform_filters: tuple[int, ...] = sizes(64, 64, 64)
     hamiltonian: str = choice("separable", ("separable", "joint"))
     hamiltonian_network: str = choice("convolutional", ("convolutional", "authors", "mlp", "pairwise"))
-    kinetic: str = choice("network", ("network", "quadratic", "metric"))
+    kinetic: str = choice("network", ("network", "quadratic", "metric", "rods"))
     confinement: float | None = positive(None)
     friction: float | None = positive(None)
     hamiltonian_filters: tuple[int, ...] = sizes(64, 64, 64, 64, 64, 64)
@@ -256,12 +261,16 @@ def _validate_windows(config: HGNConfig) -> None:
                 )
     if config.latent == "keypoints" and config.inference_frames < 3:
         raise ValueError(f"latent=keypoints needs inference_frames of 3 or more; got {config.inference_frames}")
+    if config.latent == "keypoints" and config.window_degree >= config.inference_frames:
+        raise ValueError(
+            f"window_degree must be below inference_frames={config.inference_frames}; got {config.window_degree}"
+        )
     if config.seen_frames is not None and config.seen_frames < config.inference_frames:
         raise ValueError(
             f"seen_frames must be inference_frames={config.inference_frames} or more; got {config.seen_frames}"
         )
-    if config.confinement is not None and config.hamiltonian == "joint" and config.kinetic != "metric":
-        raise ValueError("confinement needs hamiltonian=separable or kinetic=metric; got joint")
+    if config.confinement is not None and config.hamiltonian == "joint" and config.kinetic not in ("metric", "rods"):
+        raise ValueError("confinement needs hamiltonian=separable, or kinetic=metric or rods; got joint")
     if None not in (config.initial_horizon, config.loss_frames) and config.initial_horizon < config.loss_frames:
         raise ValueError(
             f"initial_horizon must be loss_frames={config.loss_frames} or more; got {config.initial_horizon}"

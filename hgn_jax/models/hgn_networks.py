@@ -28,6 +28,7 @@ from hgn_jax.networks.energies import (
     pairwise_energy,
     periodic,
     quadratic_kinetic,
+    rods_kinetic,
 )
 from hgn_jax.networks.keypoints import keypoint_detector, keypoint_painter
 from hgn_jax.networks.kinematics import even_and_odd, middle_of_window
@@ -109,12 +110,14 @@ def make_transform(config: HGNConfig) -> hk.Transformed:
 
 def make_energies(config: HGNConfig) -> dict[str, hk.Transformed | MetricKinetic]:
     """Returns the energies by the names of their parameters: `hamiltonian`, or `kinetic` and `potential`."""
-    if config.hamiltonian == "joint" and config.kinetic != "metric":
+    if config.hamiltonian == "joint" and config.kinetic not in ("metric", "rods"):
         return {"hamiltonian": _full_precision(_energy(config))}
     kinetic = potential = _energy(config)
     if config.kinetic == "quadratic":
         points = config.latent == "keypoints" and config.chart == "none"
         kinetic = quadratic_kinetic(config.num_keypoints if points else config.state_channels)
+    if config.kinetic == "rods":
+        kinetic = rods_kinetic(config.state_channels)
     if config.kinetic == "metric":
         kinetic = metric_kinetic(
             config.state_channels, config.hamiltonian_filters, config.hamiltonian_activation, config.chart == "rods"
@@ -123,13 +126,13 @@ def make_energies(config: HGNConfig) -> dict[str, hk.Transformed | MetricKinetic
         potential = periodic(potential)
     if config.confinement is not None:
         potential = confined(potential, config.confinement)
-    if config.kinetic != "metric":
+    if not isinstance(kinetic, MetricKinetic):
         kinetic = _full_precision(kinetic)
     return {"kinetic": kinetic, "potential": _full_precision(potential)}
 
 
 def momentum(kinetic: hk.Transformed | MetricKinetic, params: Params, q: jax.Array, velocity: jax.Array) -> jax.Array:
-    """Momenta `[batch, d]` of velocities, for a quadratic kinetic energy or that of a learned metric."""
+    """Momenta `[batch, d]` of velocities, for a quadratic kinetic energy or a `MetricKinetic`."""
     if isinstance(kinetic, MetricKinetic):
         return kinetic.momentum(params, q, velocity)
     masses = learned_masses(params)
@@ -202,7 +205,7 @@ def _keypoint_encoder(config: HGNConfig) -> KeypointEncoder:
     detector = keypoint_detector(config.image_size, config.encoder_filters, config.num_keypoints)
     detector = in_precision(detector, config.precision)
     chart = _chart(config)
-    middle = middle_of_window(config.inference_frames, dim, config.dt, chart.angles)
+    middle = middle_of_window(config.inference_frames, dim, config.dt, config.window_degree, chart.angles)
 
     def init(key: jax.Array, frames: jax.Array) -> Params:
         detector_key, middle_key, chart_key = jax.random.split(key, 3)

@@ -90,10 +90,10 @@ def learned_masses(params: dict) -> jax.Array:
 
 
 class MetricKinetic(NamedTuple):
-    """The kinetic energy ½ pᵀ G(q) p with a learned inverse mass matrix G(q) = L(q) L(q)ᵀ + ε I, as pure functions.
+    """The kinetic energy ½ pᵀ G(q) p with a learned inverse mass matrix G(q), as pure functions.
 
     Attributes:
-      init: `(key, q [batch, d]) -> params`. G starts near the identity.
+      init: `(key, q [batch, d]) -> params`. G starts near the identity, or near that of equal rods.
       apply: `(params, PhaseState) -> energies [batch]`.
       momentum: `(params, q, velocity) -> p [batch, d]`, the solution of G(q) p = velocity.
     """
@@ -105,6 +105,8 @@ class MetricKinetic(NamedTuple):
 
 def metric_kinetic(dim: int, hidden_sizes: Sequence[int], activation: str, angles: bool = False) -> MetricKinetic:
     """The kinetic energy of generalised coordinates whose inertia depends on where the system is.
+
+    The inverse mass matrix is G(q) = L(q) L(q)ᵀ + ε I with a network L.
 
     Args:
       dim: Number d of coordinates.
@@ -132,6 +134,40 @@ def metric_kinetic(dim: int, hidden_sizes: Sequence[int], activation: str, angle
         return jnp.linalg.solve(metric, velocity[..., None])[..., 0]
 
     return MetricKinetic(network.init, apply, momentum)
+
+
+def rods_kinetic(num_rods: int) -> MetricKinetic:
+    """The kinetic energy of a chain of rods in a plane, whose coordinates are their angles from one direction.
+
+    Whatever the masses and where they sit along the rods, the mass matrix is M_ij(q) = A_ij cos(q_i - q_j) with a
+    constant, symmetric A (for point masses m_k at the joints and lengths l_i, A_ij = l_i l_j sum of m_k over
+    k >= max(i, j)). The learned A = C Cᵀ is positive definite, hence so is M, by Schur's product theorem.
+
+    Args:
+      num_rods: Number of rods, and of coordinates.
+    """
+    rows, columns = np.tril_indices(num_rods)
+    # Of equal rods with equal masses at the joints, with a largest entry of 1.
+    equal = 1.0 - np.maximum(*np.indices((num_rods, num_rods))) / num_rods
+    initial = np.linalg.cholesky(equal)[rows, columns].astype(np.float32)
+
+    def init(key: jax.Array, q: jax.Array) -> dict:
+        del key, q
+        return {"inertia_factor": jnp.asarray(initial)}
+
+    def mass_matrix(params: dict, q: jax.Array) -> jax.Array:
+        factor = jnp.zeros((num_rods, num_rods), q.dtype).at[rows, columns].set(params["inertia_factor"])
+        inertia = jnp.einsum("ik,jk->ij", factor, factor, precision="highest") + _SMALLEST_METRIC * jnp.eye(num_rods)
+        return inertia * jnp.cos(q[..., :, None] - q[..., None, :])
+
+    def momentum(params: dict, q: jax.Array, velocity: jax.Array) -> jax.Array:
+        return jnp.einsum("...ij,...j->...i", mass_matrix(params, q), velocity, precision="highest")
+
+    def apply(params: dict, state: PhaseState) -> jax.Array:
+        velocity = jnp.linalg.solve(mass_matrix(params, state.q), state.p[..., None])[..., 0]
+        return 0.5 * jnp.sum(velocity * state.p, axis=-1)
+
+    return MetricKinetic(init, apply, momentum)
 
 
 def periodic(network: hk.Transformed) -> hk.Transformed:

@@ -12,7 +12,6 @@ from hgn_jax.networks.precision import in_precision
 
 _CORRECTION_SIZES = (64, 64)
 _CORRECTION_GAIN = 1e-3  # the correction starts near zero
-_LARGEST_DEGREE = 2
 
 
 class MiddleOfWindow(NamedTuple):
@@ -27,7 +26,7 @@ class MiddleOfWindow(NamedTuple):
     apply: Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
 
 
-def middle_of_window(num_frames: int, dim: int, dt: float, angles: bool = False) -> MiddleOfWindow:
+def middle_of_window(num_frames: int, dim: int, dt: float, degree: int = 2, angles: bool = False) -> MiddleOfWindow:
     """Fits a polynomial in time to each coordinate, and corrects it by a small network.
 
     The network sees the window and its reverse. Only the even part of its answer corrects positions and the odd part
@@ -37,10 +36,11 @@ def middle_of_window(num_frames: int, dim: int, dt: float, angles: bool = False)
       num_frames: Odd number of frames of a window, at least three.
       dim: Number d of coordinates.
       dt: Time between frames.
+      degree: Degree of the polynomial, below the number of frames.
       angles: Whether the coordinates are angles in radians. Then they are unwrapped in time, both ways from the middle,
         before the fit, and the network sees points on a circle.
     """
-    weights = fit_middle(num_frames, dt)
+    weights = fit_middle(num_frames, dt, degree)
     seen = on_circle if angles else (lambda q: q)
     correction = in_precision(mlp((*_CORRECTION_SIZES, 2 * dim), "swish", output_gain=_CORRECTION_GAIN), "full")
 
@@ -76,16 +76,16 @@ def even_and_odd(forward: jax.Array, backward: jax.Array) -> jax.Array:
     return 0.5 * (forward + sign * backward)
 
 
-def fit_middle(num_frames: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
+def fit_middle(num_frames: int, dt: float, degree: int) -> tuple[np.ndarray, np.ndarray]:
     """Weights `[num_frames]` that give position and velocity in the middle of a window of positions at equal times.
 
-    They are those of a polynomial in time, of degree 4 or less, fitted by least squares.
+    They are those of a polynomial in time, fitted by least squares.
 
     Args:
       num_frames: Odd number of frames, at least three.
       dt: Time between frames.
+      degree: Degree of the polynomial, below the number of frames.
     """
-    degree = min(num_frames - 1, _LARGEST_DEGREE)
     times = dt * (np.arange(num_frames) - num_frames // 2)
     coefficients = np.linalg.pinv(np.vander(times, degree + 1, increasing=True))
     return coefficients[0].astype(np.float32), coefficients[1].astype(np.float32)

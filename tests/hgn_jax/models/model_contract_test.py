@@ -50,7 +50,7 @@ _ANCHORED = {
     "initial_horizon": 3,
 }
 _KEYPOINTS = {**_ANCHORED, "latent": "keypoints", "background": "colour", "frame_weight": 0.7}
-_JOINT = {"hamiltonian": "joint", "kinetic": "metric", "integrator": "rk4", "friction": None}
+_JOINT = {"hamiltonian": "joint", "integrator": "rk4", "friction": None}
 _HNN = {
     "state_size": 2,
     "image_size": 8,
@@ -78,7 +78,8 @@ _CONFIGS = {
     "hgn_pairwise": HGNConfig(
         **{**_KEYPOINTS, "hamiltonian_network": "pairwise", "state_channels": 4}, num_keypoints=2
     ),
-    "hgn_rods": HGNConfig(**{**_KEYPOINTS, **_JOINT}, chart="rods", num_keypoints=2),
+    "hgn_metric": HGNConfig(**{**_ANCHORED, **_JOINT, "kinetic": "metric"}, time_reversal=True),
+    "hgn_rods": HGNConfig(**{**_KEYPOINTS, **_JOINT, "kinetic": "rods"}, chart="rods", num_keypoints=2),
     "hnn_state": HNNConfig(**_HNN, model="state"),
     "hnn_pixel": HNNConfig(**_HNN, model="pixel"),
     "hnn_convolutional": HNNConfig(**_HNN, model="convolutional"),
@@ -91,9 +92,9 @@ _CONFIGS = {
 }
 # Each compiles for some seconds, and differs little from another one.
 _SLOW = ("hgn_euler", "hgn_no_f_psi", "hgn_joint", "hgn_large", "hnn_convolutional", "nhf_soft_uniform", "nhf_flow")
-_SLOW += ("hgn_anchored", "hgn_keypoints", "hgn_pairwise", "hgn_rods")
+_SLOW += ("hgn_anchored", "hgn_keypoints", "hgn_pairwise", "hgn_metric", "hgn_rods")
 _MAKE = {HGNConfig: make_hgn, HNNConfig: make_hnn, NHFConfig: make_nhf}
-_GAINS = {"hgn_rods": 0.3}  # a metric is invertible for small parameters
+_GAINS = {"hgn_metric": 0.3}  # a metric is invertible for small parameters
 _BATCH_SIZE = 4
 _STATISTICS = ("mean_image", "pixel_std")  # of the training frames, which are not learned
 _STEP = 1e-6  # of the finite difference; small against the kinks of ReLU
@@ -223,7 +224,7 @@ def _contract(names):
                 path = jax.tree_util.keystr(path)
                 unused = any(energy in path for energy in ("hamiltonian", "kinetic", "potential", "kick", "drift"))
                 unused = unused and path.endswith(("['output']['b']", "['energy']['b']"))
-                unused &= not (name == "hgn_rods" and "kinetic" in path)  # a metric, not an energy
+                unused &= not (name == "hgn_metric" and "kinetic" in path)  # a metric, not an energy
                 unused |= any(f"['frames']['{statistic}']" in path for statistic in _STATISTICS)
                 unused |= "log_variance" in path and name in ("hgn_deterministic", "hnn_convolutional")
                 if unused and not name.startswith("hnn"):  # weight decay reaches all

@@ -16,7 +16,9 @@ from hgn_jax.networks.energies import (
     mlp_energy,
     pairwise_energy,
     quadratic_kinetic,
+    rods_kinetic,
 )
+from hgn_jax.physics import systems
 from hgn_jax.physics.phase_space import PhaseState
 from tests.hgn_jax.float64 import Float64TestCase
 from tests.hgn_jax.models.random_params import random_params
@@ -109,6 +111,32 @@ class MetricKineticTest(Float64TestCase):
         self.assertGreater(at_p.min(), 0.0)
         np.testing.assert_allclose(at_twice_p, 4 * at_p, rtol=1e-12)
         self.assertEqual(np.allclose(energy(params, PhaseState(q + 2 * np.pi, p)), at_p), angles)
+
+
+class RodsKineticTest(Float64TestCase):
+    @parameterized.parameters((0.5, 0.5, 1.0, 1.0), (0.3, 2.0, 1.5, 0.4))
+    def test_is_that_of_a_double_pendulum_with_the_right_inertia(self, m1, m2, l1, l2):
+        rng = np.random.default_rng(0)
+        q, p = rng.normal(scale=3.0, size=(2, 20, 2))
+        inertia = np.array([[(m1 + m2) * l1**2, m2 * l1 * l2], [m2 * l1 * l2, m2 * l2**2]])
+        params = {"inertia_factor": np.linalg.cholesky(inertia)[np.tril_indices(2)]}
+        expected = systems.double_pendulum(m1, m2, g=0.0, l1=l1, l2=l2).hamiltonian(PhaseState(q, p))
+        np.testing.assert_allclose(jax.jit(rods_kinetic(2).apply)(params, PhaseState(q, p)), expected, rtol=2e-2)
+
+    @parameterized.parameters(1, 2, 3)
+    def test_momentum_is_that_of_the_velocity(self, num_rods):
+        kinetic, (q, v) = rods_kinetic(num_rods), np.random.default_rng(0).normal(size=(2, 4, num_rods))
+        params = random_params(kinetic, q)
+        p = jax.jit(kinetic.momentum)(params, q, v)
+        velocity = jax.jit(jax.grad(lambda p: jnp.sum(kinetic.apply(params, PhaseState(q, p)))))(p)
+        np.testing.assert_allclose(velocity, v, rtol=1e-9)
+        self.assertGreater(kinetic.apply(params, PhaseState(q, p)).min(), 0.0)
+
+    def test_starts_as_equal_rods_with_equal_masses_at_the_joints(self):
+        kinetic = rods_kinetic(2)
+        state = PhaseState(*np.random.default_rng(0).normal(size=(2, 5, 2)))
+        expected = systems.double_pendulum(g=0.0).hamiltonian(state)
+        np.testing.assert_allclose(kinetic.apply(kinetic.init(_KEY, state.q), state), expected, rtol=2e-3)
 
 
 class ConfinedTest(Float64TestCase):

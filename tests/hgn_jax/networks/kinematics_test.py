@@ -14,22 +14,22 @@ _DT = 0.125
 
 class FitMiddleTest(parameterized.TestCase):
     @given(
-        num_frames=st.sampled_from([3, 5, 7, 11]), dt=st.floats(0.02, 1.0), seed=st.integers(0, 1000),
-        offset=st.floats(-5.0, 5.0),
+        size=st.sampled_from([(3, 1), (3, 2), (5, 2), (5, 4), (7, 2), (11, 4)]), dt=st.floats(0.02, 1.0),
+        seed=st.integers(0, 1000), offset=st.floats(-5.0, 5.0),
     )  # fmt: skip
-    def test_is_exact_for_polynomials_of_the_degree_fitted(self, num_frames, dt, seed, offset):
+    def test_is_exact_for_polynomials_of_the_degree_fitted(self, size, dt, seed, offset):
         """Whenever the clip begins: the polynomial is one in the time since an arbitrary beginning."""
-        degree = min(num_frames - 1, 2)
+        num_frames, degree = size
         polynomial = np.polynomial.Polynomial(np.random.default_rng(seed).normal(size=degree + 1))
         middle = offset + num_frames // 2 * dt
         times = offset + dt * np.arange(num_frames)
-        position, velocity = (weights @ polynomial(times) for weights in fit_middle(num_frames, dt))
+        position, velocity = (weights @ polynomial(times) for weights in fit_middle(num_frames, dt, degree))
         scale = np.abs(polynomial(times)).max()  # the weights are in single precision
         self.assertAlmostEqual(position, polynomial(middle), delta=1e-6 * scale)
         self.assertAlmostEqual(velocity, polynomial.deriv()(middle), delta=2e-6 * scale / dt)
 
     def test_of_three_frames_is_the_central_difference(self):
-        position, velocity = fit_middle(3, 0.25)
+        position, velocity = fit_middle(3, 0.25, 2)
         np.testing.assert_allclose(position, [0.0, 1.0, 0.0], atol=1e-7)
         np.testing.assert_allclose(velocity, [-2.0, 0.0, 2.0], atol=1e-6)
 
@@ -55,12 +55,12 @@ class TimeReversalTest(parameterized.TestCase):
         (q, v), (reversed_q, reversed_v) = apply(params, window), apply(params, window[:, ::-1])
         np.testing.assert_allclose(reversed_q, q, atol=1e-5)
         np.testing.assert_allclose(reversed_v, -v, atol=1e-5)
-        fit = np.einsum("btd,t->bd", window, fit_middle(num_frames, 0.125)[0])
+        fit = np.einsum("btd,t->bd", window, fit_middle(num_frames, 0.125, 2)[0])
         self.assertGreater(np.abs(q - fit).max(), 1e-2)  # the network does correct it
 
     def test_starts_near_the_polynomial(self):
         window = np.random.default_rng(0).normal(size=(4, 5, 2)).astype(np.float32)
-        for answer, weights in zip(_initial_answer(window), fit_middle(5, _DT), strict=True):
+        for answer, weights in zip(_initial_answer(window), fit_middle(5, _DT, 2), strict=True):
             np.testing.assert_allclose(answer, np.einsum("btd,t->bd", window, weights), atol=0.02)
 
 
@@ -83,5 +83,5 @@ class AnglesTest(parameterized.TestCase):
 
 
 def _initial_answer(window, angles=False):
-    middle = middle_of_window(window.shape[1], window.shape[2], _DT, angles)
+    middle = middle_of_window(window.shape[1], window.shape[2], _DT, angles=angles)
     return jax.jit(lambda window: middle.apply(middle.init(jax.random.PRNGKey(0)), window))(window)
