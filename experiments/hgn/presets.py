@@ -134,7 +134,7 @@ def _bodies(number: int) -> dict[str, Any]:
 _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
     "mass_spring": (1000, {"num_keypoints": 1, "chart": "network", "state_channels": 1, "confinement": 0.1}),
     "pendulum": (1200, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
-    "two_body": (3000, _bodies(2)),
+    "two_body": (5000, _bodies(2)),
     "three_body": (3000, _bodies(3)),
     "double_pendulum": (
         2500,
