@@ -11,7 +11,7 @@ Params = Any
 Decode = Callable[[Params, jax.Array], jax.Array]
 
 _MAX_CHUNKS = 8  # each chunk adds to the time of compilation
-_MIN_CHUNK_SIZE = 60  # images
+_MIN_CHUNK_SIZE = 48  # images
 
 
 def squared_error(decode: Decode, params: Params, q: jax.Array, images: jax.Array, weights: jax.Array) -> jax.Array:
