@@ -119,9 +119,10 @@ def build(args: build_command.Args, overrides: Mapping[str, Any]) -> None:
     """
     wanted = requests(args, overrides)
     paths = [dataset_path(*request, args.paths.data_dir) for request in wanted]
-    for request, path in zip(wanted, paths, strict=True):
-        if not path.exists():
-            check_destination(path, request.config)
+    with workers.default_number(args.num_workers):
+        for request, path in zip(wanted, paths, strict=True):
+            if not path.exists():
+                check_destination(path, request.config)
     if len(wanted) > len(args.positional_datasets + args.datasets):
         print(f"No --config given, so building {', '.join(f'{name}/{config.name}' for name, config in wanted)}.")
     with environment.progress_bars_on_terminals_only(), workers.default_number(args.num_workers):
@@ -148,6 +149,8 @@ def main(parsed: tuple[build_command.Args, dict[str, Any]]) -> None:
         build(*parsed)
     except DatasetError as error:
         sys.exit(f"error: {error}")
+    except MemoryError as error:
+        sys.exit(f"error: out of memory: {error}; lower image_size or num_steps, or set --num_workers=1")
 
 
 if __name__ == "__main__":

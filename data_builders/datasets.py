@@ -15,6 +15,7 @@ from data_builders.errors import DatasetError
 from data_builders.simulation import workers
 from data_builders.tfds_backend import dataset_checks, environment
 from data_builders.tfds_backend.base_builder import BaseBuilder, read_metadata
+from hgn_jax import memory
 
 __all__ = ["NAMES", "DatasetError", "check_dataset", "check_destination", "config_fields", "dataset_path"]
 __all__ += ["derive_config", "ensure_built", "get_builder", "module_name", "read_metadata"]
@@ -130,8 +131,13 @@ def check_destination(path: pathlib.Path, config: tfds.core.BuilderConfig) -> No
       config: Its configuration.
 
     Raises:
-      DatasetError: If the directory cannot be made, or its disk has too little space left.
+      DatasetError: If the directory cannot be made, or its disk has too little space left, or making the data needs
+        more memory than there is.
     """
+    try:
+        memory.require(config.memory_needs(workers.default_num_workers()))
+    except ValueError as error:
+        raise DatasetError(str(error)) from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):

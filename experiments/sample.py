@@ -18,7 +18,10 @@ from experiments.hgn import presets
 from experiments.run import command_line
 from experiments.run.command_line import UserError
 from experiments.run.run_directory import RunDirectory, lock, read_config, require_checkpoint
+from hgn_jax import memory
 from hgn_jax.config_checks import MAX_SEED
+
+_BYTES_PER_COLOUR = 6 * memory.FLOAT_BYTES  # of a frame: decoded, clipped, observed, and as a picture of the movie
 
 
 def check() -> None:
@@ -29,8 +32,16 @@ def check() -> None:
     for run in _runs():
         sizes.append(read_config(run, presets.Config).image_size)
         require_checkpoint(run)
+    memory.require([_need(max(sizes))])
     if len(set(sizes)) > 1:
         raise UserError(f"--beside needs frames of the same size; the runs have {sizes[0]} and {sizes[1]} pixels")
+
+
+def _need(image_size: int) -> memory.Need:
+    """Memory for the frames of one kind of trajectories."""
+    num_bytes = 3 * image_size**2 * _BYTES_PER_COLOUR * _NUM_SAMPLES.value * _NUM_STEPS.value
+    fields = {"--num_steps": _NUM_STEPS.value, "--num_samples": _NUM_SAMPLES.value}
+    return memory.Need("drawing the trajectories", num_bytes, fields)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 MAX_COUNT = 2**31 - 1
 MAX_SEED = 2**32 - 1
+MAX_STEPS = 10_000  # that are taken one after another where one is expected; more take hours to compile or to run
 
 
 class Rule(NamedTuple):

@@ -11,8 +11,9 @@ import tensorflow_datasets as tfds
 
 from data_builders.configs import field_names
 from data_builders.rendering import images as rendering
-from data_builders.simulation.draws import Simulation, constant_shape
+from data_builders.simulation.draws import CHUNK_SIZE, Simulation, constant_shape
 from hgn_jax.config_checks import raise_together
+from hgn_jax.memory import Need
 from hgn_jax.physics import systems
 
 # System -> layout of its scene, and number of discs. (The system itself would tell, but making it starts JAX, which no
@@ -43,9 +44,16 @@ _POSITIVE = ("num_train", "num_test", "num_steps", "dt", "image_size", "half_wid
 _NON_NEGATIVE = ("observation_noise", "velocity_perturbation", "edge_temperature", "seed", "damping")
 _NON_NEGATIVE += ("num_test_steps", "num_colours", "canvas_offset")
 
+# Bytes of each coordinate of a state while it is made: float64 arrays of q, p, their derivatives and observed values.
+_STATE_BYTES = 8 * 6
+_IMAGE_BYTES = 1 + 4 * 4  # of each colour of a pixel: the image, and float32 arrays of it and of the expected image
+_WORKER_BYTES = 200e6  # of a process that has started JAX
+
+_LARGEST = 2**63 - 1  # of whole numbers
+
 # Type of a field -> conversion of a given value, so that lists and integers from JSON are accepted.
 _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
-    int: operator.index,
+    int: lambda value: _whole(value),
     float: float,
     str: str,
     tuple[float, float]: lambda pair: _pair(pair),
@@ -54,6 +62,12 @@ _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     dict[str, float]: lambda constants: {name: float(value) for name, value in constants.items()},
     dict[str, tuple[float, float]]: lambda ranges: {name: _pair(pair) for name, pair in ranges.items()},
 }
+
+
+def _whole(value: Any) -> int:
+    if abs(operator.index(value)) > _LARGEST:
+        raise ValueError(f"the largest whole number is {_LARGEST}")
+    return operator.index(value)
 
 
 def _pair(pair: Any) -> tuple[float, float]:
@@ -231,6 +245,19 @@ class PhysicsConfig(tfds.core.BuilderConfig):
         frame = 900 * edge_length * (self.image_size / 32) ** 1.8 + 4 * (4 * self.num_coordinates + 1)
         steps = self.split_steps()
         return int(frame * sum(number * (steps[split] + 1) for split, number in self.num_trajectories().items()))
+
+    def memory_needs(self, num_workers: int) -> list[Need]:
+        """Lists what the processes that make the data hold at once: a chunk of trajectories, and its pictures."""
+        steps = {name: getattr(self, name) for name in ("num_steps", "num_test_steps")}
+        num_frames = 1 + max(steps.values())
+        num_workers = max(1, min(num_workers, (self.num_train + self.num_test) // (2 * CHUNK_SIZE)))
+        states = CHUNK_SIZE * num_frames * self.num_coordinates * _STATE_BYTES
+        images = num_frames * 3 * self.image_size**2 * _IMAGE_BYTES
+        return [
+            Need("the simulation of a chunk", num_workers * states, steps),
+            Need("starting the workers", (num_workers - 1) * _WORKER_BYTES, {"num_workers": num_workers}),
+            Need("drawing a clip", num_workers * images, {"image_size": self.image_size, **steps}),
+        ]
 
 
 def _converters() -> dict[str, Callable[[Any], Any]]:

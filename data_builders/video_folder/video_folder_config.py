@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from data_builders.configs import field_names
 from data_builders.video_folder import video_files
+from hgn_jax.memory import Need
 
 SPLITS_BY = ("file", "clip", "time")
 
@@ -85,6 +86,12 @@ class VideoFolderConfig(tfds.core.BuilderConfig):
     def num_trajectories(self) -> dict[str, int]:
         """Returns an empty dictionary: the number of windows is only known, and in the metadata, after the build."""
         return {}
+
+    def memory_needs(self, num_workers: int) -> list[Need]:
+        """Lists what making the data holds at once: the frames of a window."""
+        del num_workers
+        fields = {"image_size": self.image_size, "num_steps": self.num_steps}
+        return [Need("a window", self.num_frames * 3 * self.image_size**2, fields)]
 
     def estimated_bytes(self) -> int:
         """Estimates the size on disk by that of the videos, which have more pixels and are better compressed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_builders import overrides
 from hgn_jax.config_checks import at_least, places, raise_together, sizes
+from hgn_jax.memory import FLOAT_BYTES, Need
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import BuilderConfig
@@ -140,6 +141,30 @@ def resolve(config: Any) -> tuple[Any, "BuilderConfig"]:
     if dataset.num_trajectories():  # of videos it is not known before they are read
         require_enough_trajectories(config, dataset.num_trajectories())
     return config, dataset
+
+
+_NUM_LONG_CLIPS = 32  # as in `experiments.clips.prediction`
+_IMAGE_COPIES = 4  # of each frame in float32: observed, predicted, expected, and their differences
+
+
+def evaluation_needs(config: Any, dataset: "BuilderConfig") -> list[Need]:
+    """Lists what the final evaluation holds at once of frames, or of states where the model has no frames."""
+    evaluation = config.evaluation
+    num_values = 2 * config.state_size if getattr(config, "model", None) == "state" else 3 * config.image_size**2
+    num_clips = min(evaluation.batch_size, evaluation.num_examples or evaluation.batch_size)
+    num_clips = min(num_clips, max(dataset.num_trajectories().values(), default=num_clips))
+    num_steps = max(dataset.num_steps, getattr(dataset, "num_test_steps", 0))
+    fields = {"image_size": config.image_size, "evaluation.batch_size": num_clips, "data.num_steps": num_steps}
+    value_bytes = _IMAGE_COPIES * FLOAT_BYTES * num_values
+    longest = max(evaluation.horizons)
+    return [
+        Need("the evaluation of a batch", value_bytes * num_clips * num_steps, fields),
+        Need(
+            "the prediction beyond the clip",
+            value_bytes * _NUM_LONG_CLIPS * 2 * longest,
+            {"evaluation.horizons": evaluation.horizons, "image_size": config.image_size},
+        ),
+    ]
 
 
 def require_enough_trajectories(config: Any, num_trajectories: Mapping[str, int]) -> None:

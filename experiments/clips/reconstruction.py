@@ -40,11 +40,12 @@ def reconstruct(run: Run, split: str) -> Reconstructions:
     Where they are longer than the training clips, the model sees as many frames as in training and predicts the rest.
     """
     clips: Clips = run.data
-    source, size = clips.splits[split], run.config.evaluation.batch_size
+    source = clips.splits[split]
     total = min(run.config.evaluation.num_examples or len(source), len(source))
+    size = min(run.config.evaluation.batch_size, total)
     scene_features = ("q", *rendering.scene_features(clips.metadata)) if clips.has_true_states else ()
     mean_image = _mean_image(source, total, size)
-    model = _compile_reconstruction(run, source)
+    model = _compile_reconstruction(run, source, size)
     parts, shown = [], None
     with progress_bar(total, f"evaluating {split}", "clip") as bar:
         for start in range(0, total, size):
@@ -60,9 +61,9 @@ def reconstruct(run: Run, split: str) -> Reconstructions:
     return Reconstructions({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, *shown)
 
 
-def _compile_reconstruction(run: Run, source: Sequence[Any]) -> Callable[[np.ndarray], np.ndarray]:
+def _compile_reconstruction(run: Run, source: Sequence[Any], size: int) -> Callable[[np.ndarray], np.ndarray]:
     """The reconstruction of a batch of clips; a batch that is not full is padded, so that it is compiled once."""
-    params, size = run.state.params, run.config.evaluation.batch_size
+    params = run.state.params
     clip, num_seen = source[0]["image"], run.data.num_frames
     shape = jax.ShapeDtypeStruct((size, num_seen, *clip.shape[1:]), clip.dtype)
     function = jax.jit(run.model.reconstruct, static_argnums=2)

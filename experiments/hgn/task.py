@@ -6,7 +6,8 @@ from experiments.clips import config as clips_config
 from experiments.clips.results import FrameResults
 from experiments.hgn.presets import PRESETS, Config, validate
 from experiments.tasks import Batches, Evaluation
-from hgn_jax.models import hgn_config
+from hgn_jax import memory
+from hgn_jax.models import hgn_config, sizes
 
 
 class HGNTask:
@@ -24,6 +25,8 @@ class HGNTask:
     def resolve(self, config: Config) -> Config:
         config, dataset = clips_config.resolve(config)
         hgn_config.validate_frames(config, dataset.num_steps + 1)
+        needs = sizes.hgn_needs(config, config.training.batch_size, dataset.num_steps + 1)
+        memory.require(needs + clips_config.evaluation_needs(config, dataset), memory.total_memory())
         return config
 
     def open_data(self, config: Config) -> Any:

@@ -10,6 +10,8 @@ from experiments.clips.results import FrameResults
 from experiments.hnn.presets import PRESETS, Config, validate
 from experiments.hnn.results import StateResults
 from experiments.tasks import Batches, Evaluation
+from hgn_jax import memory
+from hgn_jax.models import sizes
 
 
 class HNNTask:
@@ -35,6 +37,8 @@ class HNNTask:
                 raise ValueError(f"dt must be that of the data set, {dataset.dt:.10g}; got {config.dt:.10g}")
         elif dataset.num_steps < 2:
             raise ValueError(f"data.num_steps must be 2 or more to learn from, got {dataset.num_steps}")
+        needs = sizes.hnn_needs(config, config.training.batch_size, dataset.num_steps + 1)
+        memory.require(needs + clips_config.evaluation_needs(config, dataset), memory.total_memory())
         return config
 
     def open_data(self, config: Config) -> Any:

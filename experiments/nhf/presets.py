@@ -10,6 +10,7 @@ import dataclasses
 from experiments.run import presets
 from hgn_jax.config_checks import any_seed, at_least, checked, choice, within
 from hgn_jax.data import tables
+from hgn_jax.memory import Need
 from hgn_jax.models import nhf_config
 from hgn_jax.models.nhf_config import NHFConfig
 from hgn_jax.training import geco_config, training_config
@@ -137,6 +138,20 @@ PRESETS = {config.preset: config for config in _CONFIGS}
 def get(name: str) -> Config:
     """Returns a fresh copy of the preset `name`; raises ValueError listing the names there are."""
     return presets.pick(PRESETS, name)
+
+
+_BYTES_PER_POINT, _BYTES_PER_MOMENTUM = 256, 16  # with the intermediate results of their log densities
+
+
+def evaluation_need(config: Config) -> Need:
+    """Estimates the memory that the final evaluation holds at once."""
+    evaluation = config.evaluation
+    fields = {"evaluation.num_samples": evaluation.num_samples}
+    num_points = 2  # of a table it is not known yet
+    if config.data.name in TARGETS:
+        num_points = fields["evaluation.num_points"] = evaluation.num_points
+    num_bytes = num_points * (_BYTES_PER_POINT + _BYTES_PER_MOMENTUM * evaluation.num_samples)
+    return Need("the evaluation", num_bytes, fields)
 
 
 def validate(config: Config) -> None:

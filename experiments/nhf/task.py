@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from experiments.nhf import presets
 from experiments.nhf.presets import PRESETS, Config, validate
 from experiments.nhf.results import FlowResults
 from experiments.tasks import Batches, Evaluation
+from hgn_jax import memory
+from hgn_jax.models import sizes
 
 
 class NHFTask:
@@ -20,6 +23,8 @@ class NHFTask:
         validate(config)
 
     def resolve(self, config: Config) -> Config:
+        needs = sizes.nhf_needs(config, config.training.batch_size)
+        memory.require([*needs, presets.evaluation_need(config)], memory.total_memory())
         return config
 
     def open_data(self, config: Config) -> Any:

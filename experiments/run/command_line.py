@@ -90,6 +90,12 @@ def run(
             main(argv)
         except (UserError, DataError, OtherProcessError) as error:
             _fail(str(error))
+        except MemoryError as error:
+            _fail(_out_of_memory(error))
+        except RuntimeError as error:  # JAX's errors are of this class
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            _fail(_out_of_memory(error))
         except OSError as error:  # such as a full disk
             _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
         except Stopped as stopped:
@@ -97,6 +103,11 @@ def run(
             sys.exit(_STOPPED)
 
     app.run(guarded, flags_parser=parse_flags)
+
+
+def _out_of_memory(error: Exception) -> str:
+    detail = (str(error).splitlines() or ["no more can be had"])[0].removeprefix("RESOURCE_EXHAUSTED: ")
+    return f"out of memory: {detail}; lower a batch size, the number of frames or points, or the size of a network"
 
 
 def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:

@@ -5,10 +5,11 @@ No JAX here: configurations are checked before it is imported.
 
 import dataclasses
 
-from hgn_jax.config_checks import at_least, check_fields, choice, positive, sizes, within
+from hgn_jax.config_checks import MAX_STEPS, at_least, check_fields, choice, count, positive, sizes, within
 from hgn_jax.networks.latent_grid import LATENT_SIZE, num_doublings
 from hgn_jax.physics.integration_methods import METHODS, Splitting
 
+_MAX_UNROLLED = 1000
 _FRAME_COUNTS = ("inference_frames", "seen_frames", "loss_frames", "initial_horizon")
 
 
@@ -150,7 +151,7 @@ class HGNConfig:
     image_size: int = 32
     inference_frames: int | None = at_least(None, 1)
     seen_frames: int | None = at_least(None, 1)
-    refinement_steps: int = at_least(0, 0)
+    refinement_steps: int = at_least(0, 0, MAX_STEPS)
     refinement_target: str = choice("pixels", ("pixels", "points"))
     latent: str = choice("spatial", ("spatial", "vector", "keypoints"))
     state_channels: int = at_least(16, 1)
@@ -181,9 +182,9 @@ class HGNConfig:
     precision: str = choice("full", ("full", "tensorfloat32", "bfloat16"))
     integrator: str = choice("leapfrog", (method.name for method in METHODS))
     dt: float = positive(0.125)
-    substeps: int = at_least(1, 1)
+    substeps: int = at_least(1, 1, MAX_STEPS)
     rollout_directions: str = choice("forward", ("forward", "both", "outward"))
-    unroll: int = at_least(0, 0)
+    unroll: int = count(0, 0)
     variational: bool = True
     objective: str = choice("geco", ("geco", "elbo", "relative"))
     tolerance: float = positive(1e-3)
@@ -301,3 +302,8 @@ def validate_frames(config: HGNConfig, num_frames: int) -> None:
         value = getattr(config, field)
         if value is not None and value > num_frames:
             raise ValueError(f"{field} is {value}, but the clips have {num_frames} frames")
+    if not config.unroll and num_frames > _MAX_UNROLLED:
+        raise ValueError(
+            f"unroll=0 compiles each of the {num_frames - 1} steps of a clip for itself, which takes too long; set "
+            f"another, such as unroll=5, or a data.num_steps below {_MAX_UNROLLED}"
+        )

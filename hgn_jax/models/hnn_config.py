@@ -5,7 +5,7 @@ No JAX here: configurations are checked before it is imported.
 
 import dataclasses
 
-from hgn_jax.config_checks import at_least, check_fields, choice, positive, sizes
+from hgn_jax.config_checks import MAX_STEPS, at_least, check_fields, choice, positive, sizes
 from hgn_jax.networks.latent_grid import num_doublings
 from hgn_jax.physics.integration_methods import METHODS
 
@@ -52,7 +52,7 @@ class HNNConfig:
     weight_decay: float = at_least(1e-5, 0)
     integrator: str = choice("rk4", (method.name for method in METHODS))
     dt: float = positive(1.0)
-    substeps: int = at_least(1, 1)
+    substeps: int = at_least(1, 1, MAX_STEPS)
 
 
 def validate(config: HNNConfig) -> None:

@@ -5,7 +5,7 @@ No JAX here: configurations are checked before it is imported.
 
 import dataclasses
 
-from hgn_jax.config_checks import at_least, check_fields, choice, finite, positive, sizes, within
+from hgn_jax.config_checks import MAX_STEPS, at_least, check_fields, choice, finite, positive, sizes, within
 from hgn_jax.physics.integration_methods import METHODS, Splitting
 
 
@@ -65,7 +65,7 @@ class NHFConfig:
     learned_prior_scale: bool = False
     posterior: str = choice("gaussian", ("gaussian", "flow"))
     posterior_sizes: tuple[int, ...] = sizes(128, 128)
-    posterior_layers: int = at_least(2, 1)
+    posterior_layers: int = at_least(2, 1, MAX_STEPS)
     posterior_bends: int = at_least(8, 1)
     objective: str = choice("elbo", ("elbo", "geco"))
     objective_samples: int = at_least(1, 1)
@@ -93,5 +93,10 @@ def validate(config: NHFConfig) -> None:
     check_fields(config)
     if config.objective == "geco" and config.objective_samples > 1:
         raise ValueError(f"objective=geco needs objective_samples=1; got {config.objective_samples}")
+    if config.num_links * config.steps_per_link > MAX_STEPS:
+        raise ValueError(
+            f"num_links * steps_per_link must be at most {MAX_STEPS}, because each step is compiled for itself; "
+            f"got num_links={config.num_links} and steps_per_link={config.steps_per_link}"
+        )
     if config.links == "merged" and config.steps_per_link > 1:
         raise ValueError(f"links=merged needs steps_per_link=1; got {config.steps_per_link}")

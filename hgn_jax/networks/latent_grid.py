@@ -12,6 +12,6 @@ def num_doublings(image_size: int) -> int:
     doublings = (image_size // LATENT_SIZE).bit_length() - 1
     if doublings < 1 or image_size != LATENT_SIZE * 2**doublings:
         raise ValueError(
-            f"image size must be {LATENT_SIZE} times a power of two (8, 16, 32, 64, ...), got {image_size}"
+            f"image_size must be {LATENT_SIZE} times a power of two (8, 16, 32, 64, ...), got {image_size}"
         )
     return doublings

@@ -101,7 +101,7 @@ def _parse(task, arguments):
     return config.value, None
 
 
-def _batch(task, config):
+def batch_of(task, config):
     size = config.training.batch_size
     if task.name == "nhf":
         return {"x": np.ones((size, 2), np.float32)}
@@ -148,7 +148,7 @@ def _check(task, preset, overrides, counts):
     if max(config.training.batch_size, *sizes) > 100:  # too large for a test to hold or to compile
         return
     hypothesis.note(str(arguments))
-    step, batch = _first_step(task, config), _batch(task, config)
+    step, batch = _first_step(task, config), batch_of(task, config)
     shapes = jax.eval_shape(step, jax.random.PRNGKey(0), batch)
     assert all(x.shape == () for x in jax.tree.leaves(shapes)), arguments
     if counts["valid"] % RUN_EVERY == 0:

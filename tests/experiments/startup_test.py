@@ -40,7 +40,7 @@ _MISTAKES = {
     "hgn --config.dt=0.1 --config=pendulum": "give --config=NAME before the overrides",
     "hgn --config=pendulum_small pendulum": "unexpected argument 'pendulum'",
     "hgn --config.integrator=foo": "integrator must be one of euler, ",
-    "hgn --config.image_size=33": "image size must be 4 times a power of two",
+    "hgn --config.image_size=33": "image_size must be 4 times a power of two",
     "hgn --config.geco.decay=2": "geco.decay must be in [0, 1); got 2.0",
     "hgn --config.optimizer.schedule=foo": "schedule must be one of",
     "hgn --config=video": "name the directory of your videos",
