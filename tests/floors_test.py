@@ -12,7 +12,7 @@ from tests.root import ROOT
 # the floors below it. Rooms on the same floor do not know each other.
 FLOORS = (
     "hgn_jax.errors",
-    "hgn_jax.config_checks",
+    "hgn_jax.config_checks | hgn_jax.memory",
     "hgn_jax.physics",
     "hgn_jax.networks | hgn_jax.data",
     "hgn_jax.models | hgn_jax.training",  # training knows the models by the protocol `Model` only
@@ -45,7 +45,7 @@ NARROWER = (
     (
         "data_builders",
         "hgn_jax",
-        "hgn_jax.errors | hgn_jax.config_checks | hgn_jax.physics | hgn_jax.training.progress",
+        "hgn_jax.errors | hgn_jax.config_checks | hgn_jax.memory | hgn_jax.physics | hgn_jax.training.progress",
     ),
 )
 # The one file of the library that reads data sets, and the one package that may rely on the internals of TFDS.

@@ -1,7 +1,5 @@
 """Tests of `hgn_jax.memory`."""
 
-import pathlib
-import resource
 import subprocess
 import sys
 
@@ -19,32 +17,21 @@ def test_what_fits_is_accepted():
 
 def test_what_does_not_fit_is_named_with_what_to_lower():
     needs = [Need("a batch", 2e12, {"image_size": 64, "batch_size": 9000}), Need("a frame", 5, {"image_size": 64})]
-    with pytest.raises(ValueError) as error:
+    message = "^a batch needs about 2 TB: lower batch_size=9000 or image_size=64; there are 16 GB of memory$"
+    with pytest.raises(ValueError, match=message):
         memory.require(needs, 16e9)
-    assert (
-        str(error.value)
-        == "a batch needs about 2 TB: lower batch_size=9000 or image_size=64; there are 16 GB of memory"
-    )
 
 
 def test_all_are_named_at_once_but_a_setting_only_once():
     needs = [Need("a", 2e9, {"x": 1}), Need("b", 9e9, {"x": 1, "y": (3, 2)}), Need("c", 3e9, {"z": 1})]
-    with pytest.raises(
-        ValueError, match=r"^b needs about 9 GB: lower y=\(3, 2\) or x=1; c needs about 3 GB: lower z=1; the"
-    ):
+    message = r"^b needs about 9 GB: lower y=\(3, 2\) or x=1; c needs about 3 GB: lower z=1; there are"
+    with pytest.raises(ValueError, match=message):
         memory.require(needs, 1e9)
 
 
 @pytest.mark.parametrize(
     ("num_bytes", "text"),
-    [
-        (0, "0 MB"),
-        (1.25e6, "1.2 MB"),
-        (25.3e9, "25 GB"),
-        (253e9, "253 GB"),
-        (7.7e14, "770 TB"),
-        (2 * 10**18, "2e+03 PB"),
-    ],
+    [(0, "0 MB"), (1.25e6, "1.2 MB"), (25.3e9, "25 GB"), (253e9, "253 GB"), (7.7e14, "770 TB"), (10**19, "1e+04 PB")],
 )
 def test_sizes_are_written_with_a_unit(num_bytes, text):
     assert memory.format_bytes(num_bytes) == text
@@ -61,7 +48,7 @@ def test_the_limit_of_the_process_counts(kind):
     code = f"import resource; resource.setrlimit(resource.{kind}, ({limit}, {limit}));"
     code += "from hgn_jax import memory; print(memory.machine_memory())"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert int(printed) == limit <= resource.getrlimit(getattr(resource, kind))[1] or resource.RLIM_INFINITY
+    assert int(printed) == limit
 
 
 @pytest.mark.parametrize(
