@@ -63,7 +63,7 @@ def test_the_limit_of_the_process_counts(kind):
 )
 def test_the_limit_of_a_control_group_counts(monkeypatch, tmp_path, line, file):
     (tmp_path / "cgroup").write_text(f"1:name=systemd:/\n{line}\n")
-    limit: pathlib.Path = tmp_path / "fs" / file
+    limit = tmp_path / "fs" / file
     limit.parent.mkdir(parents=True)
     limit.write_text("123456789\n")
     monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "cgroup")
