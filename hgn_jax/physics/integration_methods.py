@@ -54,3 +54,6 @@ METHODS: tuple[RungeKutta | Splitting, ...] = (
     ),
     RungeKutta("rk4", order=4, nodes=(0.0, 0.5, 0.5, 1.0), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6)),  # Eqs. 18-22
 )
+
+# How a rollout is differentiated: by keeping all intermediate values, or by reconstructing states backwards.
+ADJOINTS = ("direct", "reversible")

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from hgn_jax.physics.hamiltonian import Hamiltonian, SeparableHamiltonian, force, vector_field, velocity
-from hgn_jax.physics.integration_methods import METHODS, RungeKutta, Splitting
-from hgn_jax.physics.phase_space import PhaseState, check_state
+from hgn_jax.physics.integration_methods import ADJOINTS, METHODS, RungeKutta, Splitting
+from hgn_jax.physics.phase_space import PhaseState, align, as_state, step_along
+from hgn_jax.physics.reversible import reversible
 
 
 class Integrator(NamedTuple):
@@ -46,7 +47,7 @@ class Integrator(NamedTuple):
 
 
 def _shift(state: PhaseState, dt, slope: PhaseState) -> PhaseState:
-    return PhaseState(state.q + dt * slope.q, state.p + dt * slope.p)
+    return PhaseState(*(step_along(x, dt, change) for x, change in zip(state, slope, strict=True)))
 
 
 def _repeated(step: Callable) -> Callable:
@@ -88,14 +89,14 @@ def _splitting(name: str, order: int, kicks: tuple[float, ...], drifts: tuple[fl
         return force(hamiltonian)(state)
 
     def opening_kick(dt, state, opening_force):
-        return PhaseState(state.q, state.p + kicks[0] * dt * opening_force)
+        return PhaseState(state.q, step_along(state.p, kicks[0] * dt, opening_force))
 
     def drifts_and_kicks(later_kicks, hamiltonian, dt, state):
         q, p = state
         for drift, kick in zip(drifts, later_kicks, strict=True):
-            q = q + drift * dt * velocity(hamiltonian)(PhaseState(q, p))
+            q = step_along(q, drift * dt, velocity(hamiltonian)(PhaseState(q, p)))
             closing_force = force(hamiltonian)(PhaseState(q, p))
-            p = p + kick * dt * closing_force
+            p = step_along(p, kick * dt, closing_force)
         return PhaseState(q, p), closing_force
 
     def step(hamiltonian, dt, state, opening_force):
@@ -134,20 +135,46 @@ def _with_friction(method: Integrator, friction: jax.Array) -> Integrator:
     The momenta do not enter the force of a separable Hamiltonian, so the force may still be carried over.
     """
 
+    def decayed(state, dt):
+        return PhaseState(state.q, jax.tree.map(lambda p: jnp.exp(-0.5 * friction * align(dt, p)) * p, state.p))
+
     def step(hamiltonian, dt, state, carry):
-        decay = jnp.exp(-0.5 * friction * dt)
-        state, carry = method.step(hamiltonian, dt, PhaseState(state.q, decay * state.p), carry)
-        return PhaseState(state.q, decay * state.p), carry
+        state, carry = method.step(hamiltonian, dt, decayed(state, dt), carry)
+        return decayed(state, dt), carry
 
     return method._replace(symplectic=False, step=step, steps=_repeated(step))
 
 
-def _check_friction(method: Integrator, hamiltonian: Hamiltonian) -> None:
+def _check_splitting(subject: str, method: Integrator, hamiltonian: Hamiltonian) -> None:
+    """Raises ValueError unless the method is a splitting and the Hamiltonian is separable, as the subject needs."""
     if not method.kicks:
         splitting = ", ".join(name for name, other in INTEGRATORS.items() if other.kicks)
-        raise ValueError(f"friction needs a splitting method ({splitting}), got {method.name}")
+        raise ValueError(f"{subject} needs a splitting method ({splitting}), got {method.name}")
     if not isinstance(hamiltonian, SeparableHamiltonian):
-        raise ValueError("friction needs a separable Hamiltonian T(p) + V(q), got one of (q, p)")
+        raise ValueError(f"{subject} needs a separable Hamiltonian T(p) + V(q), got one of (q, p)")
+
+
+def _friction_rates(friction: float | jax.Array, state: PhaseState) -> jax.Array:
+    """Returns the rates as an array; raises ValueError unless they can be broadcast against all momenta."""
+    momenta = jax.tree.leaves(state.p)
+    rates = jnp.asarray(friction, momenta[0].dtype)
+    for p in momenta:
+        if rates.ndim > p.ndim or any(n not in (1, m) for n, m in zip(rates.shape[::-1], p.shape[::-1], strict=False)):
+            raise ValueError(f"friction of shape {rates.shape} cannot be broadcast against momenta of shape {p.shape}")
+    return rates
+
+
+def _step_size(dt: float | jax.Array, state: PhaseState) -> jax.Array:
+    """Returns dt as an array; raises ValueError unless its axes are leading axes of the states, or of length 1."""
+    leaves = jax.tree.leaves(state)
+    step_size = jnp.asarray(dt, leaves[0].dtype)
+    for x in leaves:
+        if step_size.ndim > x.ndim or any(n not in (1, m) for n, m in zip(step_size.shape, x.shape, strict=False)):
+            raise ValueError(
+                f"dt of shape {step_size.shape} does not fit states of shape {x.shape}: give one number, or one per "
+                f"example, of shape {x.shape[:1] if x.ndim > 1 else x.shape}"
+            )
+    return step_size
 
 
 def rollout(
@@ -159,6 +186,7 @@ def rollout(
     substeps: int = 1,
     unroll: int | bool = 1,
     friction: float | jax.Array | None = None,
+    adjoint: str = "direct",
 ) -> PhaseState:
     """Integrates Hamilton's equations from a state and records the path.
 
@@ -166,44 +194,64 @@ def rollout(
     before and after each step, which is the exact flow of the friction. So every step shrinks the volume of phase space
     by exactly exp(-gamma dt) per coordinate, and a step of -dt is still the exact inverse (conformal leapfrog).
 
+    Only recorded states are returned, but a gradient through the path has to know what happened in between. By default
+    the values of all steps and substeps are kept for it, so its memory grows with their number. With
+    `adjoint="reversible"` the states between the recorded ones are computed again on the way back, by steps of -dt, and
+    nothing is kept but the path: `num_steps=1` with any number of substeps takes constant memory. The gradients, also
+    with respect to dt and to the parameters of the Hamiltonian, agree up to rounding. Rounding errors grow within an
+    interval between recorded states as the system's own instability lets them. Forward-mode derivatives (`jax.jvp`)
+    need the default. The idea is that of Maclaurin et al. (2015) and of Gomez et al. (2017, arXiv 1707.04585).
+
     Args:
       hamiltonian: Energy, maps a `PhaseState` to one number per batch element.
-      state: Initial state, `q` and `p` of the same shape `[...]`.
-      dt: Time between recorded states; a negative one runs time backwards. An array is broadcast against the states:
-        `[batch, 1, ...]` gives each example its own step.
+      state: Initial state, `q` and `p` of the same structure, shape `[...]` and type; see `PhaseState`.
+      dt: Time between recorded states; a negative one runs time backwards. An array `[batch]` gives each example its
+        own step; its axes are the leading axes of the states, and `[batch, 1, ...]` means the same.
       num_steps: Number of states to record after the initial one.
       integrator: Name in `INTEGRATORS`.
       substeps: Number of integration steps, of length `dt / substeps` each, per recorded state.
       unroll: Argument of `jax.lax.scan`; True unrolls the loop over recorded states entirely.
       friction: Rate gamma at which momenta decay, broadcast against `p`; None for a conservative system. Only splitting
         methods with a separable Hamiltonian can have it.
+      adjoint: `direct`, or `reversible` to recompute states for gradients. The latter is for splitting methods with a
+        separable Hamiltonian and without friction, which would amplify rounding errors on the way back.
 
     Returns:
       The path, a `PhaseState` with `q` and `p` of shape `[num_steps + 1, ...]`, the initial state included.
 
     Raises:
-      ValueError: If the integrator is unknown, `num_steps < 0` or `substeps < 1`, or if friction is asked of a rollout
-        that cannot have it.
-      AssertionError: If `q` and `p` differ in shape or are not floating-point.
+      ValueError: In one line, if the integrator or the adjoint is unknown, `num_steps < 0` or `substeps < 1`, if `q`
+        and `p` differ in structure, shape or type or are not floating-point, if `dt` does not fit them, if the energy
+        is not one number per batch element, or if friction or the reversible adjoint is asked of a rollout that cannot
+        have it.
     """
     if num_steps < 0:
         raise ValueError(f"num_steps must be 0 or more, got {num_steps}")
     if substeps < 1:
         raise ValueError(f"substeps must be 1 or more, got {substeps}")
+    if adjoint not in ADJOINTS:
+        raise ValueError(f"unknown adjoint {adjoint!r}; choose one of {', '.join(ADJOINTS)}")
     method = get_integrator(integrator)
-    state = PhaseState(jnp.asarray(state.q), jnp.asarray(state.p))
-    check_state(state)
-    step_size = jnp.asarray(dt, state.q.dtype) / substeps
-
+    state = as_state(state)
+    step_size = _step_size(dt, state) / substeps
     if friction is not None:
-        _check_friction(method, hamiltonian)
-        method = _with_friction(method, jnp.asarray(friction, state.p.dtype))
-    advance = method.step if substeps == 1 else functools.partial(method.steps, substeps)
+        _check_splitting("friction", method, hamiltonian)
+        method = _with_friction(method, _friction_rates(friction, state))
 
-    def recorded_step(carry, _):
-        carry = advance(hamiltonian, step_size, *carry)
-        return carry, carry[0]
+    def later_states(hamiltonian: Hamiltonian, step_size: jax.Array, state: PhaseState) -> PhaseState:
+        advance = method.step if substeps == 1 else functools.partial(method.steps, substeps)
 
-    carry = (state, method.start(hamiltonian, state))
-    _, path = jax.lax.scan(recorded_step, carry, None, length=num_steps, unroll=unroll)
+        def recorded_step(carry, _):
+            carry = advance(hamiltonian, step_size, *carry)
+            return carry, carry[0]
+
+        carry = (state, method.start(hamiltonian, state))
+        return jax.lax.scan(recorded_step, carry, None, length=num_steps, unroll=unroll)[1]
+
+    if adjoint == "reversible":
+        _check_splitting("a reversible adjoint", method, hamiltonian)
+        if friction is not None:
+            raise ValueError("a reversible adjoint needs a rollout without friction, which amplifies errors backwards")
+        later_states = reversible(later_states, method.kicks, method.drifts, substeps, unroll)
+    path = later_states(hamiltonian, step_size, state)
     return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), state, path)

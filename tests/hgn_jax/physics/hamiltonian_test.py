@@ -144,3 +144,78 @@ class SeparableTest(Float64TestCase):
         velocity_of, force_of = jax.jit(velocity(hamiltonian)), jax.jit(force(hamiltonian))
         np.testing.assert_array_equal(force_of(mixed), force_of(first))
         np.testing.assert_array_equal(velocity_of(mixed), velocity_of(second))
+
+
+_SUM = lambda x: jnp.sum(x**2, axis=-1) / 2.0
+_KEPT = lambda x: jnp.sum(x**2, axis=-1, keepdims=True) / 2.0
+_EACH = lambda x: x**2 / 2.0
+_ALL = lambda x: jnp.sum(x**2) / 2.0
+# Pairs of energies whose shapes differ, or are not those of the batch, for states [batch, d].
+_MISMATCHED = {
+    "kinetic_per_coordinate": (_EACH, _SUM),
+    "potential_per_coordinate": (_SUM, _EACH),
+    "kept_axis": (_KEPT, _SUM),
+    "both_kept": (_KEPT, _KEPT),
+    "both_per_coordinate": (_EACH, _EACH),
+    "sum_over_the_batch_beside_one_per_example": (_SUM, _ALL),
+    "transposed": (lambda p: _EACH(p).T, _SUM),
+    "pair": (lambda p: (_SUM(p), _SUM(p)), _SUM),
+    "none": (lambda p: None, _SUM),
+    "complex": (lambda p: _SUM(p) * 1j, _SUM),
+}  # fmt: skip
+
+
+@parameterized.product(energies=list(_MISMATCHED), shape=[(4, 1), (4, 4), (3, 2)])
+class MismatchedEnergiesTest(Float64TestCase):
+    """Energies that are not one number per example are refused wherever they are differentiated or added."""
+
+    def _assert_refused(self, compute):
+        with self.assertRaisesRegex(ValueError, "energy must|Hamiltonian must") as caught:
+            compute()
+        self.assertNotIn("\n", str(caught.exception))
+
+    def test_separable_refuses_them(self, energies, shape):
+        hamiltonian, state = separable(*_MISMATCHED[energies]), _random_state(shape)
+        for function in (lambda h: h, vector_field, velocity, force):
+            self._assert_refused(lambda function=function: jax.eval_shape(function(hamiltonian), state))
+
+    def test_a_joint_sum_of_them_is_refused(self, energies, shape):
+        kinetic, potential = _MISMATCHED[energies]
+        if energies in ("sum_over_the_batch_beside_one_per_example", "pair", "none"):
+            self.skipTest("a sum over the batch cannot be told from a constant here; the others cannot be added")
+        joint = lambda state: kinetic(state.p) + potential(state.q)
+        with self.assertRaisesRegex(ValueError, "Hamiltonian must|Incompatible shapes"):
+            jax.eval_shape(vector_field(joint), _random_state(shape))
+
+
+class EnergyShapeTest(Float64TestCase):
+    @parameterized.parameters(
+        ((), _EACH, 0.0), ((3,), _EACH, 0), ((3,), _SUM, 0.0), ((4, 2), _SUM, 0.0), ((4, 2), _ALL, 0.0),
+        ((4, 3, 2), lambda x: jnp.sum(x**2, axis=(1, 2)) / 2.0, np.float32(1.0)),
+        ((5, 4, 2), _SUM, lambda p: jnp.zeros(())),
+        ((4, 2), _SUM, lambda p: jnp.cos(jnp.float64(0.3)) * 2.0),
+        ((4, 2), _SUM, lambda p: 1),
+    )  # fmt: skip
+    def test_one_number_per_example_and_constants_are_accepted(self, shape, energy, constant):
+        """The energy of free fall: dp/dt = -q, dq/dt = 0, and the mirrored one."""
+        function = constant if callable(constant) else lambda x: constant
+        state = _random_state(shape)
+        falling, gliding = vector_field(separable(function, energy)), vector_field(separable(energy, function))
+        chex.assert_trees_all_close(falling(state), PhaseState(np.zeros(shape), -state.q))
+        chex.assert_trees_all_close(gliding(state), PhaseState(state.p, np.zeros(shape)))
+
+    def test_a_state_may_be_a_pytree(self):
+        """The field of a cart with two pendulums, coordinate by coordinate the one of a single array."""
+        weights = np.array([1.0, 2.0, 3.0])
+        single = lambda s: jnp.sum(weights * s.p**2 / 2.0 + jnp.cos(weights * s.q), axis=-1)
+        split = lambda x: {"cart": x[..., :1], "pendulums": x[..., 1:]}
+        joined = lambda x: jnp.concatenate([x["cart"], x["pendulums"]], axis=-1)
+        state = _random_state((4, 3))
+        field = vector_field(lambda s: single(PhaseState(joined(s.q), joined(s.p))))(PhaseState(*map(split, state)))
+        chex.assert_trees_all_close(field, PhaseState(*map(split, vector_field(single)(state))), rtol=1e-14)
+
+    @parameterized.parameters(vector_field, velocity, force)
+    def test_unequal_halves_of_a_state_are_refused(self, function):
+        for q, p in ((np.ones((4, 1)), np.ones(1)), (np.ones(2), np.ones(2, np.float32)), (np.ones(2, int),) * 2):
+            with self.assertRaisesRegex(ValueError, "of a state must have"):
+                function(separable(_SUM, _SUM))(PhaseState(q, p))

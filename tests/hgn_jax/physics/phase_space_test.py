@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 
-from hgn_jax.physics.phase_space import PhaseState, check_state, flip_momentum
+from hgn_jax.physics.phase_space import PhaseState, as_state, flip_momentum, step_along
 
 
 def _state(shape=(4, 3)):
@@ -42,20 +42,56 @@ class PhaseStateTest(parameterized.TestCase):
         np.testing.assert_array_equal(flipped.q, state.q)
         np.testing.assert_array_equal(flipped.p, -state.p)
 
+    def test_flips_every_array_of_a_pytree(self):
+        flipped = flip_momentum(PhaseState({"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}))
+        self.assertEqual(flipped, PhaseState({"a": 1.0, "b": 2.0}, {"a": -3.0, "b": -4.0}))
 
-class CheckStateTest(parameterized.TestCase):
+
+class AsStateTest(parameterized.TestCase):
     @parameterized.parameters(np.float64, np.float32, np.float16, jnp.bfloat16)
     def test_accepts_every_floating_type_and_tracers(self, dtype):
         state = PhaseState(np.ones((2, 3), dtype), np.ones((2, 3), dtype))
-        check_state(state)
-        jax.eval_shape(check_state, state)
+        chex.assert_trees_all_equal(as_state(state), jax.tree.map(jnp.asarray, state))
+        jax.eval_shape(as_state, state)
 
-    @parameterized.parameters(((2, 3), (3, 2)), ((4,), (4, 1)), ((4, 1), (1,)), ((), (1,)))
-    def test_rejects_different_shapes(self, q_shape, p_shape):
-        with self.assertRaisesRegex(AssertionError, "shape"):
-            check_state(PhaseState(np.ones(q_shape), np.ones(p_shape)))
+    def test_accepts_pairs_pytrees_and_numbers(self):
+        q, p = _state()
+        chex.assert_trees_all_equal(as_state((q, p)), PhaseState(q, p))
+        nested = PhaseState({"a": q, "b": (p, 1.0)}, {"a": p, "b": (q, 2.0)})
+        chex.assert_trees_all_equal(as_state(nested), nested)
+        for pair in ((1.0, np.float32(2.0)), (np.float32(2.0), 1), (1.0, 2.0)):
+            self.assertEqual([x.dtype for x in as_state(pair)], [jnp.float32] * 2)
 
-    @parameterized.parameters((np.int32, np.int32), (np.float32, np.int32), (np.bool_, np.float32))
-    def test_rejects_types_without_a_gradient(self, q_type, p_type):
-        with self.assertRaisesRegex(AssertionError, "type"):
-            check_state(PhaseState(np.ones(2, q_type), np.ones(2, p_type)))
+    @parameterized.parameters(
+        (np.ones((2, 3)), np.ones((3, 2)), r"same shape, got \(2, 3\) and \(3, 2\)"),
+        (np.ones(4), np.ones((4, 1)), "same shape"),
+        (np.ones(()), np.ones(1), "same shape"),
+        ({"a": np.ones(2)}, {"a": np.ones(1)}, "same shape"),
+        ({"a": np.ones(2)}, {"b": np.ones(2)}, "same structure"),
+        ({"a": np.ones(2)}, np.ones(2), "same structure"),
+        ((), (), "at least one array"),
+        (np.ones(2, np.int32), np.ones(2, np.int32), "one floating-point type, got int32"),
+        (np.ones(2, np.float32), np.ones(2, np.int32), "one floating-point type, got float32 and int32"),
+        (np.ones(2, np.float32), np.ones(2, np.float16), "one floating-point type, got float16 and float32"),
+        (np.ones(2, bool), np.ones(2, np.float32), "one floating-point type"),
+        (np.ones(2, complex), np.ones(2, complex), "one floating-point type"),
+        ({"a": np.ones(2, np.float16), "b": 1.0}, {"a": np.ones(2, np.float16), "b": 1.0}, "got float16 and float32"),
+    )
+    def test_refuses_unequal_halves_in_one_line(self, q, p, message):
+        with self.assertRaisesRegex(ValueError, message) as caught:
+            as_state(PhaseState(q, p))
+        self.assertNotIn("\n", str(caught.exception))
+
+    @parameterized.parameters(({"q": 1.0, "p": 2.0},), (1.0,), ((1.0, 2.0, 3.0),))
+    def test_refuses_what_is_no_state(self, state):
+        with self.assertRaisesRegex(ValueError, r"PhaseState\(q, p\) or a pair"):
+            as_state(state)
+
+
+class StepAlongTest(parameterized.TestCase):
+    def test_factors_belong_to_the_leading_axes(self):
+        x = {"a": jnp.zeros(2), "b": jnp.zeros((2, 2)), "c": jnp.zeros((2, 3, 2))}
+        moved = step_along(x, jnp.array([1.0, 2.0]), jax.tree.map(jnp.ones_like, x))
+        for leaf in jax.tree.leaves(moved):
+            np.testing.assert_array_equal(leaf[0], np.ones(leaf.shape[1:]))
+            np.testing.assert_array_equal(leaf[1], 2 * np.ones(leaf.shape[1:]))
