@@ -1,7 +1,8 @@
 """Reads and checks data sets by `tfds.data_source`, without TensorFlow."""
 
+import operator
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,50 @@ Example = Mapping[str, Any]
 _MAX_REASON_LENGTH = 200  # characters of another library's message about damaged bytes
 
 
-class Split:
-    """A random-access sequence of the examples of a data set, which holds at least one.
+class Examples(Sequence[Example]):
+    """A sequence of examples, which are read when they are asked for.
+
+    It can be iterated over, reversed, indexed by whole numbers of either sign and sliced; a slice is such a sequence
+    again and reads nothing. `__getitems__` reads several examples at once, which is faster. Subclasses define
+    `__len__` and `_read`.
+    """
+
+    def _read(self, indices: list[int]) -> list[Example]:
+        """Reads the examples with some indices from 0 to `len(self) - 1`."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int | slice) -> "Example | Examples":
+        if isinstance(index, slice):
+            return _Part(self, range(len(self))[index])
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Iterable[int]) -> list[Example]:
+        return self._read([self._position(index) for index in indices])
+
+    def _position(self, index: int) -> int:
+        try:
+            return range(len(self))[operator.index(index)]
+        except TypeError:
+            raise TypeError(f"an index must be a whole number or a slice, got {index!r}") from None
+        except IndexError:
+            raise IndexError(f"there is no example {index}: there are {len(self)}") from None
+
+
+class _Part(Examples):
+    """Some of the examples of a sequence, in the order of their numbers in it."""
+
+    def __init__(self, whole: Examples, numbers: range):
+        self._whole, self._numbers = whole, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def _read(self, indices: list[int]) -> list[Example]:
+        return self._whole.__getitems__([self._numbers[index] for index in indices])
+
+
+class Split(Examples):
+    """The examples of a split of a data set, of which there is at least one.
 
     Reading an example raises DataError if it cannot be read, is not finite or differs in shape from the first one.
 
@@ -28,15 +71,12 @@ class Split:
     def __init__(self, name: str, source: Sequence[Example]):
         self._name, self._source = name, source
         self._shapes = {}
-        self._shapes = {feature: np.shape(value) for feature, value in self[0].items()}
+        self._shapes = {feature: np.shape(value) for feature, value in self._read([0])[0].items()}
 
     def __len__(self) -> int:
         return len(self._source)
 
-    def __getitem__(self, index: int) -> Example:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int]) -> list[Example]:
+    def _read(self, indices: list[int]) -> list[Example]:
         try:
             examples = self._source.__getitems__(indices)
         except Exception as error:  # array_record, zlib and TFDS have no common class of errors for damaged bytes
@@ -98,8 +138,8 @@ def stack(source: Sequence[Example], indices: Sequence[int], features: Sequence[
     return {name: np.stack([example[name] for example in examples]) for name in features}
 
 
-class Cached:
-    """Random-access examples that are kept in memory after the first read, up to a number of bytes.
+class Cached(Examples):
+    """Examples that are kept in memory after the first read, up to a number of bytes.
 
     Args:
       source: Random-access examples.
@@ -114,7 +154,7 @@ class Cached:
     def __len__(self) -> int:
         return len(self._source)
 
-    def __getitems__(self, indices: Sequence[int]) -> list[Example]:
+    def _read(self, indices: list[int]) -> list[Example]:
         unread = [index for index in indices if index not in self._kept]
         read = dict(zip(unread, self._source.__getitems__(unread) if unread else (), strict=True))
         for index, example in read.items():

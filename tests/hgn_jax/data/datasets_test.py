@@ -1,8 +1,12 @@
 """Tests of `hgn_jax.data.datasets`."""
 
+from collections.abc import Sequence
+
 import chex
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_builders import datasets
 from hgn_jax.data.batching import BatchOrder
@@ -33,6 +37,53 @@ class DataTest(absltest.TestCase):
     def test_the_parts_of_a_batch_are_the_batch(self):
         parts = [Batches(_SOURCE, 4, 1, ("index",), part)(3)["index"] for part in (slice(0, 2), slice(2, 4))]
         np.testing.assert_array_equal(np.concatenate(parts), Batches(_SOURCE, 4, 1, ("index",))(3)["index"])
+
+
+_NUMBERS = st.integers(-60, 60)
+_SLICES = st.slices(23) | st.builds(slice, *[st.none() | _NUMBERS] * 2, st.none() | _NUMBERS.filter(bool))
+
+
+@parameterized.parameters(
+    lambda: Split("train split of x", _SOURCE),
+    lambda: Cached(_SOURCE, ("image", "index"), 1e3),
+    lambda: Split("train split of x", _Source([*_SOURCE[:2], *_SOURCE, *_SOURCE[:4]]))[2:-4],
+)
+class SequenceTest(parameterized.TestCase):
+    """Examples behave like the list of them."""
+
+    def _numbers(self, examples):
+        return [int(example["index"]) for example in examples]
+
+    def test_iteration_in_both_directions(self, make):
+        examples = make()
+        self.assertIsInstance(examples, Sequence)
+        self.assertLen(examples, 23)
+        self.assertEqual(self._numbers(examples), list(range(23)))
+        self.assertEqual(self._numbers(reversed(examples)), list(range(23))[::-1])
+        self.assertEqual(self._numbers(e for e, _ in zip(examples, "abc", strict=False)), [0, 1, 2])
+
+    @given(_SLICES, _NUMBERS)
+    def test_indices_and_slices_of_slices(self, make, part, index):
+        examples, expected = make()[part], list(range(23))[part]
+        self.assertEqual(self._numbers(examples), expected)
+        self.assertEqual(self._numbers(examples[::-2]), expected[::-2])
+        for kind in (int, np.int64, np.array):
+            try:
+                number = expected[index]
+            except IndexError:
+                with self.assertRaisesRegex(IndexError, f"no example {index}: there are {len(expected)}"):
+                    examples[kind(index)]
+            else:
+                self.assertEqual(examples[kind(index)]["index"], number)
+                self.assertEqual(self._numbers(examples.__getitems__([kind(index), 0])), [number, expected[0]])
+
+    def test_other_indices_are_refused(self, make):
+        for index in ("image", 1.0, None, [0, 1]):
+            with self.assertRaisesRegex(TypeError, "whole number or a slice"):
+                make()[index]
+
+    def test_stack_takes_indices_from_the_end(self, make):
+        np.testing.assert_array_equal(stack(make(), [-1, 0], ("index",))["index"], [22, 0])
 
 
 class CachedTest(absltest.TestCase):
@@ -81,6 +132,11 @@ class BrokenDataTest(absltest.TestCase):
         self.assertLen(split, 3)
         self.assertEqual(split[1]["q"], 1.0)
         self.assertEqual([example["q"] for example in split.__getitems__([2, 0])], [2.0, 0.0])
+
+    def test_a_slice_names_the_number_in_the_split(self):
+        part = self._split([0.0], [1.0], [np.nan])[::-1]
+        with self.assertRaisesRegex(DataError, "example 2 is not finite"):
+            part[0]
 
     def test_refuses_values_that_are_not_finite(self):
         for value in (np.nan, np.inf):
