@@ -39,8 +39,7 @@ class LatentDynamics(NamedTuple):
         posterior.
       sample: `(params, key, n) -> states [n, ...]`, drawn from the model's distribution of states; None if there is
         none.
-      infer_quickly: Same as `infer` without its refinement, for statistics over many clips; None if there is no
-        refinement.
+      affordable_clips: Number of clips whose states can be inferred in about a minute; None for thousands.
       angles: Whether positions are angles. States are then compared by points on the circle.
     """
 
@@ -53,7 +52,7 @@ class LatentDynamics(NamedTuple):
     energy: Callable[[Any, PhaseState], Any]
     kl: Callable[[Any, Any], Any] | None = None
     sample: Callable[[Any, Any, int], PhaseState] | None = None
-    infer_quickly: Callable[[Any, Any], PhaseState] | None = None
+    affordable_clips: int | None = None
     angles: bool = False
 
 
@@ -72,21 +71,11 @@ class CompiledDynamics:
         self._inferred: dict[Any, PhaseState] = {}
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
-    def infer(self, frames: np.ndarray, quickly: bool = False) -> PhaseState:
-        """Infers states from frames `[examples, num_seen, size, size, 3]`.
-
-        Args:
-          frames: The frames that are seen.
-          quickly: Whether to do without the refinement of the states.
-
-        Returns:
-          States `[examples, ...]` at the first of the frames.
-        """
-        quickly = quickly and self.dynamics.infer_quickly is not None
-        key = (quickly, frames.shape, hashlib.sha256(np.ascontiguousarray(frames)).digest())
+    def infer(self, frames: np.ndarray) -> PhaseState:
+        """Infers states `[examples, ...]` at the first of the frames seen, `[examples, num_seen, size, size, 3]`."""
+        key = (frames.shape, hashlib.sha256(np.ascontiguousarray(frames)).digest())
         if key not in self._inferred:
-            infer = self.dynamics.infer_quickly if quickly else self.dynamics.infer
-            self._inferred[key] = self._in_blocks(infer, frames, _CLIPS_PER_CALL)
+            self._inferred[key] = self._in_blocks(self.dynamics.infer, frames, _CLIPS_PER_CALL)
         return self._inferred[key]
 
     def rollout(self, state: PhaseState, num_steps: int, dt: float) -> PhaseState:

@@ -51,7 +51,8 @@ def measure_samples(clips: Clips, dynamics: CompiledDynamics, targets: np.ndarra
     states = jax.tree.map(np.asarray, dynamics.dynamics.sample(dynamics.dynamics.params, key, _NUM_ENERGIES))
     start = jax.tree.map(lambda x: x[:_NUM_ROLLOUTS], states)
     ends = jax.tree.map(lambda x: x[[0, -1]], dynamics.rollout(start, _NUM_STEPS, dynamics.dt))
-    inferred = dynamics.infer(_random_windows(clips, dynamics.num_seen), quickly=True)
+    num_test = min(_NUM_TEST_CLIPS, dynamics.dynamics.affordable_clips or _NUM_TEST_CLIPS)
+    inferred = dynamics.infer(_random_windows(clips, dynamics.num_seen, num_test))
     energies, test_energies = dynamics.energy(states), dynamics.energy(inferred)
     now, later = (_position_distance(*(dynamics.positions(x, 1) for x in (q, inferred.q))) for q in ends.q)
     faithful = _fidelities(clips, dynamics, ends, targets) if clips.has_true_states else (None, None)
@@ -65,10 +66,10 @@ def measure_samples(clips: Clips, dynamics: CompiledDynamics, targets: np.ndarra
     return SampledStates(numbers, energies, test_energies)
 
 
-def _random_windows(clips: Clips, num_seen: int) -> np.ndarray:
+def _random_windows(clips: Clips, num_seen: int, max_clips: int) -> np.ndarray:
     """Frames that the model sees of test clips, `[clips, num_seen, size, size, 3]`, from random times on."""
     test = clips.splits["test"]
-    images = data.stack(test, range(min(_NUM_TEST_CLIPS, len(test))), ("image",))["image"]
+    images = data.stack(test, range(min(max_clips, len(test))), ("image",))["image"]
     firsts = np.random.default_rng(0).integers(clips.num_frames - num_seen + 1, size=len(images))
     return np.stack([clip[first : first + num_seen] for clip, first in zip(images, firsts, strict=True)])
 

@@ -18,7 +18,7 @@ from experiments.clips.prediction import (
 from experiments.clips.results import Dynamics, EnergyStatistics, FrameResults
 from experiments.hgn.law import measure_law
 from experiments.hgn.presets import Config
-from experiments.hgn.states import fit_or_load, refines_on_pixels
+from experiments.hgn.states import affordable_clips, fit_or_load
 from experiments.run.trainer import Run, facts
 from experiments.tasks import Evaluation
 from hgn_jax import data
@@ -126,19 +126,17 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
     hgn, density = run.model, fit_or_load(run)
     config = hgn.config
 
-    def infer_quickly(params: Any, frames: jax.Array) -> PhaseState:
-        return hgn.initial_state(params, hgn.infer(params, frames).mean)
-
     def kl(params: Any, frames: jax.Array) -> jax.Array:
         return kl_to_standard_normal(hgn.infer(params, frames))
 
     def sample(params: Any, key: jax.Array, number: int) -> PhaseState:
         return density.sample(key, number)
 
+    num_used = num_seen(config) or run.data.num_frames
     has_states = config.variational or density.kind != "prior"
     return LatentDynamics(
         params=run.state.params,
-        num_seen=num_seen(config) or run.data.num_frames,
+        num_seen=num_used,
         dt=config.dt,
         infer=hgn.start,
         rollout=hgn.rollout,
@@ -146,7 +144,7 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
         energy=lambda params, states: hgn.hamiltonian(params)(states),
         kl=kl if config.variational else None,
         sample=sample if has_states else None,
-        infer_quickly=infer_quickly if refines_on_pixels(config) else None,
+        affordable_clips=affordable_clips(config, num_used),
         angles=config.chart == "rods",
     )
 

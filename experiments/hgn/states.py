@@ -20,8 +20,8 @@ from hgn_jax.state_densities.sampling import energy_of_points, sample_states, to
 from hgn_jax.training import compile_for_backend
 from hgn_jax.training.progress import progress_bar
 
-_NUM_CLIPS, _MIN_CLIPS, _NUM_STATES = 2000, 250, 8000
-_MAX_DECODED = 100_000  # images, if the refinement of states compares pixels
+_NUM_CLIPS, _MIN_CLIPS, _NUM_STATES = 2000, 100, 8000
+_MAX_DECODED = 60_000  # images, if the refinement of states compares pixels
 _CLIPS_PER_CALL = 50
 _SEED = 0
 
@@ -128,7 +128,10 @@ def collect_points(run: Run) -> _Points:
     params, train = run.state.params, run.data.splits["train"]
     num_frames = run.data.num_frames
     num_used = num_seen(run.model.config) or num_frames
-    first, num_clips = (num_frames - num_used) // 2, min(_affordable_clips(run.model.config, num_used), len(train))
+    first, num_clips = (
+        (num_frames - num_used) // 2,
+        min(affordable_clips(run.model.config, num_used) or _NUM_CLIPS, len(train)),
+    )
     states_per_clip = min(num_frames, _NUM_STATES // num_clips)
     roll_out = None
     rng = np.random.default_rng(_SEED)
@@ -148,15 +151,10 @@ def collect_points(run: Run) -> _Points:
     return _Points(points[finite], clips[finite])
 
 
-def refines_on_pixels(config: HGNConfig) -> bool:
-    """Whether inferred states are refined on pixels, which takes long for many clips."""
-    return bool(config.refinement_steps) and config.refinement_target == "pixels"
-
-
-def _affordable_clips(config: HGNConfig, num_used: int) -> int:
-    """The number of clips whose states can be inferred in about a minute; few if each is refined on pixels."""
-    if not refines_on_pixels(config):
-        return _NUM_CLIPS
+def affordable_clips(config: HGNConfig, num_used: int) -> int | None:
+    """The number of clips whose states can be inferred in about a minute, if each is refined on pixels; else None."""
+    if not config.refinement_steps or config.refinement_target != "pixels":
+        return None
     differences = 2 * latent_shape(config)[-1]  # of images, per step of the refinement
     per_clip = num_used * config.refinement_steps * (differences + 1)
     return int(np.clip(_MAX_DECODED // per_clip, _MIN_CLIPS, _NUM_CLIPS))

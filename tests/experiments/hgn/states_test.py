@@ -59,10 +59,10 @@ def test_the_states_of_clips_are_those_of_their_rollouts(config, seen, tmp_path)
 
 
 def test_refinement_on_pixels_limits_the_number_of_clips():
-    assert states._affordable_clips(_KEYPOINTS, 5) == states._affordable_clips(_VECTOR, 5) == states._NUM_CLIPS
+    assert states.affordable_clips(_KEYPOINTS, 5) is states.affordable_clips(_VECTOR, 5) is None
     refined = dataclasses.replace(_VECTOR, refinement_steps=4)
-    assert states._affordable_clips(refined, 5) == 100_000 // (5 * 4 * 9)
-    assert states._affordable_clips(refined, 31) == states._MIN_CLIPS
+    assert states.affordable_clips(refined, 5) == 60_000 // (5 * 4 * 9)
+    assert states.affordable_clips(refined, 31) == states._MIN_CLIPS
 
 
 def test_a_density_is_fitted_once_and_again_for_another_checkpoint(tmp_path, capsys):
