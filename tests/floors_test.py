@@ -19,7 +19,7 @@ FLOORS = (
     "hgn_jax.metrics | hgn_jax.state_densities",
     "hgn_jax.runs",
     "hgn_jax",
-    "data_builders.errors | data_builders.interruption",
+    "data_builders.caller | data_builders.errors | data_builders.interruption",
     "data_builders.configs | data_builders.overrides",
     "data_builders.rendering",
     "data_builders.simulation",

@@ -1,47 +1,41 @@
-"""Reads the video files of a directory as clips of square RGB frames.
-
-`_READERS` lists the supported types of files. An array is `[T, H, W]` (grey), `[T, H, W, C]`, or many clips:
-`[N, T, H, W]` or `[N, T, H, W, C]`, with C = 1, 3 or 4 colours last. Its values are integers from 0 to 255, floats in
-[0, 1], or 0 and 1 of any type. An alpha channel is composited over black.
-"""
+"""Lists the films of a directory, identifies them, and opens each with the reader that knows its kind."""
 
 import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
-import imageio.v3 as imageio
 import numpy as np
 from PIL import Image
 
-from data_builders.video_folder import motion
+from data_builders.video_folder import arrays, motion, movies, pictures, series
+from data_builders.video_folder.clips import Clip, Reading, UnreadableError
 from hgn_jax.training.progress import progress_bar
+
+__all__ = ["FITS", "Clip", "Reading", "UnreadableError", "Unit", "find_units", "fingerprint", "is_hidden", "list_files"]
+__all__ += ["read_clips", "read_unit", "resize"]
 
 FITS = ("stretch", "crop", "motion")
 
-_CHANNELS = (1, 3, 4)
 _BYTES_BEFORE_PROGRESS = 10**9  # smaller directories take about a second to read
-_ROUNDING = 1e-3  # tolerance of float pixels outside [0, 1]
+_ARRAYS = {".npy": arrays.read_array, ".npz": arrays.read_archive}
+_AS_USUAL = Reading()
 
 
-class UnreadableError(ValueError):
-    """A file, or an array in it, cannot be used as a video; the message is the reason, in one line."""
-
-
-class Clip(NamedTuple):
-    """One video.
+class Unit(NamedTuple):
+    """A file, or numbered pictures that are one film.
 
     Attributes:
-      name: Name of its array, if the file is an archive of arrays; else empty.
-      place: Index in an array of several clips, `[0]`, `[1]`, ...; else empty.
-      frames: Iterator over the frames, uint8 `[height, width, 3]`; raises the reader's errors if the file is damaged.
+      name: Path of the file; the common path of pictures, with `*` in the place of the number.
+      files: Its files.
+      numbers: Numbers of the pictures; empty for a file.
     """
 
     name: str
-    place: str
-    frames: Iterator[np.ndarray]
+    files: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
 
 
 def list_files(source: str | os.PathLike[str]) -> list[str]:
@@ -91,110 +85,78 @@ def _digest(path: str, size: int, changed: int) -> str:
         return str(error.strerror)
 
 
-def read_clips(path: str | os.PathLike[str]) -> tuple[list[Clip], dict[str, str]]:
-    """Opens a video file.
+def find_units(source: str | os.PathLike[str], names: Iterable[str]) -> list[Unit]:
+    """Groups the files of a directory into films.
 
     Args:
-      path: Path of the file.
+      source: The directory.
+      names: Paths of files, relative to it.
 
     Returns:
-      Its clips, and by name the reason for each of its arrays that is not a video.
+      A unit for each group of numbered pictures, unless these are films themselves, such as stacks of TIFF, and one for
+      each other file; sorted by name.
+    """
+    names = list(names)
+    groups = series.find(name for name in names if not is_hidden(name) and os.path.isfile(os.path.join(source, name)))
+    groups = [group for group in groups if pictures.number_of_pictures(pathlib.Path(source, group.files[0])) < 2]
+    grouped = {file for group in groups for file in group.files}
+    return sorted([Unit(*group) for group in groups] + [Unit(name, (name,)) for name in names if name not in grouped])
+
+
+def read_unit(
+    source: str | os.PathLike[str], unit: Unit, reading: Reading = _AS_USUAL
+) -> tuple[list[Clip], dict[str, str]]:
+    """Opens a unit of a directory; as `read_clips`."""
+    if unit.numbers:
+        return [pictures.read_series([pathlib.Path(source, file) for file in unit.files], unit.numbers, reading)], {}
+    return read_clips(pathlib.Path(source, unit.name), reading)
+
+
+def read_clips(path: str | os.PathLike[str], reading: Reading = _AS_USUAL) -> tuple[list[Clip], dict[str, str]]:
+    """Opens a film: a file, or a directory of numbered pictures.
+
+    The kind of a file is known by its content, but for arrays, which are known by their ending.
+
+    Args:
+      path: Path of the file or directory.
+      reading: How it is read.
+
+    Returns:
+      Its clips, and by name the reason for each of its arrays that is not a film.
 
     Raises:
-      UnreadableError: If its type is unknown, or it holds no video.
+      UnreadableError: If it holds no film.
       Exception: The error of its reader, of any type, for a damaged file.
     """
     path = pathlib.Path(path)
+    if path.is_dir():
+        return _read_directory(path, reading)
     if not path.is_file():
         raise UnreadableError("is not a file")
     suffix = path.suffix.lower()
-    if suffix not in _READERS:
-        raise UnreadableError(f"files of type {suffix or 'unknown'} are not read, but {', '.join(_READERS)}")
     if path.stat().st_size == 0:
         raise UnreadableError("is empty")
-    return _READERS[suffix](path)
-
-
-def _read_array(path: pathlib.Path) -> tuple[list[Clip], dict[str, str]]:
-    return _array_clips("", np.load(path, mmap_mode="r", allow_pickle=False)), {}
-
-
-def _read_archive(path: pathlib.Path) -> tuple[list[Clip], dict[str, str]]:
-    clips, reasons = [], {}
-    with np.load(path, allow_pickle=False) as archive:
-        for name in archive.files:
-            try:
-                clips += _array_clips(name, archive[name])
-            except ValueError as error:  # also numpy's, of arrays of objects
-                reasons[name] = str(error)
+    if suffix in _ARRAYS:
+        clips, reasons = _ARRAYS[suffix](path, reading)
+    else:
+        read = pictures.read_animation if pictures.is_for_pillow(path) else movies.read_movie
+        clips, reasons = read(path, reading)
+    if reading.timing == "frames":
+        for clip in clips:
+            clip.times = None
     return clips, reasons
 
 
-def _read_gif(path: pathlib.Path) -> tuple[list[Clip], dict[str, str]]:
-    return [Clip("", "", imageio.imiter(path, plugin="pillow", mode="RGB"))], {}
-
-
-def _read_movie(path: pathlib.Path) -> tuple[list[Clip], dict[str, str]]:
-    return [Clip("", "", imageio.imiter(path, plugin="pyav", format="rgb24", thread_type="AUTO"))], {}
-
-
-_READERS: dict[str, Callable[[pathlib.Path], tuple[list[Clip], dict[str, str]]]] = {
-    ".npz": _read_archive,
-    ".npy": _read_array,
-    ".gif": _read_gif,
-    ".mp4": _read_movie,
-    ".mov": _read_movie,
-    ".mkv": _read_movie,
-    ".avi": _read_movie,
-    ".webm": _read_movie,
-}
-
-
-def _array_clips(name: str, array: np.ndarray) -> list[Clip]:
-    """Returns the clips of an array; raises UnreadableError if it is not a video."""
-    clips = _five_axes(array)
-    scale = _scale(array)
-    several = len(clips) > 1
-    return [Clip(name, f"[{i}]" if several else "", _frames(clip, scale)) for i, clip in enumerate(clips)]
-
-
-def _five_axes(array: np.ndarray) -> np.ndarray:
-    """Returns a view `[clips, time, height, width, colours]`."""
-    shape = array.shape
-    if 0 in shape:
-        raise UnreadableError(f"is empty, of shape {shape}")
-    if array.ndim == 3 and shape[-1] not in _CHANNELS:
-        return array[None, ..., None]
-    if array.ndim == 4 and shape[-1] in _CHANNELS:
-        return array[None]
-    if array.ndim == 4 and shape[-3] not in _CHANNELS:
-        return array[..., None]
-    if array.ndim == 5 and shape[-1] in _CHANNELS:
-        return array
-    wanted = "[T, H, W], [T, H, W, C], [N, T, H, W] nor [N, T, H, W, C] with C = 1, 3 or 4"
-    raise UnreadableError(f"shape {shape} is neither {wanted}")
-
-
-def _scale(array: np.ndarray) -> float:
-    """Returns the factor that scales the values to 0 to 255; raises UnreadableError for values that are not pixels."""
-    if array.dtype.kind not in "buif":
-        raise UnreadableError(f"values of type {array.dtype} are no pixels")
-    low, high = float(array.min()), float(array.max())
-    if array.dtype.kind == "f":
-        if not (-_ROUNDING <= low and high <= 1 + _ROUNDING):  # refuses NaN too
-            raise UnreadableError(f"floats must lie in [0, 1], found {low:g} to {high:g}")
-        return 255.0
-    if low < 0 or high > 255:
-        raise UnreadableError(f"integers must lie in 0 to 255, found {low:g} to {high:g}")
-    return 255.0 if high <= 1 else 1.0  # a mask of 0 and 1
-
-
-def _frames(clip: np.ndarray, scale: float) -> Iterator[np.ndarray]:
-    for frame in clip:
-        pixels = frame if frame.dtype == np.uint8 and scale == 1.0 else np.rint(np.clip(frame * scale, 0, 255))
-        if pixels.shape[-1] == 4:
-            pixels = np.rint(pixels[..., :3] * (pixels[..., 3:] / 255.0))
-        yield np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), dtype=np.uint8)
+def _read_directory(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict[str, str]]:
+    units = [unit for unit in find_units(path, (file.name for file in path.iterdir())) if unit.numbers]
+    if not units:
+        raise UnreadableError("is a directory without numbered pictures")
+    clips = []
+    for unit in units:
+        [clip], _ = read_unit(path, unit, reading)
+        clip.name = unit.name if len(units) > 1 else ""
+        clips.append(clip)
+    return clips, {}
 
 
 def resize(frame: np.ndarray, size: int, fit: str, moving: motion.Box | None = None) -> np.ndarray:

@@ -64,17 +64,14 @@ def windows(videos: list[Video], config: VideoFolderConfig, to_the_end: bool = F
 
 def split(videos: list[Video], config: VideoFolderConfig) -> dict[str, list[Video]]:
     """Divides videos between the splits `train` and `test`; raises DatasetError if there are too few."""
+    if not videos:
+        raise DatasetError(f"no usable video in {config.source}")
     if config.split_by == "time":
         return _split_by_time(videos, config)
     key = operator.attrgetter("file" if config.split_by == "file" else "name")
     units = sorted({key(video) for video in videos})
     if len(units) < 2:
-        by_time = "split_by=time, which keeps its end for testing"
-        advice = f"split_by=clip, if it holds many clips, or {by_time}" if config.split_by == "file" else by_time
-        raise DatasetError(
-            f"only one usable {config.split_by} in {config.source}, {units[0]}, and it cannot be split; add "
-            f"another or take {advice}"
-        )
+        raise DatasetError(f"only one usable {config.split_by} in {config.source}, {units[0]}, and it cannot be split")
     num_test = min(max(1, round(config.test_fraction * len(units))), len(units) - 1)
     chosen = {units[i] for i in np.random.default_rng(config.split_seed).permutation(len(units))[:num_test]}
     return {

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Number of coordinates q of the simulated systems.
 SYSTEMS = {"mass_spring": 1, "pendulum": 1, "two_body": 4, "three_body": 6, "double_pendulum": 2}
 
+NUM_TEST = 2  # smallest number of test trajectories that errors can be estimated from
+
 
 @dataclasses.dataclass
 class DataConfig:
@@ -37,6 +39,11 @@ class DataConfig:
       stride: Number of taken frames between the start of one window and the start of the next.
       fit: Method by which a frame becomes a square: `stretch`, `crop` to the middle, or `motion`, which crops to where
         things move.
+      timing: `real`, where frames of films are taken at a constant rate by their times, or `frames`, one by one.
+      rate: Number of frames to take per second of films that tell their times; that of the slowest film if not given.
+      axes: Order of the axes of arrays, such as `TNHW` for time, clips, height and width.
+      range: Values of black and of white, such as `0,4095`, in arrays and in pictures of more than 8 bits.
+      backdrop: Colour behind what is transparent: a name, `#rrggbb`, or three numbers from 0 to 255.
       split_by: Unit that is kept for testing: whole files (`file`), clips of files that hold many (`clip`), or the end
         of every clip (`time`).
       test_fraction: Fraction of the data that is kept for testing.
@@ -56,6 +63,11 @@ class DataConfig:
     frame_step: int | None = None
     stride: int | None = None
     fit: str | None = None
+    timing: str | None = None
+    rate: float | None = None
+    axes: str | None = None
+    range: str | None = None
+    backdrop: str | None = None
     split_by: str | None = None
     test_fraction: float | None = None
     split_seed: int | None = None
@@ -167,13 +179,23 @@ def evaluation_needs(config: Any, dataset: "BuilderConfig") -> list[Need]:
     ]
 
 
-def require_enough_trajectories(config: Any, num_trajectories: Mapping[str, int]) -> None:
-    """Raises ValueError if the training split is too small for a batch, or the test split to be measured."""
-    advice = "; a smaller --config.data.stride cuts more windows" if config.data.source else ""
+def require_enough_trajectories(config: Any, num_trajectories: Mapping[str, int], advice: str = "") -> None:
+    """Raises ValueError if the training split is too small for a batch, or the test split to be measured, or both.
+
+    Args:
+      config: The configuration of the run.
+      num_trajectories: Number of trajectories, or windows of films, in each split.
+      advice: What the user can do, to end the message.
+    """
+    noun, problems = "window" if config.data.source else "trajectory", []
+    nouns = "windows" if config.data.source else "trajectories"
     if config.training.batch_size > num_trajectories["train"]:
-        raise ValueError(
-            f"training.batch_size is {config.training.batch_size}, but there are only {num_trajectories['train']} "
-            f"trajectories{advice}"
+        number = num_trajectories["train"]
+        problems.append(
+            f"training.batch_size is {config.training.batch_size}, but there {'is' if number == 1 else 'are'} only "
+            f"{number} {noun if number == 1 else nouns} to train on"
         )
-    if num_trajectories["test"] < 2:
-        raise ValueError(f"the test split has one trajectory, and two are needed to measure a model{advice}")
+    if num_trajectories["test"] < NUM_TEST:
+        problems.append(f"the test split has one {noun}, and two are needed to measure a model")
+    if problems:
+        raise ValueError(f"{'; '.join(problems)}{advice}")

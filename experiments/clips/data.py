@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from data_builders import datasets
-from experiments.clips.config import dataset_config, require_enough_trajectories
+from data_builders import caller, datasets
+from data_builders.video_folder.advice import Film, advise
+from experiments.clips.config import NUM_TEST, dataset_config, require_enough_trajectories
 from hgn_jax import data
 
 
@@ -36,7 +37,26 @@ def open_clips(config: Any) -> Clips:
     Raises:
       ValueError: In one line, if it cannot be built, is damaged (a DatasetError) or is too small.
     """
-    path = datasets.ensure_built(config.data.name, dataset_config(config), config.data.data_dir)
-    splits = datasets.read_metadata(path)["splits"]
-    require_enough_trajectories(config, {name: split["num_trajectories"] for name, split in splits.items()})
+    dataset = dataset_config(config)
+    with caller.calling(_caller(config)):
+        path = datasets.ensure_built(config.data.name, dataset, config.data.data_dir)
+        metadata = datasets.read_metadata(path)
+        number = {name: split["num_trajectories"] for name, split in metadata["splits"].items()}
+        films = metadata.get("films", [])
+        advice = advise([Film(*film) for film in films], dataset) if films else ""
+    require_enough_trajectories(config, number, advice)
     return Clips(*data.open_dataset(path))
+
+
+def _caller(config: Any) -> caller.Caller:
+    """Returns what the builder's messages know of a run: its flags, and how many examples it needs."""
+
+    def flag(field: str, value: Any) -> str:
+        if field == "batch_size":
+            return f"--config.training.batch_size={value}"
+        text = f"--config.data.{field}={value}"
+        if field == "num_steps" and (getattr(config, "seen_frames", None) or 0) > value + 1:
+            text += f" --config.seen_frames={value + 1}"
+        return text
+
+    return caller.Caller(flag, config.training.batch_size, NUM_TEST)

@@ -50,7 +50,9 @@ def test_videos_must_give_enough_windows():
     config = presets.get("video")
     config.data.source = "videos"
     require_enough_trajectories(config, {"train": 16, "test": 2})
-    with pytest.raises(ValueError, match="batch_size is 16, but there are only 15 trajectories; a smaller --conf"):
-        require_enough_trajectories(config, {"train": 15, "test": 2})
-    with pytest.raises(ValueError, match="the test split has one trajectory, and two are needed"):
+    with pytest.raises(ValueError, match="batch_size is 16, but there are only 15 windows to train on; add some$"):
+        require_enough_trajectories(config, {"train": 15, "test": 2}, "; add some")
+    with pytest.raises(ValueError, match="^the test split has one window, and two are needed"):
         require_enough_trajectories(config, {"train": 16, "test": 1})
+    with pytest.raises(ValueError, match="there is only 1 window to train on; the test split has one window"):
+        require_enough_trajectories(config, {"train": 1, "test": 1})

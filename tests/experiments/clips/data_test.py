@@ -41,7 +41,7 @@ def video_config(tmp_path):
 
 def test_too_few_windows_for_a_batch(video_config):
     video_config.training.batch_size = 64
-    with pytest.raises(ValueError, match="batch_size is 64, but there are only .*; a smaller --config.data.stride"):
+    with pytest.raises(ValueError, match="batch_size is 64, but there are only .*; try .*--config.data.stride=4"):
         open_clips(TASKS["hgn"].resolve(video_config))
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -13,7 +14,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
-from data_builders import build, datasets
+from data_builders import build, caller, datasets
+from data_builders.overrides import parse_flags
 from data_builders.video_folder import video_files
 from data_builders.video_folder.video_folder_dataset_builder import Builder
 from hgn_jax.data import datasets as data
@@ -109,7 +111,7 @@ class VideoFolderTest(parameterized.TestCase):
 
     def test_clips_of_one_file(self):
         np.savez(self.source / "many.npz", clips=np.stack([video(i) for i in range(10)]))
-        with self.assertRaisesRegex(datasets.DatasetError, "only one usable file in .*many.npz.* split_by=clip.*=time"):
+        with self.assertRaisesRegex(datasets.DatasetError, "only one usable file in .*many.npz.*split_by=clip, which"):
             self.built()
         _, splits, _ = self.built(split_by="clip")
         numbers = {split: {int(e["image"][0, 0, 0, 0]) for e in examples} for split, examples in splits.items()}
@@ -119,7 +121,7 @@ class VideoFolderTest(parameterized.TestCase):
     def test_the_end_of_one_clip(self):
         self.save(1, num_frames=40)
         np.save(self.source / "short.npy", video(2, 9))
-        with self.assertRaisesRegex(datasets.DatasetError, "only one usable clip in .* split_by=time"):
+        with self.assertRaisesRegex(datasets.DatasetError, "only one usable clip in .*split_by=time, which"):
             self.built(split_by="clip", num_steps=9)
         _, splits, metadata = self.built(split_by="time", test_fraction=0.25)
         frames = {
@@ -132,6 +134,77 @@ class VideoFolderTest(parameterized.TestCase):
         self.assertEqual(
             metadata["left_out"], {"short.npy": "too short: 9 frames, and split_by=time needs two windows of 5"}
         )
+
+    @parameterized.parameters(
+        ({}, [("a", 1, 40)], {}),
+        ({"num_steps": 20}, [("a", 1, 30)], {}),
+        ({}, [("a", 1, 30), ("b", 1, 4)], {}),
+        ({"num_steps": 20}, [("a", 1, 15), ("b", 1, 17)], {}),
+        ({"num_steps": 20, "frame_step": 4}, [("a", 1, 60), ("b", 1, 60)], {}),
+        ({"split_by": "time", "num_steps": 20}, [("a", 1, 30)], {}),
+        ({}, [("a", 12, 9)], {"batch_size": 8, "num_test": 2}),
+        ({"num_steps": 20}, [("a", 1, 15), ("b", 1, 17)], {"batch_size": 5, "num_test": 2}),
+    )
+    def test_what_the_message_advises_works(self, overrides, files, needs):
+        """Each flag in the message cuts the number of windows that it says, which are enough."""
+        for name, number, num_frames in files:
+            np.savez(self.source / f"{name}.npz", clips=np.stack([video(i, num_frames) for i in range(number)]))
+        with caller.calling(caller.Caller(**needs)):
+            with self.assertRaises(datasets.DatasetError) as caught:
+                self.built(**overrides)
+        pieces = re.findall(
+            r"((?:--config\S+ ?)+), which cuts (\d+) windows? for training and (\d+)", str(caught.exception)
+        )
+        self.assertNotEmpty(pieces, str(caught.exception))
+        for flags, train, test in pieces:
+            changes = parse_flags(flags.split())[1]
+            batch_size = changes.pop("batch_size", needs.get("batch_size", 1))
+            _, splits, _ = self.built(**{**overrides, **changes})
+            self.assertEqual((len(splits["train"]), len(splits["test"])), (int(train), int(test)))
+            self.assertGreaterEqual(len(splits["train"]), batch_size)
+            self.assertGreaterEqual(len(splits["test"]), needs.get("num_test", 1))
+
+    def test_many_files_that_fail_alike_share_a_line(self):
+        self.save(1, 2, 3)
+        for number in range(200):
+            (self.source / f"{number}.log").write_text(f"line {number}")
+        self.built()
+        lines = [line for line in self.printed.getvalue().splitlines() if "left out" in line]
+        self.assertEqual(
+            lines, ["  left out: 200 alike, 0.log to 99.log: no reader knows it as a film, or it is damaged"]
+        )
+
+    def test_films_of_different_rates_are_taken_at_the_slowest(self):
+        for rate in (10, 20, 50):
+            imageio.imwrite(self.source / f"{rate}.gif", video(rate // 10, 4 * rate), duration=1000 / rate)
+        _, splits, metadata = self.built(num_steps=9)
+        self.assertIn("Films have 10 to 50 frames per second; all are taken at 10", self.printed.getvalue())
+        self.assertAlmostEqual(metadata["frame_rate"], 10, places=3)
+        self.assertIn("50.gif: has 50 frames per second; at 10 its 200 frames become 40:", self.printed.getvalue())
+        _, _, metadata = self.built(num_steps=9, rate=5)
+        self.assertEqual(metadata["frame_rate"], 5)
+        self.assertEqual([length for _, _, length in metadata["films"]], [20, 20, 20])
+
+    def test_folders_of_pictures_are_films(self):
+        for run in range(3):
+            (self.source / f"run{run}").mkdir()
+            for number, frame in enumerate(video(run, 12)):
+                imageio.imwrite(self.source / f"run{run}" / f"{number}.png", frame)
+        _, splits, metadata = self.built()
+        self.assertCountEqual(sum(metadata["videos"].values(), []), ["run0/*.png", "run1/*.png", "run2/*.png"])
+        self.assertIn("36 of 36 files in", self.printed.getvalue())
+        for example in (*splits["train"], *splits["test"]):
+            number, start = int(example["video"].decode()[3]), int(example["first_frame"])
+            np.testing.assert_array_equal(example["image"], video(number, 12)[start : start + 5])
+
+    def test_frames_that_equal_the_one_before_are_counted(self):
+        film = video(1)
+        film[5:8] = film[4]
+        np.save(self.source / "a.npy", film)
+        self.save(2)
+        _, _, metadata = self.built()
+        self.assertIn("3 of 20 frames equal the one before", metadata["remarks"]["a.npy"])
+        self.assertNotIn("equal", metadata["remarks"]["2.npy"])
 
     def test_crops_all_videos_to_where_things_move(self):
         """A spot moves from column 8 to 16 in one video and from row 40 to 48 in the other, of 64×96 pixels."""
@@ -166,7 +239,7 @@ class VideoFolderTest(parameterized.TestCase):
         self.save(1, num_frames=3)
         with self.assertRaisesRegex(
             datasets.DatasetError,
-            "^no usable video among 2 files in .*1.npy: too short: 3 frames.*; a smaller num_steps makes",
+            "^no usable video among 2 files in .*1.npy: too short: 3 frames.*; more films are needed, or longer ones$",
         ):
             self.built()
         self.assert_nothing_is_left()
@@ -185,7 +258,7 @@ class VideoFolderTest(parameterized.TestCase):
                 self.built()
             self.assert_nothing_is_left()
         path, splits, _ = self.built()
-        self.assertEqual([child.name for child in path.parent.iterdir()], ["1.1.0"])
+        self.assertEqual([child.name for child in path.parent.iterdir()], ["1.2.0"])
         self.assertNotEmpty(splits["train"])
 
     def test_a_full_disk_is_not_taken_for_bad_videos(self):
@@ -252,6 +325,12 @@ class VideoFolderTest(parameterized.TestCase):
     @parameterized.parameters(
         ({"stride": 0}, "stride must be 1 or more, got 0"),
         ({"num_steps": 1.5}, "num_steps: cannot use 1.5"),
+        ({"axes": "TXY"}, "axes must be T, H and W, with N or C or both, in an order; got 'TXY'"),
+        ({"range": "white"}, "range must be values of black and white, as 0,4095; got 'white'"),
+        ({"range": [1, 0]}, "range must be values of black and white, as 0,4095; got '1,0'"),
+        ({"backdrop": "transparent"}, "backdrop must be a colour: black, white, #rrggbb or 0,128,255"),
+        ({"timing": "fast"}, "timing must be one of real, frames"),
+        ({"rate": 0}, "rate must be positive and finite, got 0"),
         ({"fit": "pad"}, "fit must be one of stretch, crop, motion; got 'pad'"),
         ({"split_by": "frame"}, "split_by must be one of file, clip, time"),
         ({"test_fraction": 1.0}, "test_fraction must lie between 0 and 1"),
@@ -270,5 +349,5 @@ class VideoFolderTest(parameterized.TestCase):
         self.save(1, 2, 3)
         config = json.dumps({"name": "mine", "source": str(self.source), **WINDOW})
         build.main(build.parse_flags(["build", "video_folder", f"--data_dir={self.data_dir}", f"--config={config}"]))
-        splits, _ = data.open_dataset(self.data_dir / "video_folder" / "mine" / "1.1.0")
+        splits, _ = data.open_dataset(self.data_dir / "video_folder" / "mine" / "1.2.0")
         self.assertLen(splits["train"], 12)

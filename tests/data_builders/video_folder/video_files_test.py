@@ -83,7 +83,7 @@ class ReadClipsTest(parameterized.TestCase):
         (np.zeros((0, 6, 7), np.uint8), "is empty"),
         (np.full((5, 6, 7), 254.0), r"floats must lie in \[0, 1\], found 254 to 254"),
         (np.full((5, 6, 7), -0.5), r"floats must lie in \[0, 1\], found -0.5"),
-        (np.full((5, 6, 7), np.nan), r"floats must lie in \[0, 1\], found nan"),
+        (np.full((5, 6, 7), np.nan), "values must be finite, found nan"),
         (np.full((5, 6, 7), 1000), "integers must lie in 0 to 255, found 1000"),
         (np.full((5, 6, 7), 1j), "values of type complex128 are no pixels"),
         (np.full((5, 6, 7), "a"), "values of type <U1 are no pixels"),
@@ -151,14 +151,14 @@ class ReadClipsTest(parameterized.TestCase):
         path = self.root / "a.mp4"
         imageio.imwrite(path, moving_square(size=(48, 64)), plugin="pyav", codec="libx264", fps=20)
         os.truncate(path, path.stat().st_size // 2)
-        with self.assertRaises(OSError):
+        with self.assertRaisesRegex(UnreadableError, "or it is damaged"):
             frames_of(video_files.read_clips(path)[0][0])
 
     def test_other_types_and_directories(self):
         (self.root / "notes.txt").write_text("x")
-        with self.assertRaisesRegex(UnreadableError, r"^files of type \.txt are not read, but \.npz, \.npy, \.gif, "):
+        with self.assertRaisesRegex(UnreadableError, "^no reader knows it as a film"):
             video_files.read_clips(self.root / "notes.txt")
-        with self.assertRaisesRegex(UnreadableError, "is not a file"):
+        with self.assertRaisesRegex(UnreadableError, "is a directory without numbered pictures"):
             video_files.read_clips(self.root)
 
 

@@ -1,0 +1,199 @@
+"""Reads films with PyAV, whatever their container: the stream that is the film, upright, with its times."""
+
+import functools
+import math
+import pathlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+
+from data_builders.video_folder import pixels
+from data_builders.video_folder.clips import Clip, Reading, UnreadableError
+
+# Containers that hold text, or name other files.
+_NO_FILMS = {"tty", "concat", "hls", "dash", "sdp", "rtsp", "rtp", "lavfi", "webm_dash_manifest", "svg_pipe"}
+_DECODERS_WITH_OPACITY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave it out
+_DEEP = 16  # bits per colour from which on the values of black and white are not known
+_RIGHT = 0.02  # largest entry of a matrix of rotation that counts as 0
+
+
+class _Stream(NamedTuple):
+    """The stream of a container that is the film.
+
+    Attributes:
+      index: Its place in the container.
+      turn: Turns and mirrors a frame, `[[a, b], [c, d]]` of 0, 1 and -1 as in the display matrix of FFmpeg.
+      stretch: Width of a pixel in units of its height.
+      decoder: Name of the decoder, where it is not FFmpeg's choice; else empty.
+      ticks: Times of the frames in units of the stream, ascending; None if they are not known.
+    """
+
+    index: int
+    turn: np.ndarray
+    stretch: float
+    decoder: str
+    ticks: list[int] | None
+
+
+def read_movie(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict[str, str]]:
+    """Opens a film; see `video_files.read_clips`."""
+    clip = Clip("", "", lambda: iter(()))
+    with _opened(path) as container:
+        index, packets, time_base = _choose_stream(container, clip)
+    ticks, length = _times(packets, clip)
+    if ticks is not None:
+        clip.times = np.array([*ticks, ticks[-1] + length], np.float64) * float(time_base)
+    with _opened(path) as container:
+        stream = container.streams[index]
+        first = next(container.decode(stream), None)
+        if first is None:
+            raise UnreadableError(
+                f"its stream {index} ({stream.codec_context.name}) holds no frame that can be decoded"
+            )
+        with_opacity = {name.lower(): value for name, value in stream.metadata.items()}.get("alpha_mode") == "1"
+        decoder = _DECODERS_WITH_OPACITY.get(stream.codec_context.name, "") if with_opacity else ""
+        turn, stretch = _turn(first), float(stream.sample_aspect_ratio or 1)
+    if (turn != np.eye(2)).any():
+        clip.remark("is rotated or mirrored as its display matrix says")
+    clip.read = functools.partial(_frames, path, _Stream(index, turn, stretch, decoder, ticks), reading, clip)
+    return [clip], {}
+
+
+def _opened(path: pathlib.Path) -> av.container.InputContainer:
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except (av.error.InvalidDataError, av.error.ArgumentError):
+        raise UnreadableError("no reader knows it as a film, or it is damaged") from None
+    if container.format.name in _NO_FILMS:
+        name = container.format.name
+        container.close()
+        raise UnreadableError(f"is no film, but {'text' if name == 'tty' else name.removesuffix('_pipe')}")
+    return container
+
+
+def _choose_stream(container: av.container.InputContainer, clip: Clip) -> tuple[int, list[tuple], float]:
+    """Returns the stream with most frames that is no cover art; its packets' times and durations; its unit of time."""
+    streams = [stream for stream in container.streams.video if stream.codec_context is not None]
+    films = [stream for stream in streams if not _is_cover(stream)]
+    if not films:
+        found = ", ".join(
+            f"{stream.type} {_codec(stream)}{' (cover art)' * _is_cover(stream)}" for stream in container.streams
+        )
+        raise UnreadableError(f"holds no film, but these streams: {found or 'none'}")
+    packets = {stream.index: [] for stream in films}
+    for packet in container.demux(films):
+        if packet.size and not packet.is_discard:
+            packets[packet.stream_index].append((packet.pts, packet.dts, packet.duration))
+    film = max(films, key=lambda stream: (len(packets[stream.index]), -stream.index))
+    number = len(packets[film.index])
+    if len(container.streams.video) > 1:
+        clip.remark(f"holds {len(container.streams.video)} video streams, of which the one with most frames is taken")
+    if film.frames > number:
+        clip.remark(f"is cut off: {number} of {film.frames} frames are there")
+    return film.index, packets[film.index], film.time_base
+
+
+def _is_cover(stream: av.stream.Stream) -> bool:
+    kinds = av.stream.Disposition
+    return bool(stream.disposition & (kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image))
+
+
+def _described(stream: av.stream.Stream) -> str:
+    return f"{stream.type} {_codec(stream)}{' (cover art)' if _is_cover(stream) else ''}"
+
+
+def _codec(stream: av.stream.Stream) -> str:
+    return stream.codec_context.name if stream.codec_context else "unknown"
+
+
+def _times(packets: list[tuple], clip: Clip) -> tuple[list[int] | None, int]:
+    """Returns the times of the frames in ascending order and the duration of the last, in units of the stream."""
+    for place in (0, 1):  # the times at which frames are shown, or if they are missing those at which they are decoded
+        if packets and all(packet[place] is not None for packet in packets):
+            ticks, durations = zip(*sorted((packet[place], packet[2] or 0) for packet in packets), strict=True)
+            usual = int(np.median(np.diff(ticks))) if len(ticks) > 1 else 0
+            return list(ticks), max(durations[-1] or usual, 1)
+    clip.remark("has no times, so its frames are taken one by one")
+    return None, 0
+
+
+def _turn(frame: av.VideoFrame) -> np.ndarray:
+    """Returns the matrix by which a player turns a frame; raises UnreadableError for angles that are not right."""
+    data = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    if data is None:
+        return np.eye(2)
+    matrix = np.frombuffer(data, np.int32)[[0, 1, 3, 4]].reshape(2, 2) / 65536.0
+    matrix = matrix / max(np.abs(matrix).max(), 1e-9)
+    rounded = np.rint(matrix)
+    if np.abs(matrix - rounded).max() > _RIGHT or abs(np.linalg.det(rounded)) != 1:
+        angle = round(math.degrees(math.atan2(matrix[0, 1], matrix[0, 0])))
+        raise UnreadableError(f"is rotated by {angle} degrees, and only right angles are read")
+    return rounded
+
+
+def _turned(pixels_: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """Moves the pixel at (x, y) to (a x + c y, b x + d y), up to the place of the corner."""
+    (a, b), (c, d) = turn
+    if b:
+        pixels_, down, right = pixels_.swapaxes(0, 1), b, c
+    else:
+        down, right = d, a
+    return pixels_[:: int(down), :: int(right)]
+
+
+def _frames(path: pathlib.Path, stream: _Stream, reading: Reading, clip: Clip) -> Iterator[np.ndarray]:
+    """Yields a frame for each time; the one before where a frame cannot be decoded."""
+    places = {tick: place for place, tick in enumerate(stream.ticks or ())}
+    number, frame = 0, None
+    with _opened(path) as container:
+        for decoded in _decoded(container, stream):
+            place = places.get(decoded.pts, number)
+            for _ in range(number, place if frame is not None else number):
+                yield frame
+            number = max(number, place)
+            frame = _pixels(decoded, stream, reading, clip)
+            yield frame
+            number += 1
+    if stream.ticks and number < len(stream.ticks):
+        clip.remark(f"is cut off: {number} of {len(stream.ticks)} frames can be decoded")
+
+
+def _decoded(container: av.container.InputContainer, stream: _Stream) -> Iterator[av.VideoFrame]:
+    source = container.streams[stream.index]
+    source.thread_type = "AUTO"
+    if not stream.decoder:
+        yield from container.decode(source)
+        return
+    decoder = av.CodecContext.create(stream.decoder, "r")
+    for packet in container.demux(source):
+        yield from decoder.decode(packet if packet.size else None)
+
+
+def _pixels(frame: av.VideoFrame, stream: _Stream, reading: Reading, clip: Clip) -> np.ndarray:
+    size = {"width": max(1, round(frame.width * stream.stretch)), "height": frame.height}
+    values = _values(frame, **size)
+    if values.dtype != np.uint8:
+        values = pixels.deep_to_bytes(values, reading.range)
+    if pixels.is_transparent(values):
+        clip.remark("is transparent, over a backdrop of " + ",".join(map(str, reading.backdrop)))
+    return pixels.to_colours(_turned(values, stream.turn), reading.backdrop)
+
+
+def _values(frame: av.VideoFrame, **size: int) -> np.ndarray:
+    """Returns the pixels of a frame, uint8 or uint16, `[height, width, channels]`."""
+    components = frame.format.components
+    opaque = not any(component.is_alpha for component in components) and not frame.format.has_palette
+    if max(component.bits for component in components) < _DEEP or frame.format.has_palette:
+        return frame.to_ndarray(format="rgb24" if opaque else "rgba", **size)
+    if len(components) == 1:
+        return frame.to_ndarray(format="gray16le", **size)[..., None]
+    return frame.to_ndarray(format="rgb48le" if opaque else "rgba64le", **size)
+
+
+def deep_picture(path: pathlib.Path) -> np.ndarray:
+    """Returns the pixels of a picture of 16 bits per colour as they are stored, uint16 `[height, width, channels]`."""
+    with av.open(str(path)) as container:
+        return _values(next(container.decode(video=0)))
