@@ -137,10 +137,10 @@ class VideoFolderConfig(tfds.core.BuilderConfig):
         return {}
 
     def memory_needs(self, num_workers: int) -> list[Need]:
-        """Lists what making the data holds at once: the frames of a window."""
+        """Lists what making the data holds at once: a window and its encoding, and the mean image."""
         del num_workers
         fields = {"image_size": self.image_size, "num_steps": self.num_steps}
-        return [Need("a window", self.num_frames * 3 * self.image_size**2, fields)]
+        return [Need("a window", (3 * self.num_frames + 16) * 3 * self.image_size**2, fields)]
 
     def estimated_bytes(self) -> int:
         """Estimates the size on disk by that of the videos, which have more pixels and are better compressed."""

@@ -154,7 +154,7 @@ class Builder(BaseBuilder):
             begin = video.begin + start
             image = np.array(frames[begin : begin + config.num_frames])
             image_sum = image_sum + image.sum(axis=0) / 255.0
-            squares += np.square(image / 255.0).mean()
+            squares += np.mean([np.square(frame / 255.0).mean() for frame in image])  # one by one, to save memory
             first_frame = (video.first_frame + start) * config.frame_step
             yield {"image": image, "video": video.name, "first_frame": first_frame, "index": index}
         mean_image = image_sum / (len(windows) * config.num_frames)

@@ -263,8 +263,13 @@ class VideoFolderTest(parameterized.TestCase):
 
     def test_a_full_disk_is_not_taken_for_bad_videos(self):
         self.save(1, 2, 3)
-        full = OSError(28, "No space left on device")
-        with absltest.mock.patch.object(pathlib.Path, "open", return_value=absltest.mock.Mock(write=_raising(full))):
+        full = absltest.mock.Mock(write=_raising(OSError(28, "No space left on device")))
+        open_file = pathlib.Path.open
+
+        def opened(path, *args, **kwargs):
+            return full if path.name == "frames" else open_file(path, *args, **kwargs)
+
+        with absltest.mock.patch.object(pathlib.Path, "open", opened):
             with self.assertRaisesRegex(datasets.DatasetError, "^cannot write to .*: No space left on device"):
                 self.built()
         self.assert_nothing_is_left()
