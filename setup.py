@@ -30,7 +30,7 @@ setup(
         "cattrs>=24.1,<27",
         "chex>=0.1.92,<0.2",
         "dm-haiku>=0.0.17,<0.1",
-        "filelock>=3.16,<5",
+        "filelock>=4.2,<5",
         "imageio>=2.38,<3",
         "importlib_resources>=7.0,<8",  # imported by tensorflow-datasets, which does not declare it
         "jax>=0.10,<0.13",
@@ -53,6 +53,7 @@ setup(
         "benchmarks": ["diffrax>=0.7,<0.8", "distrax>=0.1.9,<0.2", "flowjax>=19.1,<20"],
         "test": ["hypothesis>=6.100,<7", "playwright>=1.50,<2", "pytest>=8.4,<10", "pytest-xdist>=3.8,<4"],
         "cuda": ["jax[cuda13]>=0.10,<0.13"],
+        "cuda12": ["jax[cuda12]>=0.10,<0.13"],  # for older drivers and cards
         # Imported by the stock `tfds build` command only. Building and reading need none of it.
         "tfds": ["apache-beam>=2.77,<3", "mlcroissant>=1.1,<2", "tensorflow-cpu>=2.21,<3"],
     },

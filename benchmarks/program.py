@@ -5,7 +5,7 @@ from collections.abc import Callable
 from absl import flags
 
 from experiments.hgn import presets
-from experiments.run import command_line
+from experiments.run import command_line, config_flags
 
 
 def run(
@@ -20,6 +20,6 @@ def run(
       help: Help of the flag for the repetitions.
       flag: Name of that flag.
     """
-    config = command_line.define_config(presets.PRESETS, preset)
+    config = config_flags.define_config(presets.PRESETS, preset)
     number = flags.DEFINE_integer(flag, repeats, help, lower_bound=1)
     command_line.run(lambda argv: print(describe(config.value, number.value)))

@@ -1,5 +1,5 @@
 """Data sets for TFDS: simulated systems and your own videos.
 
-A file imports only from floors below its own: errors, configs, overrides < rendering < simulation < tfds_backend <
-the builders < datasets (the library's entry) < build (the command).
+A file imports only from floors below its own: errors, locks, streams, configs, overrides < rendering < simulation <
+tfds_backend < the builders < datasets (the library's entry) < build (the command).
 """

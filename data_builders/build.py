@@ -28,6 +28,7 @@ import tensorflow_datasets as tfds
 from absl import app, logging
 
 from data_builders import overrides as config_overrides
+from data_builders import streams
 from data_builders.configs import field_names
 from data_builders.datasets import (
     NAMES,
@@ -154,4 +155,6 @@ def main(parsed: tuple[build_command.Args, dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse_flags)
+    streams.print_any_character()
+    with streams.one_line_if_output_fails(status=1):
+        app.run(main, flags_parser=parse_flags)

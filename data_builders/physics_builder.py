@@ -19,7 +19,7 @@ from data_builders.simulation import workers
 from data_builders.simulation.physics_config import PhysicsConfig, standard_configs
 from data_builders.simulation.split_statistics import SplitStatistics
 from data_builders.tfds_backend import records, shards
-from data_builders.tfds_backend.base_builder import BaseBuilder, Metadata, read_metadata
+from data_builders.tfds_backend.base_builder import BaseBuilder, Metadata, read_metadata, replaces
 from hgn_jax.training.progress import progress_bar
 
 __all__ = ["PhysicsBuilder", "PhysicsConfig", "read_metadata", "standard_configs"]
@@ -70,7 +70,7 @@ class PhysicsBuilder(BaseBuilder, skip_registration=True):
         """As TFDS's method; raises DatasetError instead of accepting a data set with only some of its examples."""
         config = kwargs.get("download_config")
         whole = config is None or config.max_examples_per_split is None
-        if whole and pathlib.Path(self.data_dir).exists() and not (config and config.download_mode.overwrite_dataset):
+        if whole and pathlib.Path(self.data_dir).exists() and not replaces(config):
             for split, expected in self.builder_config.num_trajectories().items():
                 num_examples = self.info.splits[split].num_examples if split in self.info.splits else 0
                 if num_examples != expected:

@@ -89,7 +89,7 @@ def read_runs(paths: Sequence[str]) -> list[FinishedRun]:
     Raises:
       UserError: For a path without a run, if two runs have the same name, or if no run is left.
     """
-    runs = [run for path in paths if (run := _read(RunDirectory(pathlib.Path(path)))) is not None]
+    runs = [run for path in paths if (run := _read(RunDirectory(path))) is not None]
     if not runs:
         raise UserError("no run among the directories given is finished and was measured beyond its clips")
     names = [run.name for run in runs]
@@ -279,6 +279,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _OUTPUT = flags.DEFINE_string("output", None, "Directory for the tables and the JSON file of each run.")
+    _OUTPUT = command_line.define_path("output", None, "Directory for the tables and the JSON file of each run.")
     _COMMIT = flags.DEFINE_string("commit", None, "Commit that the runs were made at; by default the current one.")
     command_line.run(main, takes_arguments=True)

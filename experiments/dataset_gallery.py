@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from data_builders import overrides
+from experiments.run import command_line
 from experiments.run.command_line import UserError, run, user_errors
 
 
@@ -71,7 +72,7 @@ if __name__ == "__main__":
         "Configuration of the builder (default: small), before overrides of its fields, --config.field=value.",
     )
     _FIELDS = flags.DEFINE_string("fields", "{}", "JSON of fields to change in it, as '{\"damping\": 0.1}'.")
-    _DATA_DIR = flags.DEFINE_string("data_dir", None, "Root of the data sets; by default TFDS's.")
-    _SOURCE = flags.DEFINE_string("source", None, "Directory of your videos, for video_folder.")
-    _OUTPUT = flags.DEFINE_string("output", "gallery", "Directory of the pictures.")
+    _DATA_DIR = command_line.define_path("data_dir", None, "Root of the data sets; by default TFDS's.")
+    _SOURCE = command_line.define_path("source", None, "Directory of your videos, for video_folder.")
+    _OUTPUT = command_line.define_path("output", "gallery", "Directory of the pictures.")
     run(main, takes_arguments=True)

@@ -1,6 +1,5 @@
 """Prints the table of finished runs of `experiments.nhf`, in Markdown: `python -m experiments.nhf_table runs/*`."""
 
-import pathlib
 from collections import defaultdict
 from collections.abc import Sequence
 from statistics import mean
@@ -24,7 +23,7 @@ def read_runs(paths: Sequence[str]) -> dict[str, list[FlowResults]]:
     """
     runs = defaultdict(list)
     for path in paths:
-        directory = RunDirectory(pathlib.Path(path))
+        directory = RunDirectory(path)
         if read_task(directory).name == "nhf" and directory.metrics.exists():
             results = read_results(directory.metrics, FlowResults)
             runs[results.run.preset].append(results)

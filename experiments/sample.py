@@ -17,7 +17,14 @@ from absl import flags
 from experiments.hgn import presets
 from experiments.run import command_line
 from experiments.run.command_line import UserError
-from experiments.run.run_directory import RunDirectory, lock, read_config, require_checkpoint
+from experiments.run.run_directory import (
+    RunDirectory,
+    define_moved_data,
+    lock,
+    read_config,
+    require_checkpoint,
+    require_writable,
+)
 from hgn_jax import memory
 from hgn_jax.config_checks import MAX_SEED
 
@@ -33,6 +40,7 @@ def check() -> None:
         sizes.append(read_config(run, presets.Config).image_size)
         require_checkpoint(run)
     memory.require([_need(max(sizes))])
+    require_writable(_output(), "output", "give another --output")
     if len(set(sizes)) > 1:
         raise UserError(f"--beside needs frames of the same size; the runs have {sizes[0]} and {sizes[1]} pixels")
 
@@ -52,11 +60,11 @@ def main(argv: Sequence[str]) -> None:
     start = time.monotonic()
     runs = []
     for directory in _runs():
-        with lock(directory):
+        with lock(directory, only_reads=True):
             _, run = trainer.restore(directory)
             print(f"new trajectories of {directory.path} begin with {states.fit_or_load(run).description}")
         runs.append(run)
-    directory = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else runs[0].directory.path / "samples"
+    directory = _output()
     options = sampling.Options(_NUM_SAMPLES.value, _NUM_STEPS.value, _DT_SCALE.value, _SEED.value)
     for kind in sampling.write(runs[0], options, directory, *runs[1:]):
         print(f"{kind}: {directory / kind}.gif, .mp4 and .png")
@@ -66,15 +74,21 @@ def main(argv: Sequence[str]) -> None:
 
 def _runs() -> list[RunDirectory]:
     """The run, and the one beside it if there is one."""
-    return [RunDirectory(pathlib.Path(path)) for path in (_WORKDIR.value, _BESIDE.value) if path]
+    paths = [path for path in (_WORKDIR.value, _BESIDE.value) if path]
+    return [RunDirectory(path, _OUTPUT.value, _MOVED()) for path in paths]
+
+
+def _output() -> pathlib.Path:
+    return pathlib.Path(_OUTPUT.value or pathlib.Path(_WORKDIR.value, "samples"))
 
 
 if __name__ == "__main__":
-    _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
-    _BESIDE = flags.DEFINE_string("beside", None, "Directory of another run, whose new trajectories are shown too.")
+    _MOVED = define_moved_data()
+    _WORKDIR = command_line.define_path("workdir", None, "Directory of the run.", required=True)
+    _BESIDE = command_line.define_path("beside", None, "Directory of another run, whose new trajectories are shown.")
     _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 4, "Trajectories of each kind.", lower_bound=2)
     _NUM_STEPS = flags.DEFINE_integer("num_steps", 60, "Steps after the first frame.", lower_bound=1)
     _DT_SCALE = flags.DEFINE_float("dt_scale", 1.0, "Speed: 2 is twice as fast, 0.5 half as fast as in training.")
     _SEED = flags.DEFINE_integer("seed", 0, "Of the new trajectories.", lower_bound=0, upper_bound=MAX_SEED)
-    _OUTPUT = flags.DEFINE_string("output", None, "Directory for the files; by default samples/ in the run's.")
+    _OUTPUT = command_line.define_path("output", None, "Directory for the files; by default samples/ in the run's.")
     command_line.run(main, check=check)

@@ -126,8 +126,8 @@ if __name__ == "__main__":
     _SCALE = flags.DEFINE_enum(
         "scale", "small", ["small", "paper"], "Size of data, networks and training, with --run or --estimate."
     )
-    _RUNS = flags.DEFINE_string("runs", None, "Directory of the runs, with --run; by default runs/table1_<scale>.")
+    _RUNS = command_line.define_path("runs", None, "Directory of the runs, with --run; by default runs/table1_<scale>.")
     _OVERRIDE = flags.DEFINE_multi_string("override", [], "Flag for all runs, with --run: --override=--config.a=b.")
     _FORMAT = flags.DEFINE_enum("format", "md", list(FORMATS), "Format of the table that is printed.")
-    _OUTPUT = flags.DEFINE_string("output", None, "Directory for the table in all formats.")
+    _OUTPUT = command_line.define_path("output", None, "Directory for the table in all formats.")
     command_line.run(main, takes_arguments=True, check=check)

@@ -15,6 +15,7 @@ import dataclasses
 import math
 import numbers
 import operator
+import os
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
@@ -86,6 +87,35 @@ def within(default: float | None, interval: str) -> Any:
 def sizes(*default: int) -> Any:
     """A field that takes a tuple of positive whole numbers, such as the widths of the layers of a network."""
     return checked(default, "positive whole numbers", lambda value: all(size >= 1 for size in value))
+
+
+def path(default: str | None) -> Any:
+    """A field that names a file or directory, which `absolute_paths` makes absolute."""
+    return dataclasses.field(default=default, metadata={"path": True})
+
+
+def absolute_paths(config: Any) -> Any:
+    """Returns a copy of a configuration whose fields declared by `path` are absolute, with the home directory for ~.
+
+    Raises:
+      ValueError: If there is no home directory.
+    """
+    changes = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            changes[field.name] = absolute_paths(value)
+        elif value and field.metadata.get("path"):
+            changes[field.name] = os.path.abspath(expand_home(value))
+    return dataclasses.replace(config, **changes)
+
+
+def expand_home(name: str) -> str:
+    """Returns a path with the home directory in place of ~; raises ValueError if there is none."""
+    expanded = os.path.expanduser(name)
+    if expanded.startswith("~") and not os.path.lexists(name):
+        raise ValueError(f"cannot tell which directory ~ is in {name!r}; give the whole path, or set HOME")
+    return expanded
 
 
 def check_fields(config: Any, prefix: str = "") -> None:

@@ -17,7 +17,7 @@ from data_builders import build
 from experiments.clips.results import FrameResults
 from experiments.hnn.results import StateResults
 from experiments.nhf.results import FlowResults
-from experiments.run import command_line
+from experiments.run import command_line, config_flags
 from experiments.run.run_directory import flatten
 from experiments.tasks import TASKS, Task
 from hgn_jax import HGNConfig, make_hgn
@@ -129,7 +129,7 @@ def check_configuration(task: Task, arguments: list[str], monkeypatch) -> None:
     """Parses `--config=NAME --config.field=value` as the task's program does, and checks the result."""
     values, arguments = flags.FlagValues(), ["program", *arguments]
     monkeypatch.setattr("sys.argv", arguments)  # where ml_collections looks for the names of the fields
-    config = command_line.define_config(task.presets, task.default_preset, values)
+    config = config_flags.define_config(task.presets, task.default_preset, values)
     command_line.parse_flags(arguments, values)
     task.validate(config.value)
 
@@ -140,7 +140,7 @@ def declared_flags(module: str) -> set[str]:
     if specification.submodule_search_locations:
         specification = importlib.util.find_spec(f"{module}.__main__")
     sources = [pathlib.Path(specification.origin), *(ROOT / "experiments" / "run").glob("*.py")]
-    return set(re.findall(r"\bDEFINE_\w+\(\s*\"(\w+)\"", "".join(path.read_text() for path in sources)))
+    return set(re.findall(r"\b(?:DEFINE_\w+|define_path)\(\s*\"(\w+)\"", "".join(path.read_text() for path in sources)))
 
 
 @pytest.mark.parametrize("page", GUIDE, ids=name_of)

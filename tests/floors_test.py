@@ -20,6 +20,7 @@ FLOORS = (
     "hgn_jax.runs",
     "hgn_jax",
     "data_builders.caller | data_builders.errors | data_builders.interruption",
+    "data_builders.locks | data_builders.streams",
     "data_builders.configs | data_builders.overrides",
     "data_builders.rendering",
     "data_builders.simulation",

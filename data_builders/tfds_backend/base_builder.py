@@ -1,11 +1,13 @@
 """Base class of all builders: named and derived configurations, the file format, the metadata."""
 
 import os
+import pathlib
 from typing import Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
+from data_builders import locks
 from data_builders.configs import derived_name, field_names
 from data_builders.tfds_backend import tf_dataset
 
@@ -34,6 +36,11 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return dict(metadata)
 
 
+def replaces(download_config: Any) -> bool:
+    """Returns whether a `tfds.download.DownloadConfig` asks to build a data set again that exists; None does not."""
+    return bool(download_config and download_config.download_mode.overwrite_dataset)
+
+
 class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Base class of all builders. `values()` of a configuration returns the fields that determine the data."""
 
@@ -47,6 +54,21 @@ class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
         # TFDS would log a warning for a derived configuration.
         return builder_config if derived else super()._create_builder_config(builder_config, version)
+
+    def download_and_prepare(self, **kwargs: Any) -> None:
+        """As TFDS's method, but several processes may call it at once: the first one builds, and the others wait."""
+        path = pathlib.Path(self.data_dir)
+        if path.exists() and not replaces(kwargs.get("download_config")):
+            super().download_and_prepare(**kwargs)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f".{path.name}.lock")
+        with locks.held(lock, waiting=f"another process is building {path}; waiting for it"):
+            try:
+                super().download_and_prepare(**kwargs)
+            finally:
+                lock.unlink(missing_ok=True)  # a process that waits for it looks at the data set next
+        self.info.read_from_directory(path)  # it may be another process that built the data set
 
     @classmethod
     def derive_config(cls, base: str | tfds.core.BuilderConfig, **overrides: Any) -> tfds.core.BuilderConfig:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from data_builders import overrides
-from hgn_jax.config_checks import at_least, places, raise_together, sizes
+from hgn_jax.config_checks import at_least, path, places, raise_together, sizes
 from hgn_jax.memory import FLOAT_BYTES, Need
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class DataConfig:
 
     name: str = "mass_spring"
     config: str = "paper"
-    data_dir: str | None = None
+    data_dir: str | None = path(None)
     num_steps: int | None = None
     num_train: int | None = None
     num_test: int | None = None
     observation_noise: float | None = None
-    source: str | None = None
+    source: str | None = path(None)
     fingerprint: str | None = None
     frame_step: int | None = None
     stride: int | None = None

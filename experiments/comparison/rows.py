@@ -1,7 +1,6 @@
 """The rows of Table 1: the models that the paper compares, later ones, the runs of each, the published numbers."""
 
 import functools
-import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -161,7 +160,7 @@ def read_runs(paths: Sequence[str]) -> Runs:
     Raises:
       UserError: For a path without a run, two runs of one model, or runs of one system on different data or frames.
     """
-    directories = [RunDirectory(pathlib.Path(path)) for path in paths]
+    directories = [RunDirectory(path) for path in paths]
     return arrange([read_run(run) for run in directories if is_compared(run) and run.metrics.exists()])
 
 

@@ -8,7 +8,7 @@ has the captions.
 
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from absl import flags
 
@@ -16,10 +16,19 @@ from experiments.figures import runs as figure_runs
 from experiments.figures.runs import Groups
 from experiments.run import command_line
 from experiments.run.command_line import UserError
+from experiments.run.run_directory import define_moved_data, require_writable
 
 
-def read(paths: Sequence[str], workdir: str | None, output: str | None) -> tuple[Groups, list[str]]:
+def read(
+    paths: Sequence[str], workdir: str | None, output: str | None, moved: Mapping[str, str]
+) -> tuple[Groups, list[str]]:
     """Reads the runs of a command; raises UserError if no figures can be drawn from them.
+
+    Args:
+      paths: Directories of several runs.
+      workdir: Directory of a single run.
+      output: Directory of the figures.
+      moved: Where the data of the runs are now; see `RunDirectory`.
 
     Returns:
       The runs by system, and the paths of those that are left out.
@@ -28,7 +37,7 @@ def read(paths: Sequence[str], workdir: str | None, output: str | None) -> tuple
         raise UserError("give either the directories of finished runs, or --workdir of a single run")
     if paths and not output:
         raise UserError("give --output, the directory for the figures of several runs")
-    return figure_runs.read_several(paths) if paths else (figure_runs.read_one(workdir), [])
+    return figure_runs.read_several(paths, moved) if paths else (figure_runs.read_one(workdir, moved), [])
 
 
 def draw(groups: Groups, directory: pathlib.Path) -> None:
@@ -46,17 +55,23 @@ def draw(groups: Groups, directory: pathlib.Path) -> None:
 
 
 def check() -> None:
-    read(flags.FLAGS(sys.argv)[1:], _WORKDIR.value, _OUTPUT.value)
+    read(flags.FLAGS(sys.argv)[1:], _WORKDIR.value, _OUTPUT.value, _MOVED())
+    require_writable(_output(), "output", "give another --output")
+
+
+def _output() -> pathlib.Path:
+    return pathlib.Path(_OUTPUT.value or f"{_WORKDIR.value}/figures")
 
 
 def main(argv: Sequence[str]) -> None:
-    groups, left_out = read(argv[1:], _WORKDIR.value, _OUTPUT.value)
+    groups, left_out = read(argv[1:], _WORKDIR.value, _OUTPUT.value, _MOVED())
     for path in left_out:
         print(f"left out, because its model is not in the comparison: {path}")
-    draw(groups, pathlib.Path(_OUTPUT.value or f"{_WORKDIR.value}/figures"))
+    draw(groups, _output())
 
 
 if __name__ == "__main__":
-    _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run, to draw the figures of a single run.")
-    _OUTPUT = flags.DEFINE_string("output", None, "Directory of the figures; by default figures/ in the run's.")
+    _MOVED = define_moved_data()
+    _WORKDIR = command_line.define_path("workdir", None, "Directory of the run, to draw the figures of a single run.")
+    _OUTPUT = command_line.define_path("output", None, "Directory of the figures; by default figures/ in the run's.")
     command_line.run(main, takes_arguments=True, check=check)

@@ -25,5 +25,5 @@ def draw_all(groups: Groups) -> Iterator[PaperFigure]:
 
 
 def _restore(directory: RunDirectory) -> Run:
-    with lock(directory):
+    with lock(directory, only_reads=True):
         return restore(directory)[1]

@@ -1,7 +1,6 @@
 """The finished runs that figures are drawn from, by system. No JAX is imported here."""
 
-import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from experiments.clips.results import EnergyStatistics
 from experiments.comparison import rows as comparison
@@ -13,15 +12,15 @@ from experiments.tasks import TASKS
 Groups = dict[str, list[FinishedRun]]  # by system
 
 
-def read_one(path: str) -> Groups:
+def read_one(path: str, moved: Mapping[str, str] | None = None) -> Groups:
     """Reads a finished run of `experiments.hgn`, of any configuration; raises UserError if there is none."""
-    directory = RunDirectory(pathlib.Path(path))
+    directory = RunDirectory(path, moved=moved or {})
     read_config(directory, TASKS["hgn"].config_class)
     run = _read(directory)
     return {run.system: [run]}
 
 
-def read_several(paths: Sequence[str]) -> tuple[Groups, list[str]]:
+def read_several(paths: Sequence[str], moved: Mapping[str, str] | None = None) -> tuple[Groups, list[str]]:
     """Reads finished runs of the paper's comparison; others are left out.
 
     Returns:
@@ -31,8 +30,9 @@ def read_several(paths: Sequence[str]) -> tuple[Groups, list[str]]:
       UserError: For a path without a run, a run that is not finished, two runs of one model, runs of one system on
         different data, or a system without a run of HGN.
     """
-    compared = {path: comparison.is_compared(RunDirectory(pathlib.Path(path))) for path in paths}
-    runs = comparison.arrange([_read(RunDirectory(pathlib.Path(path))) for path in paths if compared[path]])
+    directories = {path: RunDirectory(path, moved=moved or {}) for path in paths}
+    compared = {path: comparison.is_compared(directory) for path, directory in directories.items()}
+    runs = comparison.arrange([_read(directories[path]) for path in paths if compared[path]])
     if not runs:
         labels = ", ".join(row.label for row in ROWS.values())
         raise UserError(f"none of the runs given belongs to the comparison of {labels}")

@@ -115,7 +115,11 @@ def _fit(run: Run, points: np.ndarray, clips: np.ndarray) -> tuple[Density, int]
     print(f"fitting a {kind} to the states of training clips, kept in {path}")
     fitted = density.fit(kind, points, clips, energy_of_points(run.model, run.state.params), _SEED)
     num_clips = len(np.unique(clips))
-    density.write(path, fitted, step=int(run.state.step), num_clips=num_clips)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        density.write(path, fitted, step=int(run.state.step), num_clips=num_clips)
+    except OSError as error:  # such as a run that may only be read
+        print(f"the density is not kept: {path}: {error.strerror}")
     return fitted, num_clips
 
 

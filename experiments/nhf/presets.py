@@ -8,7 +8,7 @@ types of the fields.
 import dataclasses
 
 from experiments.run import presets
-from hgn_jax.config_checks import any_seed, at_least, checked, choice, within
+from hgn_jax.config_checks import any_seed, at_least, checked, choice, path, within
 from hgn_jax.data import tables
 from hgn_jax.memory import Need
 from hgn_jax.models import nhf_config
@@ -43,7 +43,7 @@ class PointsConfig:
     """
 
     name: str = choice("four_modes", (*TARGETS, *tables.EXAMPLES, "file"))
-    path: str = ""
+    path: str = path("")
     test_fraction: float = within(0.2, "(0, 1)")
     split_seed: int = any_seed(0)
 

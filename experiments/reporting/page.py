@@ -134,9 +134,6 @@ def _reproduction(provenance: Provenance) -> str:
             '<p class="meaning">The same device and the same versions give the same numbers. Elsewhere rounding '
             "differs, and so does the course of the training.</p>",
         ]
-    if provenance.beyond_flags:
-        fields = ", ".join(provenance.beyond_flags)
-        parts.append(f"<p>Flags cannot set these fields to the values they had: {html.escape(fields)}.</p>")
     rows = list(provenance.facts.items())
     return "\n".join([*parts, _table(Table("The run", rows))])
 

@@ -4,22 +4,18 @@ Nothing imported here imports JAX, which takes seconds: `--help` and mistakes ar
 """
 
 import contextlib
-import dataclasses
-import functools
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
-from ml_collections import config_flags
 
-from data_builders import interruption
+from data_builders import interruption, streams
 from experiments.run import compilation_cache
-from experiments.run.presets import pick
-from hgn_jax.config_checks import places
+from hgn_jax import config_checks
 from hgn_jax.errors import DataError, OtherProcessError, Stopped
 from hgn_jax.training import hosts
 
@@ -40,25 +36,20 @@ def user_errors() -> Iterator[None]:
         raise UserError(str(error)) from error
 
 
-def define_config(
-    presets: Mapping[str, Any], default: str, flag_values: flags.FlagValues = flags.FLAGS
-) -> flags.FlagHolder:
-    """Defines `--config=NAME`, which picks a preset, and `--config.field=value`, which overrides a field of it."""
-    get = functools.partial(pick, presets)
-    text = f"Preset ({', '.join(presets)}), before overrides of its fields, --config.a.b=value."
-    try:  # ml_collections reads the overrides at once, and answers a wrong one with a traceback
-        _check_config_fields(sys.argv, get(default))
-    except ValueError as error:
-        _fail(str(error))
-    config = config_flags.DEFINE_config_dataclass("config", get(default), text, flag_values, parse_fn=get)
-    flag_values.register_key_flag_for_module(sys.argv[0], flag_values["config"])  # for --help of the program
-    return config
+def define_path(name: str, default: str | None, text: str, **kwargs: Any) -> flags.FlagHolder:
+    """Defines a flag for the path of a file or directory, in which ~ stands for the home directory."""
+    return flags.DEFINE(_PathParser(), name, default, text, **kwargs)
+
+
+class _PathParser(flags.ArgumentParser):
+    def parse(self, argument: str) -> str:
+        return config_checks.expand_home(argument)
 
 
 def define_hosts() -> None:
     """Defines the flags with which several processes, on one host or many, train together."""
     flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, if several processes train together.")
-    flags.DEFINE_integer("num_processes", None, "Number of processes that train together.")
+    flags.DEFINE_integer("num_processes", None, "Number of processes that train together; 1 to train alone.")
     flags.DEFINE_integer("process_id", None, "Number of this process, from 0; process 0 is the one that writes.")
 
 
@@ -74,12 +65,13 @@ def run(
     """
 
     interruption.install()
+    streams.print_any_character()
 
     def guarded(argv: Sequence[str]) -> None:
         logging.set_verbosity(logging.FATAL)  # errors are reported once, by the lines below
-        threading.excepthook = lambda raised: print(f"warning: {raised.exc_value}", file=sys.stderr)
+        threading.excepthook = lambda raised: print(f"warning: {_describe(raised.exc_value)}", file=sys.stderr)
         if len(argv) > 1 and not takes_arguments:
-            _fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
+            fail(f"unexpected argument {argv[1]!r}; settings are given as --name=value")
         try:
             with user_errors():
                 check()
@@ -89,20 +81,31 @@ def run(
                     hosts.start(flags.FLAGS.coordinator, flags.FLAGS.num_processes, flags.FLAGS.process_id)
             main(argv)
         except (UserError, DataError, OtherProcessError) as error:
-            _fail(str(error))
+            fail(str(error))
         except MemoryError as error:
-            _fail(_out_of_memory(error))
+            fail(_out_of_memory(error))
         except RuntimeError as error:  # JAX's errors are of this class
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
-            _fail(_out_of_memory(error))
-        except OSError as error:  # such as a full disk
-            _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+            fail(_out_of_memory(error))
         except Stopped as stopped:
             print(f"{stopped}; the same command goes on from there", file=sys.stderr)
             sys.exit(_STOPPED)
 
-    app.run(guarded, flags_parser=parse_flags)
+    with streams.one_line_if_output_fails(_FAILURE):
+        app.run(guarded, flags_parser=parse_flags)
+
+
+def _describe(error: BaseException | None) -> str:
+    return streams.describe(error) if isinstance(error, OSError) else str(error)
+
+
+def with_flag_files(argv: Sequence[str]) -> list[str]:
+    """Returns a command line with the contents of its `--flagfile=PATH` in place; flags.Error if one cannot be read."""
+    try:
+        return flags.FLAGS.read_flags_from_files(argv, force_gnu=False)
+    except flags.CantOpenFlagFileError as error:
+        raise flags.Error(f"--flagfile: {str(error).rpartition('] ')[2]}") from error
 
 
 def _out_of_memory(error: Exception) -> str:
@@ -113,37 +116,12 @@ def _out_of_memory(error: Exception) -> str:
 def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Sets the flags and returns the arguments that are not flags; a mistake ends the program with one line."""
     try:
-        return flag_values(argv)
+        return flag_values(with_flag_files(argv))
     except (flags.Error, ValueError, TypeError) as error:
-        _fail(" ".join(str(error).split()))
+        fail(" ".join(str(error).split()))
 
 
-def _check_config_fields(argv: Sequence[str], config: Any) -> None:
-    """Raises ValueError for an override of a field that does not exist."""
-    names = [argument.lstrip("-").partition("=")[0] for argument in argv[1:] if argument.startswith("-")]
-    if any(name.startswith("config.") for name in names[: names.index("config") if "config" in names else 0]):
-        raise ValueError("give --config=NAME before the overrides --config.field=value")
-    for name in names:
-        if name.startswith("config."):
-            _check_field(config, name)
-
-
-def _check_field(config: Any, name: str) -> None:
-    parents, here = [], config
-    for part in name.split(".")[1:]:
-        fields = [field.name for field in dataclasses.fields(here)] if dataclasses.is_dataclass(here) else []
-        if part not in fields:
-            place = ".".join(["config", *parents])
-            elsewhere = [f"--config.{field}" for field in places(config, part)]
-            hint = f"; did you mean {' or '.join(elsewhere)}?" if elsewhere else ""
-            raise ValueError(f"--{name}: {place} has no field {part!r}; it has {', '.join(fields) or 'none'}{hint}")
-        parents.append(part)
-        here = getattr(here, part)
-    if dataclasses.is_dataclass(here):
-        fields = ", ".join(field.name for field in dataclasses.fields(here))
-        raise ValueError(f"--{name} is a group of fields; set one of them: {fields}")
-
-
-def _fail(message: str) -> NoReturn:
+def fail(message: str) -> NoReturn:
+    """Ends the program with one line on stderr and the exit status of mistakes."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(_FAILURE)

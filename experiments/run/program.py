@@ -6,10 +6,8 @@ No JAX is imported before the flags are checked.
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from absl import flags
-
 from data_builders import interruption
-from experiments.run import command_line
+from experiments.run import command_line, config_flags
 from experiments.run.results import Results
 from experiments.tasks import Task
 from hgn_jax.training import hosts
@@ -18,8 +16,8 @@ from hgn_jax.training import hosts
 def run(task: Task) -> NoReturn:
     """Defines the flags of a task's program and runs it."""
     interruption.install()  # early, so that Ctrl-C ends the program in one line from here on
-    config = command_line.define_config(task.presets, task.default_preset)
-    workdir = flags.DEFINE_string("workdir", None, f"Directory of the run; by default {task.run_prefix}<preset>.")
+    config = config_flags.define_config(task.presets, task.default_preset)
+    workdir = command_line.define_path("workdir", None, f"Directory of the run; by default {task.run_prefix}<preset>.")
     command_line.define_hosts()
 
     def main(argv: Sequence[str]) -> None:

@@ -18,13 +18,11 @@ class Provenance(NamedTuple):
 
     Attributes:
       command: Command that repeats the run; empty if its preset belongs to another version.
-      beyond_flags: Fields that the command leaves as in the preset because no flag can set them to None.
       facts: Seed, device, times and versions, by name.
       config: All fields of the configuration by their dotted names, such as `training.batch_size`.
     """
 
     command: str
-    beyond_flags: tuple[str, ...]
     facts: Mapping[str, str]
     config: Mapping[str, str]
 
@@ -38,7 +36,6 @@ def provenance(directory: RunDirectory, facts: RunFacts) -> Provenance:
     changes = _changes(task.presets, config)
     return Provenance(
         command="" if changes is None else _command(task.name, config["preset"], changes),
-        beyond_flags=tuple(name for name, value in (changes or {}).items() if value is None),
         facts=_describe(facts),
         config={name: _as_flag(value) for name, value in config.items()},
     )
@@ -57,7 +54,7 @@ def _changes(presets: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
 
 
 def _command(program: str, preset: str, changes: Mapping[str, Any]) -> str:
-    settings = {"config": preset} | {f"config.{name}": value for name, value in changes.items() if value is not None}
+    settings = {"config": preset} | {f"config.{name}": value for name, value in changes.items()}
     flags = [shlex.quote(f"--{name}={_as_flag(value)}") for name, value in settings.items()]
     return " ".join([f"python -m experiments.{program}", *flags, "--workdir=runs/again"])
 

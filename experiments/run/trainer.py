@@ -1,7 +1,9 @@
 """Training, restoring and evaluating a run of any task."""
 
 import contextlib
+import dataclasses
 import importlib.metadata
+import json
 import signal
 import sys
 import threading
@@ -27,6 +29,7 @@ from experiments.run.run_directory import (
 from experiments.run.training_log import TrainingLog
 from experiments.tasks import Task
 from hgn_jax import training
+from hgn_jax.config_checks import absolute_paths
 from hgn_jax.errors import DivergenceError
 from hgn_jax.training import Batch, Model, Scalars, hosts
 from hgn_jax.training.checkpoints import CheckpointError, Checkpoints
@@ -80,7 +83,7 @@ def claim(task: Task, config: Any, workdir: str) -> Iterator[tuple[RunDirectory,
       UserError: In one line, for whatever the user can mend.
     """
     with hosts.fail_together(), user_errors():
-        config = task.resolve(config)
+        config = task.resolve(absolute_paths(config))
         training.validate(config.optimizer, config.training, jax.device_count())
         directory = open_run(workdir, config)
     with user_errors():
@@ -120,9 +123,11 @@ def train(task: Task, directory: RunDirectory, config: Any, data: Any) -> Run:
             "training_cpu": progress.seconds["training_cpu"] + time.process_time() - cpu_start,
         }
 
+    kept = json.loads(json.dumps(dataclasses.asdict(config)))  # in case that a power failure damages config.json
+
     def save(state: training.TrainState, unlogged: list[Scalars]) -> None:
         if checkpoints is not None:
-            checkpoints.save(int(state.step), state, {"seconds": seconds(), "unlogged": unlogged})
+            checkpoints.save(int(state.step), state, {"seconds": seconds(), "unlogged": unlogged, "config": kept})
 
     def device_batch_at(step: int) -> Batch:
         return training.split_among_devices(batches.batch_at(step), jax.local_device_count())
@@ -195,7 +200,9 @@ def _restore(
     try:
         restored = checkpoints.restore(template)
     except CheckpointError as error:
-        raise UserError(f"{error}; to start afresh give another --workdir") from error
+        raise UserError(
+            f"{error}; to start afresh give another --workdir, or delete {directory.checkpoints}"
+        ) from error
     for line in restored.damaged:
         print(f"warning: {line}; going on from the one before", file=sys.stderr)
     print(f"step {int(restored.state.step)} of {config.training.num_steps} of {directory.path}")
@@ -236,6 +243,7 @@ def _stop_requests() -> Iterator[Callable[[int], bool]]:
 
 def evaluate(task: Task, run: Run) -> Results:
     """Measures a trained run, writes its `metrics.json` and its report, and returns the results."""
+    run.directory.report.parent.mkdir(parents=True, exist_ok=True)
     evaluation = task.evaluate(run)
     write_results(run.directory.metrics, evaluation.results)
     task.report(run, evaluation)

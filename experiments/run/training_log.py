@@ -1,5 +1,6 @@
 """The log of a training: `metrics.csv`, TensorBoard events, and a progress bar."""
 
+import sys
 import time
 
 from experiments.run.run_directory import RunDirectory
@@ -23,6 +24,8 @@ class TrainingLog:
     def __init__(self, directory: RunDirectory, config: TrainingConfig, start_step: int, batches: Batches):
         self._unit, self._units_per_step = batches.unit, config.batch_size * batches.units_per_example
         self._writer = MetricsWriter(directory.path, start_step) if hosts.is_main() else None
+        if self._writer is not None and self._writer.damage:
+            print(f"warning: {self._writer.damage}", file=sys.stderr)
         self._bar = progress_bar(config.num_steps, "training", "step", start_step, quiet=not hosts.is_main())
         self._time, self._step = time.monotonic(), start_step
 

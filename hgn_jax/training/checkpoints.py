@@ -1,6 +1,7 @@
 """Checkpoints of a run, written by orbax and verified by a digest, since orbax does not notice a changed byte."""
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
@@ -123,7 +124,8 @@ class Checkpoints:
         if difference:
             raise CheckpointError(f"{self._describe(checkpoint.step)} is of another model: {difference}")
         for step in damaged:
-            (self._directory / str(step)).rename(self._directory / f"{step}.damaged")
+            with contextlib.suppress(PermissionError):  # whoever may only read the run saves nothing either
+                (self._directory / str(step)).rename(self._directory / f"{step}.damaged")
         if damaged:
             self._manager.reload()
         leaves = [checkpoint.arrays[name] for name in _named_leaves(template)]
@@ -137,6 +139,14 @@ class Checkpoints:
           FileNotFoundError, CheckpointError: As `restore`.
         """
         return self._newest_intact()[0].arrays
+
+    def read_notes(self) -> dict[str, Any]:
+        """Returns the notes of the newest intact checkpoint; changes nothing on disk.
+
+        Raises:
+          FileNotFoundError, CheckpointError: As `restore`.
+        """
+        return self._newest_intact()[0].notes
 
     def _newest_intact(self) -> tuple[_Checkpoint, dict[int, str]]:
         """The newest intact checkpoint, and one line by the step of each newer one that is damaged."""

@@ -9,22 +9,56 @@ JAX is imported inside the functions, because programs check their flags with th
 import contextlib
 import importlib.util
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from hgn_jax.errors import OtherProcessError
 
 Result = TypeVar("Result")
 
 _SHUTDOWN_TIMEOUT = 24 * 3600  # seconds for which the other processes wait while the main one evaluates
-_PROCESS_COUNT_VARIABLES = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")  # set by SLURM and by Open MPI
+_PATIENCE = 5  # seconds without the others after which a process says what it waits for
+
+
+class _Launcher(NamedTuple):
+    """A program that starts several processes, and the environment variables by which they find each other.
+
+    Attributes:
+      name: Name of the system it belongs to.
+      command: The program.
+      count: Variable with the number of processes.
+      others: The other variables that JAX reads.
+    """
+
+    name: str
+    command: str
+    count: str
+    others: tuple[str, ...]
+
+
+_LAUNCHERS = (
+    _Launcher(
+        "SLURM",
+        "srun",
+        "SLURM_STEP_NUM_TASKS",
+        ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID"),
+    ),
+    _Launcher(
+        "Open MPI",
+        "mpirun",
+        "OMPI_COMM_WORLD_SIZE",
+        ("OMPI_MCA_orte_hnp_uri", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"),
+    ),
+)
 
 
 def start(coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None) -> None:
     """Connects this process with the others; must be called before JAX is first used.
 
     Without arguments, the processes of a TPU pod or of a job under SLURM or Open MPI are connected; elsewhere nothing
-    happens.
+    happens. `num_processes=1` alone trains in this process only, wherever it runs.
 
     Args:
       coordinator: Address of process 0, `host:port`, the same in all processes.
@@ -32,14 +66,20 @@ def start(coordinator: str | None = None, num_processes: int | None = None, proc
       process_id: Number of this process, from 0.
 
     Raises:
-      ValueError: If only some of the three are given, or one is invalid.
+      ValueError: If only some of the three are given, or one is invalid; or if the environment says that a launcher
+        started several processes, but not where they are.
     """
     arguments = (coordinator, num_processes, process_id)
     if all(value is None for value in arguments):
         _start_on_cluster()
         return
+    if arguments == (None, 1, None):
+        return
     if any(value is None for value in arguments):
-        raise ValueError("coordinator, num_processes and process_id belong together; give all three or none")
+        raise ValueError(
+            "coordinator, num_processes and process_id belong together; give all three or none, or num_processes=1 to "
+            "train alone"
+        )
     host, _, port = coordinator.rpartition(":")
     if not host or not port.isdigit():
         raise ValueError(f"coordinator must be HOST:PORT of process 0, got {coordinator!r}")
@@ -47,19 +87,40 @@ def start(coordinator: str | None = None, num_processes: int | None = None, proc
         raise ValueError(
             f"process_id must lie between 0 and num_processes - 1, got process_id={process_id} of {num_processes}"
         )
-    import jax
-
-    jax.distributed.initialize(coordinator, num_processes, process_id, shutdown_timeout_seconds=_SHUTDOWN_TIMEOUT)
+    _connect(f"{num_processes} processes at {coordinator}", coordinator, num_processes, process_id)
 
 
 def _start_on_cluster() -> None:
-    launched = any(os.environ.get(name, "1") != "1" for name in _PROCESS_COUNT_VARIABLES)
-    if launched or importlib.util.find_spec("libtpu"):
+    launcher = next((each for each in _LAUNCHERS if os.environ.get(each.count, "1") != "1"), None)
+    if launcher:
+        count = os.environ[launcher.count]
+        missing = [name for name in launcher.others if name not in os.environ]
+        if missing:
+            raise ValueError(
+                f"{launcher.count}={count} in the environment says that {count} processes of {launcher.name} train "
+                f"together, but it lacks {', '.join(missing)}; start them with {launcher.command}, or train alone with "
+                "--num_processes=1"
+            )
+        _connect(f"the {count} processes that {launcher.command} of {launcher.name} starts")
+    elif importlib.util.find_spec("libtpu"):
         import jax
 
-        # On a single TPU host there is no coordinator, which raises ValueError. The job of a launcher always has one.
-        with contextlib.nullcontext() if launched else contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError):  # on a single TPU host there is no coordinator
             jax.distributed.initialize(shutdown_timeout_seconds=_SHUTDOWN_TIMEOUT)
+
+
+def _connect(others: str, *arguments: Any) -> None:
+    """Connects this process with the others; if they do not come soon, prints that it waits for them."""
+    import jax
+
+    line = f"waiting for {others}; to train alone: --num_processes=1"
+    timer = threading.Timer(_PATIENCE, print, (line,), {"file": sys.stderr, "flush": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        jax.distributed.initialize(*arguments, shutdown_timeout_seconds=_SHUTDOWN_TIMEOUT)
+    finally:
+        timer.cancel()
 
 
 def is_main() -> bool:

@@ -13,11 +13,15 @@ class MetricsWriter:
       directory: Directory of both files.
       resume_step: Number of steps done at the checkpoint that the run continues from. Later rows, left by an
         interrupted run, are deleted, because they will be written again.
+
+    Attributes:
+      damage: What of `metrics.csv` was damaged, as after a power failure, and is dropped; None if nothing was.
     """
 
     def __init__(self, directory: pathlib.Path, resume_step: int):
         self._path = directory / "metrics.csv"
-        rows = [row for row in read_metrics(self._path) if row["step"] <= resume_step]
+        rows, self.damage = _read(self._path)
+        rows = [row for row in rows if row["step"] <= resume_step]
         part = self._path.with_name("metrics.csv.part")
         part.unlink(missing_ok=True)
         _append(part, rows)
@@ -43,7 +47,7 @@ class MetricsWriter:
 
 def _append(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
     """Adds rows to a CSV file, preceded by a header if the file is empty."""
-    with path.open("a", newline="") as file:
+    with path.open("a", newline="", encoding="utf-8") as file:
         if rows:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             if file.tell() == 0:
@@ -52,8 +56,35 @@ def _append(path: pathlib.Path, rows: list[dict[str, float]]) -> None:
 
 
 def read_metrics(path: pathlib.Path) -> list[dict[str, float]]:
-    """Returns the rows of a `metrics.csv`; an empty list if there is no such file."""
+    """Returns the rows of a `metrics.csv` up to the first damaged one; an empty list if there is no such file."""
+    return _read(path)[0]
+
+
+def _read(path: pathlib.Path) -> tuple[list[dict[str, float]], str | None]:
+    """The rows up to the first damaged one, and one line on the damage if there is any."""
     if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [{k: int(v) if k == "step" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return [], None
+    *lines, rest = path.read_bytes().decode(errors="replace").split("\n")  # a whole line ends in a line break
+    names, rows = lines[0].strip("\r").split(",") if lines else [], []
+    damaged = None if "step" in names or not lines else 1
+    for number, line in enumerate(lines[1:], start=2):
+        row = _row(names, line)
+        if row is None:
+            damaged = number
+            break
+        rows.append(row)
+    else:
+        damaged = damaged or (len(lines) + 1 if rest else None)
+    if damaged is None:
+        return rows, None
+    dropped = f"the rows after step {rows[-1]['step']}" if rows else "all rows"
+    return rows, f"{path} is damaged from line {damaged} on; {dropped} are dropped"
+
+
+def _row(names: list[str], line: str) -> dict[str, float] | None:
+    try:
+        cells = next(csv.reader([line]), [])
+        row = {name: int(cell) if name == "step" else float(cell) for name, cell in zip(names, cells, strict=True)}
+    except (csv.Error, ValueError):
+        return None
+    return row if "step" in row else None

@@ -23,7 +23,7 @@ from hypothesis import strategies
 
 from experiments.clips.config import dataset_config
 from experiments.hnn.data import STATE_FEATURES
-from experiments.run import command_line
+from experiments.run import command_line, config_flags
 from experiments.tasks import TASKS
 from hgn_jax import training
 from hgn_jax.training.geco import geco
@@ -94,7 +94,7 @@ def _parse(task, arguments):
     try:
         # Overrides become flags because they are found in sys.argv.
         with contextlib.redirect_stderr(stderr), unittest.mock.patch.object(sys, "argv", argv):
-            config = command_line.define_config(task.presets, task.default_preset, flag_values)
+            config = config_flags.define_config(task.presets, task.default_preset, flag_values)
             command_line.parse_flags(argv, flag_values)
     except SystemExit as end:
         return None, (end.code, stderr.getvalue())

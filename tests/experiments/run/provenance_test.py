@@ -11,7 +11,7 @@ from absl import flags
 from experiments.hgn import presets as hgn
 from experiments.hnn import presets as hnn
 from experiments.nhf import presets as nhf
-from experiments.run import command_line
+from experiments.run import command_line, config_flags
 from experiments.run.presets import pick
 from experiments.run.provenance import provenance
 from experiments.run.results import Multiplier, RunFacts
@@ -34,7 +34,8 @@ def _hgn():
 
 def _hnn():
     config = hnn.get("two_body_small")
-    config.hnn_weight, config.encoder_sizes = 1e-3, (7,)
+    config.hnn_weight, config.encoder_sizes, config.optimizer.gradient_clip = 1e-3, (7,), None
+    config.evaluation.num_examples = None
     return config
 
 
@@ -61,7 +62,7 @@ def test_the_command_makes_the_same_configuration(describe, config):
     assert words[:3] == ["python", "-m", f"experiments.{config.program}"]
     values, presets = flags.FlagValues(), TASKS[config.program].presets
     with mock.patch.object(sys, "argv", words[2:]):
-        parsed = command_line.define_config(presets, config.preset, values)
+        parsed = config_flags.define_config(presets, config.preset, values)
         flags.DEFINE_string("workdir", None, "", flag_values=values)
         command_line.parse_flags(words[2:], values)
     assert parsed.value == config
@@ -73,14 +74,6 @@ def test_a_preset_needs_no_overrides_and_a_place_is_not_part_of_the_run(describe
     config.data.data_dir = "/somewhere"
     expected = "python -m experiments.hgn --config=pendulum_small --workdir=runs/again"
     assert describe(config).command == expected
-
-
-def test_fields_that_no_flag_can_set_are_named(describe):
-    config = hgn.get("pendulum_small")
-    config.optimizer.gradient_clip = None
-    provenance = describe(config)
-    assert provenance.beyond_flags == ("optimizer.gradient_clip",)
-    assert "gradient_clip" not in provenance.command
 
 
 def test_the_preset_of_another_version_has_no_command(describe):

@@ -141,8 +141,8 @@ def test_seconds_of_all_parts_of_a_run_add_up(tmp_path):
         (None, "config.degree was 1, now 2; config.training.batch_size was 8, now 4.*another --workdir"),
         ('{"program": "nhf"}', "holds a run of experiments.nhf, not of experiments.toy"),
         ('{"program": "moon"}', "is of the unknown program 'moon'; known are hgn, hnn, nhf, toy"),
-        ("{", "is damaged"),
-        ("", "is damaged"),
+        ("{", "config.degree was 1, now 2"),  # the checkpoint knows
+        ("", "config.degree was 1, now 2"),
         ("[]", "is not a configuration: it holds a list"),
         ('{"program": "toy", "colour": 1}', "is not a configuration of this version: .*colour"),
     ],

@@ -1,7 +1,9 @@
 """Tests of `hgn_jax.training.logs`."""
 
 import pathlib
+from unittest import mock
 
+import tensorboardX
 from absl.testing import absltest
 
 from hgn_jax.training.logs import MetricsWriter, read_metrics
@@ -33,3 +35,26 @@ class LogsTest(absltest.TestCase):
 
     def test_a_missing_file_has_no_rows(self):
         self.assertEmpty(read_metrics(self.directory / "metrics.csv"))
+
+    def test_a_run_goes_on_from_any_beginning_of_the_file(self):
+        """As after a power failure, which leaves a part of the last rows, or zeros in their place."""
+        path = self.directory / "metrics.csv"
+        self._write(range(1, 5))
+        whole, rows = path.read_bytes(), read_metrics(path)
+        for end in range(len(whole)):
+            for rest in (b"", bytes(len(whole) - end), bytes(200_000)):
+                path.write_bytes(whole[:end] + rest)
+                read = read_metrics(path)
+                self.assertEqual(read, rows[: len(read)])
+                self.assertLen(read, max(whole[:end].count(b"\n") - 1, 0))
+                with mock.patch.object(tensorboardX, "SummaryWriter"):
+                    writer = MetricsWriter(self.directory, resume_step=4)
+                self.assertEqual(writer.damage is None, not rest and (not end or whole[:end].endswith(b"\n")))
+                self.assertEqual(read_metrics(path), read)
+
+    def test_what_is_dropped_is_said(self):
+        path = self.directory / "metrics.csv"
+        self._write((10, 20, 30))
+        path.write_bytes(path.read_bytes()[:-5])
+        writer = MetricsWriter(self.directory, resume_step=30)
+        self.assertEqual(writer.damage, f"{path} is damaged from line 4 on; the rows after step 20 are dropped")
