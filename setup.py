@@ -42,6 +42,7 @@ setup(
         "numpy>=2.0,<3",
         "optax>=0.2.8,<0.3",
         "orbax-checkpoint>=0.12.8,<0.13",
+        "pandas>=2.2,<4",  # splits the cells of text tables
         "pillow>=11.0,<14",
         "scikit-learn>=1.5,<2",  # its bundled tables
         "scipy>=1.14,<2",

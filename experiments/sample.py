@@ -1,10 +1,13 @@
-"""New trajectories from a trained HGN: `python -m experiments.sample --workdir=runs/pendulum --num_steps=120`.
+"""New data from a trained model: `python -m experiments.sample --workdir=runs/pendulum --num_steps=120`.
 
-Writes a movie (`.gif` and `.mp4`) and a strip of frames (`.png`) of each kind to `samples/` of the run, and a page that
-shows them: new ones, and from test clips reconstructed, carried on past their end, run backwards, fast and slowly, and
-blended into one another.
+Of an HGN it writes a movie (`.gif` and `.mp4`) and a strip of frames (`.png`) of each kind to `samples/` of the run,
+and a page that shows them: new ones, and from test clips reconstructed, carried on past their end, run backwards, fast
+and slowly, and blended into one another.
 New trajectories begin with samples of the prior or of a density fitted to the states of the training clips, as the
 configuration of the run says. `--beside=runs/other` shows those of another run below them.
+
+Of an NHF it writes `samples.csv`, points in the names and units of its table. `--score=FILE` also writes `scores.csv`,
+the log-density of each row of a table and its standard error.
 """
 
 import math
@@ -15,6 +18,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from experiments.hgn import presets
+from experiments.nhf import units
 from experiments.run import command_line
 from experiments.run.command_line import UserError
 from experiments.run.run_directory import (
@@ -22,6 +26,7 @@ from experiments.run.run_directory import (
     define_moved_data,
     lock,
     read_config,
+    read_task,
     require_checkpoint,
     require_writable,
 )
@@ -29,10 +34,22 @@ from hgn_jax import memory
 from hgn_jax.config_checks import MAX_SEED
 
 _BYTES_PER_COLOUR = 6 * memory.FLOAT_BYTES  # of a frame: decoded, clipped, observed, and as a picture of the movie
+_NUM_TRAJECTORIES, _NUM_POINTS = 4, 1000  # by default
+_FLAGS_OF_ONE = {"beside": "hgn", "num_steps": "hgn", "dt_scale": "hgn", "score": "nhf"}  # the task that they are for
 
 
 def check() -> None:
     """Raises UserError for what cannot be, before anything slow starts."""
+    task = read_task(_runs()[0]).name
+    wrong = [name for name, owner in _FLAGS_OF_ONE.items() if flags.FLAGS[name].present and owner != task]
+    if wrong:
+        names = ", ".join(f"--{name}" for name in wrong)
+        raise UserError(f"{names} cannot be used with a run of {task}, which {_WORKDIR.value} holds")
+    if task == "nhf":
+        require_checkpoint(_runs()[0])
+        require_writable(_output(), "output", "give another --output")
+        units.check_rows(_runs()[0], _SCORE.value)
+        return
     if not 0 < _DT_SCALE.value < math.inf:
         raise UserError(f"--dt_scale must be positive and finite, got {_DT_SCALE.value}")
     sizes = []
@@ -47,13 +64,19 @@ def check() -> None:
 
 def _need(image_size: int) -> memory.Need:
     """Memory for the frames of one kind of trajectories."""
-    num_bytes = 3 * image_size**2 * _BYTES_PER_COLOUR * _NUM_SAMPLES.value * _NUM_STEPS.value
-    fields = {"--num_steps": _NUM_STEPS.value, "--num_samples": _NUM_SAMPLES.value}
+    num_bytes = 3 * image_size**2 * _BYTES_PER_COLOUR * (_NUM_SAMPLES.value or _NUM_TRAJECTORIES) * _NUM_STEPS.value
+    fields = {"--num_steps": _NUM_STEPS.value, "--num_samples": _NUM_SAMPLES.value or _NUM_TRAJECTORIES}
     return memory.Need("drawing the trajectories", num_bytes, fields)
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    if read_task(_runs()[0]).name == "nhf":
+        from experiments.nhf import sampling as flow_sampling
+
+        options = flow_sampling.Options(_NUM_SAMPLES.value or _NUM_POINTS, _SEED.value, _SCORE.value)
+        flow_sampling.write(_runs()[0], options, _output())
+        return
     from experiments.hgn import sampling, sampling_report, states
     from experiments.run import trainer
 
@@ -65,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
             print(f"new trajectories of {directory.path} begin with {states.fit_or_load(run).description}")
         runs.append(run)
     directory = _output()
-    options = sampling.Options(_NUM_SAMPLES.value, _NUM_STEPS.value, _DT_SCALE.value, _SEED.value)
+    options = sampling.Options(_NUM_SAMPLES.value or _NUM_TRAJECTORIES, _NUM_STEPS.value, _DT_SCALE.value, _SEED.value)
     for kind in sampling.write(runs[0], options, directory, *runs[1:]):
         print(f"{kind}: {directory / kind}.gif, .mp4 and .png")
     sampling_report.write(runs, directory, start)
@@ -86,9 +109,15 @@ if __name__ == "__main__":
     _MOVED = define_moved_data()
     _WORKDIR = command_line.define_path("workdir", None, "Directory of the run.", required=True)
     _BESIDE = command_line.define_path("beside", None, "Directory of another run, whose new trajectories are shown.")
-    _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 4, "Trajectories of each kind.", lower_bound=2)
+    _NUM_SAMPLES = flags.DEFINE_integer(
+        "num_samples",
+        None,
+        f"Trajectories of each kind (by default {_NUM_TRAJECTORIES}), or points of a flow ({_NUM_POINTS}).",
+        lower_bound=2,
+    )
     _NUM_STEPS = flags.DEFINE_integer("num_steps", 60, "Steps after the first frame.", lower_bound=1)
     _DT_SCALE = flags.DEFINE_float("dt_scale", 1.0, "Speed: 2 is twice as fast, 0.5 half as fast as in training.")
-    _SEED = flags.DEFINE_integer("seed", 0, "Of the new trajectories.", lower_bound=0, upper_bound=MAX_SEED)
+    _SCORE = command_line.define_path("score", None, "Table whose rows a flow gives their log-densities.")
+    _SEED = flags.DEFINE_integer("seed", 0, "Of the new trajectories or points.", lower_bound=0, upper_bound=MAX_SEED)
     _OUTPUT = command_line.define_path("output", None, "Directory for the files; by default samples/ in the run's.")
     command_line.run(main, check=check)

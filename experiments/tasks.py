@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from experiments.run.results import Results
+    from experiments.run.run_directory import RunDirectory
     from experiments.run.trainer import Run
     from hgn_jax.training.model import Model
 
@@ -81,6 +82,9 @@ class Task(Protocol):
         Raises:
           ValueError: In one line, if they cannot be built or read.
         """
+
+    def keep(self, directory: "RunDirectory", data: Any) -> None:
+        """Writes into the run's directory what is needed of the data without the data, such as units; often nothing."""
 
     def batches(self, config: Any, data: Any) -> Batches:
         """Returns the training batches; must be cheap until the first of them is asked for."""

@@ -34,6 +34,9 @@ class HGNTask:
 
         return open_clips(config)
 
+    def keep(self, directory: Any, data: Any) -> None:
+        pass
+
     def batches(self, config: Config, data: Any) -> Batches:
         from experiments.hgn.data import batches
 

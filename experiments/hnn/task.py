@@ -46,6 +46,9 @@ class HNNTask:
 
         return open_clips(config)
 
+    def keep(self, directory: Any, data: Any) -> None:
+        pass
+
     def batches(self, config: Config, data: Any) -> Batches:
         from experiments.hnn.data import batches
 

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.nhf.presets import EvaluationConfig
 from experiments.nhf.results import Estimate, FlowResults, Likelihood, MapErrors, Minima
 from experiments.run.trainer import Run, facts
 from experiments.tasks import Evaluation
@@ -39,12 +38,14 @@ def evaluate(run: Run) -> Evaluation:
 def measure_likelihood(run: Run) -> Likelihood:
     """Bounds the log-likelihood of the test points for every K, beside what it is compared to."""
     points, evaluation = run.data, run.config.evaluation
-    weights = log_weights(run.model, run.state.params, points.test, evaluation)
+    key = jax.random.PRNGKey(evaluation.seed)
+    weights = log_weights(run.model, run.state.params, points.test, evaluation.num_samples, key)
+    log_scale = points.table.columns.log_scale if points.table else 0.0
     counts = [2**i for i in range(evaluation.num_samples.bit_length())]
     bounds = {count: flow_metrics.importance_weighted(weights, count) for count in counts}
 
     def estimate(values: np.ndarray) -> Estimate:
-        return Estimate(**flow_metrics.mean_and_error(values))
+        return Estimate(**flow_metrics.mean_and_error(values - log_scale))
 
     likelihood = Likelihood(
         num_points=len(points.test),
@@ -52,6 +53,7 @@ def measure_likelihood(run: Run) -> Likelihood:
         log_prob={str(count): estimate(bound) for count, bound in bounds.items()},
     )
     if points.density is None:
+        likelihood.log_scale = log_scale
         likelihood.gaussian_log_prob = estimate(flow_metrics.gaussian_log_prob(points.table.train, points.test))
         return likelihood
     exact = np.asarray(points.density.log_prob(points.test), np.float64)
@@ -63,7 +65,7 @@ def measure_likelihood(run: Run) -> Likelihood:
     return likelihood
 
 
-def log_weights(nhf: NHF, params: Any, x: np.ndarray, evaluation: EvaluationConfig) -> np.ndarray:
+def log_weights(nhf: NHF, params: Any, x: np.ndarray, num_samples: int, key: jax.Array) -> np.ndarray:
     """Returns `nhf.log_weights` at the points `x`, computed a few points at a time, `[num_samples, points]`."""
     weigh = jax.jit(nhf.log_weights, static_argnums=3)
     parts = []
@@ -71,8 +73,8 @@ def log_weights(nhf: NHF, params: Any, x: np.ndarray, evaluation: EvaluationConf
         for start in range(0, len(x), _POINTS_PER_CALL):
             part = x[start : start + _POINTS_PER_CALL]
             padded = np.pad(part, ((0, _POINTS_PER_CALL - len(part)), (0, 0)), mode="edge")  # compiled once
-            key = jax.random.fold_in(jax.random.PRNGKey(evaluation.seed), start)
-            parts.append(np.asarray(weigh(params, key, padded, evaluation.num_samples))[:, : len(part)])
+            part_key = jax.random.fold_in(key, start)
+            parts.append(np.asarray(weigh(params, part_key, padded, num_samples))[:, : len(part)])
             bar.update(len(part))
     return np.concatenate(parts, axis=1)
 

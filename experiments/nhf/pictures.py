@@ -1,6 +1,7 @@
 """Pictures of a flow: Fig. 9 of the paper, densities, samples, the bound, and a movie of the flow."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import imageio.v3 as imageio
@@ -109,8 +110,9 @@ def write_movie(path: pathlib.Path, nhf: NHF, params: Any, start: PhaseState, ob
     imageio.imwrite(path, frames + [frames[-1]] * _STILL_FRAMES, duration=60, loop=0)
 
 
-def draw_samples(observed: np.ndarray, samples: np.ndarray) -> Figure:
+def draw_samples(observed: np.ndarray, samples: np.ndarray, labels: Sequence[str] | None = None) -> Figure:
     """Draws points `[n, d]`: each of the first four coordinates against the next, or a histogram if there is one."""
+    labels = labels or [f"coordinate {i}" for i in range(observed.shape[1])]
     pairs = [(i, i + 1) for i in range(min(observed.shape[1], 4) - 1)] or [(0, 0)]
     figure, panels = style.subplots(1, len(pairs), figsize=(4.5 * len(pairs), 4.2), squeeze=False)
     for panel, (i, j) in zip(panels[0], pairs, strict=True):
@@ -120,9 +122,9 @@ def draw_samples(observed: np.ndarray, samples: np.ndarray) -> Figure:
             else:
                 panel.scatter(points[:, i], points[:, j], s=5, alpha=0.5, color=colour, label=label, linewidths=0)
         half_widths = [_half_width(observed[:, k]) for k in (i, j)]
-        panel.set(xlabel=f"coordinate {i}", xlim=(-half_widths[0], half_widths[0]))
+        panel.set(xlabel=labels[i], xlim=(-half_widths[0], half_widths[0]))
         if i != j:
-            panel.set(ylabel=f"coordinate {j}", ylim=(-half_widths[1], half_widths[1]))
+            panel.set(ylabel=labels[j], ylim=(-half_widths[1], half_widths[1]))
     panels[0, 0].legend(loc="upper right", markerscale=3)
     return figure
 

@@ -37,13 +37,23 @@ class PointsConfig:
 
     Attributes:
       name: A target (`hgn_jax.models.densities.TARGETS`), an example table (`hgn_jax.data.tables.EXAMPLES`), or `file`.
-      path: Path of a `.npy` or `.csv` table, for `file`.
+      path: Path of the table, for `file`: text such as `.csv`, or `.npy`. A run keeps it absolute.
+      fingerprint: Fingerprint of the table, filled in when a run starts and compared when it goes on.
+      columns: Names of the columns to take, separated by commas; empty for all that hold varying numbers.
+      leave_out: Names of columns to leave out, separated by commas.
+      header: Whether the first line of text names the columns: `yes`, `no`, or `auto`.
+      decimal: Decimal mark of text, `.` or `,`; or `auto`.
       test_fraction: Fraction of a table's rows kept for testing.
       split_seed: Seed of the choice of these rows.
     """
 
     name: str = choice("four_modes", (*TARGETS, *tables.EXAMPLES, "file"))
     path: str = path("")
+    fingerprint: str | None = None
+    columns: str = ""
+    leave_out: str = ""
+    header: str = choice("auto", tables.HEADERS)
+    decimal: str = choice("auto", tables.DECIMALS)
     test_fraction: float = within(0.2, "(0, 1)")
     split_seed: int = any_seed(0)
 
@@ -161,5 +171,13 @@ def validate(config: Config) -> None:
     geco_config.validate(config.geco)
     if config.data.name == "file" and not config.data.path:
         raise ValueError("data.path must name a .npy or .csv table: --config.data.path=rows.csv")
-    if config.data.name != "file" and config.data.path:
-        raise ValueError(f"data.path is for --config=file only; data.name is {config.data.name!r}")
+    if config.data.name != "file":
+        _require_defaults(config.data, ("path", "header", "decimal"), "--config=file")
+    if config.data.name in TARGETS:
+        _require_defaults(config.data, ("columns", "leave_out"), "tables")
+
+
+def _require_defaults(data: PointsConfig, names: tuple[str, ...], owner: str) -> None:
+    default = PointsConfig()
+    if wrong := [f"data.{name}" for name in names if getattr(data, name) != getattr(default, name)]:
+        raise ValueError(f"{', '.join(wrong)} is for {owner} only; data.name is {data.name!r}")

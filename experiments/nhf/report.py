@@ -66,7 +66,10 @@ _KNOWN_DENSITY = (
     " On average no model exceeds the target's own log-density. KL is the shortfall from it, of the model and of a "
     "Gaussian with the target's moments; lower is better, 0 is perfect."
 )
-_UNKNOWN_DENSITY = " A useful flow exceeds the Gaussian fitted to the training rows."
+_UNKNOWN_DENSITY = (
+    " Densities are per unit of the table's columns, whose standardisation is in `table.json`. A useful flow exceeds "
+    "the Gaussian fitted to the training rows."
+)
 _MAP = (
     "Largest error of the flow's inverse, and largest deviation of its Jacobian determinant from 1, at samples of the "
     "prior. Both are 0 in exact arithmetic; the rest is rounding. Lower is better."
@@ -88,8 +91,11 @@ def write(flow: Run, evaluation: Evaluation) -> None:
     key = jax.random.PRNGKey(flow.config.evaluation.seed)
     start, observed = nhf.sample_prior(params, key, _NUM_SAMPLES), points.test[:_NUM_SAMPLES]
     curves = draw_training(read_metrics(flow.directory.path / "metrics.csv"), _CURVES, logarithmic=False)
+    labels = (
+        [name.replace("$", r"\$") + ", standardised" for name in points.table.columns.names] if points.table else None
+    )
     figures = {
-        "samples.png": pictures.draw_samples(observed, np.asarray(nhf.push_forward(params, start).q)),
+        "samples.png": pictures.draw_samples(observed, np.asarray(nhf.push_forward(params, start).q), labels),
         "bound.png": pictures.draw_bound(results.test),
         "training.png": curves,
     }
@@ -129,6 +135,9 @@ def tables(results: FlowResults) -> list[Table]:
     ]
     exactness = [(f"inverse error, {name}", f"{errors.inverse:.1e}") for name, errors in results.map.items()]
     exactness.append(("| |det J| - 1 |, float64", f"{results.map['float64'].volume:.1e}"))
+    if test.log_scale is not None:
+        name = f"of standardised columns, K = {test.largest_count}"
+        rows.append((name, f"{test.tightest.mean + test.log_scale:.4f} ± {test.tightest.standard_error:.4f}"))
     heading = f"Log-likelihood of {test.num_points} test points, nats"
     meaning = _LIKELIHOOD + (_UNKNOWN_DENSITY if test.kl is None else _KNOWN_DENSITY)
     all_tables = [Table(heading, rows, meaning), Table("The map", exactness, _MAP)]

@@ -25,6 +25,9 @@ class Likelihood:
       kl: KL(target || model), from the largest K; None for a table.
       gaussian_kl: KL(target || Gaussian with the target's moments); None for a table.
       gaussian_log_prob: Log-likelihood of a Gaussian fitted to the training rows; None for a target.
+      log_scale: Log of the product of the scales of a table's columns. The log-densities are per unit of the table, and
+        those of its standardised columns are larger by this. None for a target, and in older results, which are of
+        standardised columns.
     """
 
     num_points: int
@@ -34,6 +37,7 @@ class Likelihood:
     kl: Estimate | None = None
     gaussian_kl: Estimate | None = None
     gaussian_log_prob: Estimate | None = None
+    log_scale: float | None = None
 
     @property
     def tightest(self) -> Estimate:

@@ -23,14 +23,21 @@ class NHFTask:
         validate(config)
 
     def resolve(self, config: Config) -> Config:
+        from experiments.nhf.data import resolve
+
         needs = sizes.nhf_needs(config, config.training.batch_size)
         memory.require([*needs, presets.evaluation_need(config)], memory.total_memory())
-        return config
+        return resolve(config)
 
     def open_data(self, config: Config) -> Any:
         from experiments.nhf.data import load_points
 
         return load_points(config)
+
+    def keep(self, directory: Any, data: Any) -> None:
+        from experiments.nhf.data import keep
+
+        keep(directory, data)
 
     def batches(self, config: Config, data: Any) -> Batches:
         return Batches(data.batch_at, data.batch_at(0), unit="point", units_per_example=1)

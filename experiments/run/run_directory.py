@@ -1,6 +1,7 @@
 """A run's directory: `config.json`, `checkpoints/`, `metrics.csv`, TensorBoard events, `metrics.json`, `report/`.
 
-An HGN whose new trajectories come from a fitted density keeps that as `state_density.npz`.
+An HGN whose new trajectories come from a fitted density keeps that as `state_density.npz`, a flow of a table its
+columns as `table.json`.
 
 When several processes train together, only the main one reads and writes it.
 """
@@ -27,9 +28,10 @@ from hgn_jax.errors import first_line
 from hgn_jax.training import hosts
 
 # Fields that may change between the parts of one run.
-_MAY_CHANGE = ("data.data_dir", "data.source", "training.checkpoint_every", "state_density", "evaluation.")
+_MAY_CHANGE = ("data.data_dir", "data.source", "data.path", "training.checkpoint_every", "state_density", "evaluation.")
 # Flag that says where the data of a run are now -> fields of `config.data` that it may belong to.
 _MOVED = {"data_dir": ("data_dir",), "source": ("source", "path")}
+_FINGERPRINT = "data.fingerprint"
 _LOCK = ".lock"
 _PART = ".part"  # ends the name of a file that is being written
 _CONVERTER = cattrs.Converter(forbid_extra_keys=True)
@@ -73,6 +75,10 @@ class RunDirectory:
     @property
     def report(self) -> pathlib.Path:
         return self._results / "report"
+
+    @property
+    def table(self) -> pathlib.Path:
+        return self.path / "table.json"
 
     @property
     def state_density(self) -> pathlib.Path:
@@ -119,11 +125,15 @@ def _require_same_config(directory: RunDirectory, config: Any) -> None:
         damaged = True
         kept = _config_of_checkpoint(directory, type(config)) or config
     old, new = (flatten(dataclasses.asdict(each)) for each in (absolute_paths(kept), config))
-    differences = [
-        f"config.{name} was {old[name]}, now {new[name]}"
-        for name in old
-        if not name.startswith(_MAY_CHANGE) and old[name] != new[name]
-    ]
+    changed = [name for name in old if not name.startswith(_MAY_CHANGE) and old[name] != new[name]]
+    if _FINGERPRINT in changed and old[_FINGERPRINT] is None:  # a run from before fingerprints were kept
+        changed.remove(_FINGERPRINT)
+    if changed == [_FINGERPRINT]:
+        raise UserError(
+            f"the data have changed since the training in --workdir={directory.path} (fingerprint {old[_FINGERPRINT]}, "
+            f"now {new[_FINGERPRINT]}); to continue it give the same data, to learn the new ones give another --workdir"
+        )
+    differences = [f"config.{name} was {old[name]}, now {new[name]}" for name in changed]
     if differences:
         raise UserError(
             f"--workdir={directory.path} holds a run of another configuration ({'; '.join(differences)}); to continue "

@@ -92,6 +92,8 @@ def claim(task: Task, config: Any, workdir: str) -> Iterator[tuple[RunDirectory,
         with hosts.fail_together():
             stack.enter_context(lock(directory))
             write_config(directory, config)
+            if hosts.is_main():
+                task.keep(directory, data)
         yield directory, config, data
 
 

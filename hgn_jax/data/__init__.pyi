@@ -1,16 +1,19 @@
 from .batching import BatchOrder
 from .datasets import Batches, Cached, Split, open_dataset, stack
-from .tables import Table, example_rows, load_table, make_table
+from .tables import Columns, Rows, Table, example_rows, load_table, make_table, read_table
 
 __all__ = [
     "BatchOrder",
     "Batches",
     "Cached",
+    "Columns",
+    "Rows",
     "Split",
     "Table",
     "example_rows",
     "load_table",
     "make_table",
     "open_dataset",
+    "read_table",
     "stack",
 ]

@@ -39,6 +39,25 @@ def importance_weighted(log_weights: np.ndarray, num_samples: int) -> np.ndarray
     return np.mean(special.logsumexp(groups, axis=1) - np.log(num_samples), axis=0)
 
 
+def log_prob_and_error(log_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The importance-weighted log-density of each point from all samples, and its standard error.
+
+    The error is that of the logarithm of a mean, by the delta method: the standard deviation of the weights over their
+    mean and the root of their number. It is too small where few weights dominate, as in far tails.
+
+    Args:
+      log_weights: Logarithms of the importance weights, `[samples, points]`, of at least two samples.
+
+    Returns:
+      Log-densities `[points]` and their standard errors `[points]`, in nats; -inf and NaN where all weights are 0.
+    """
+    log_weights = log_weights.astype(np.float64)
+    log_mean = special.logsumexp(log_weights, axis=0) - np.log(len(log_weights))
+    with np.errstate(invalid="ignore"):
+        relative = np.exp(log_weights - log_mean)
+    return log_mean, np.std(relative, axis=0, ddof=1) / np.sqrt(len(log_weights))
+
+
 def gaussian_log_prob(train: np.ndarray, test: np.ndarray) -> np.ndarray:
     """The log-density of test points under a Gaussian with the mean and covariance of the training points.
 

@@ -16,7 +16,7 @@ from tests.root import ROOT
 
 _SLOW_PACKAGES = {
     "jax", "jaxlib", "haiku", "optax", "chex", "orbax", "tensorflow_datasets", "scipy", "matplotlib", "imageio",
-    "sklearn", "tensorboardX",
+    "sklearn", "tensorboardX", "pandas",
 }  # fmt: skip
 
 _PROGRAMS = (

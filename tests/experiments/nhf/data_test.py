@@ -43,8 +43,8 @@ _ROWS = np.random.default_rng(0).normal(size=(100, 3))
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (np.where(np.arange(300).reshape(100, 3) == 11, np.nan, _ROWS), "in 1 rows, the first at row index 3"),
-        (_ROWS * [1, 0, 1], "column index 1 is constant"),
+        (np.where(np.arange(300).reshape(100, 3) == 11, np.inf, _ROWS), "infinite numbers: 1, in column 'column 3'"),
+        (_ROWS * 0, "no column of numbers is left: 'column 1', 'column 2', 'column 3': constant"),
         (_ROWS[:20], "a batch of 32 needs as many examples; the training split has 16"),
         (_ROWS.reshape(10, 10, 3), "must have shape"),
         (None, "there is no such file"),

@@ -124,6 +124,9 @@ class ToyTask:
     def open_data(self, config: Config) -> Points:
         return Points(config.training.seed, config.training.batch_size)
 
+    def keep(self, directory: Any, data: Points) -> None:
+        pass
+
     def batches(self, config: Config, data: Points) -> Batches:
         return Batches(data.batch_at, data.batch_at(0), unit="point", units_per_example=1)
 

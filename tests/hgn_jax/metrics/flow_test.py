@@ -35,6 +35,13 @@ class LikelihoodTest(parameterized.TestCase):
         self.assertSequenceEqual(bounds, sorted(bounds))
         self.assertAlmostEqual(bounds[-1], 0.0, delta=0.01)
 
+    def test_log_prob_and_error_are_those_of_repeated_estimates(self):
+        # Weights exp(n - 1 / 2) have the mean 1; the spread of many estimates is what the error must tell.
+        weights = np.random.default_rng(3).normal(size=(1000, 2000)) - 0.5
+        log_prob, error = flow_metrics.log_prob_and_error(weights - 300.0)
+        self.assertAlmostEqual(log_prob.mean(), -300.0, delta=0.005)
+        np.testing.assert_allclose(error.mean(), log_prob.std(), rtol=0.1)
+
     def test_importance_weighted_is_finite_far_out(self):
         np.testing.assert_allclose(flow_metrics.importance_weighted(np.full((4, 2), -1e4), 4), -1e4)
 
