@@ -137,7 +137,7 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
     "two_body": (5000, _bodies(2)),
     "three_body": (3000, _bodies(3)),
     "double_pendulum": (
-        2500,
+        4000,
         {
             "num_keypoints": 2,
             "chart": "rods",
@@ -147,12 +147,13 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
             "window_degree": 4,
             "integrator": "rk4",
             "substeps": 2,
-        },
+        }
+        | _FITTED_TO_POINTS,
     ),
 }
 
 # Where places are noisy, states are fitted to the points of all frames. Without noise, the encoder reads one coordinate
-# from five frames as well as such a fit, but not the four to six of several bodies.
+# from five frames as well as such a fit, but not the two to six of other systems.
 _NOISY_READING = {"inference_frames": 15, "seen_frames": 31} | _FITTED_TO_POINTS
 
 
