@@ -9,20 +9,25 @@ from .physics import systems
 from .physics.hamiltonian import separable, vector_field
 from .physics.integrators import rollout
 from .physics.phase_space import PhaseState
+from .prediction import Prediction, predict
 from .runs import load_run
+from .training.in_memory import train
 
 __all__ = [
     "HGNConfig",
     "HNNConfig",
     "NHFConfig",
     "PhaseState",
+    "Prediction",
     "data",
     "load_run",
     "make_hgn",
     "make_hnn",
     "make_nhf",
+    "predict",
     "rollout",
     "separable",
     "systems",
+    "train",
     "vector_field",
 ]

@@ -10,12 +10,14 @@ import cattrs
 import jax
 import jax.numpy as jnp
 
+from hgn_jax.data.frames import read_array
 from hgn_jax.models.hgn import make_hgn
 from hgn_jax.models.hgn_config import HGNConfig, num_seen
 from hgn_jax.models.hnn import make_hnn
 from hgn_jax.models.hnn_config import HNNConfig
 from hgn_jax.models.nhf import make_nhf
 from hgn_jax.models.nhf_config import NHFConfig
+from hgn_jax.prediction import Prediction, predict
 from hgn_jax.state_densities import density
 from hgn_jax.state_densities.density import Density
 from hgn_jax.training.checkpoints import Arrays, CheckpointError, Checkpoints
@@ -37,6 +39,23 @@ class LoadedRun(NamedTuple):
     params: Params
     config: Any
     state_density: Density | None = None
+
+    def predict(self, frames: Any, num_steps: int = 60, first_seen: int = 0) -> Prediction:
+        """Predicts the future and the past of films: states, frames in both directions, and energies.
+
+        Args:
+          frames: Films `[clips, time, size, size, 3]`, or one `[time, size, size, 3]`, of the model's size: whole numbers
+            from 0 to 255, floats in [0, 1] or masks; or the path of a `.npy` file that holds them. Films in other
+            files are read by `data_builders.films`.
+          num_steps: Number of frames to predict in each direction.
+          first_seen: Number of the first frame that the model sees; it sees as many as in training.
+
+        Raises:
+          ValueError: In one line, if the model is not one of frames, or the films are not such or too short.
+        """
+        if isinstance(frames, str | os.PathLike):
+            frames = read_array(frames)
+        return predict(self.model, self.params, frames, num_steps, first_seen)
 
 
 class _Program(NamedTuple):

@@ -17,6 +17,7 @@ FLOORS = (
     "hgn_jax.networks | hgn_jax.data",
     "hgn_jax.models | hgn_jax.training",  # training knows the models by the protocol `Model` only
     "hgn_jax.metrics | hgn_jax.state_densities",
+    "hgn_jax.prediction",
     "hgn_jax.runs",
     "hgn_jax",
     "data_builders.caller | data_builders.errors | data_builders.interruption",

@@ -1,5 +1,6 @@
 from .batching import BatchOrder
 from .datasets import Batches, Cached, Split, open_dataset, stack
+from .frames import as_frames
 from .tables import Columns, Rows, Table, example_rows, load_table, make_table, read_table
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Rows",
     "Split",
     "Table",
+    "as_frames",
     "example_rows",
     "load_table",
     "make_table",
