@@ -44,9 +44,9 @@ class LoadedRun(NamedTuple):
         """Predicts the future and the past of films: states, frames in both directions, and energies.
 
         Args:
-          frames: Films `[clips, time, size, size, 3]`, or one `[time, size, size, 3]`, of the model's size: whole numbers
-            from 0 to 255, floats in [0, 1] or masks; or the path of a `.npy` file that holds them. Films in other
-            files are read by `data_builders.films`.
+          frames: Films `[clips, time, size, size, 3]`, or one `[time, size, size, 3]`, of the model's size: whole
+            numbers from 0 to 255, floats in [0, 1] or masks; or the path of a `.npy` file that holds them. Films of
+            other kinds and sizes are read by `data_builders.films.read_film`.
           num_steps: Number of frames to predict in each direction.
           first_seen: Number of the first frame that the model sees; it sees as many as in training.
 

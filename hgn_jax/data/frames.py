@@ -31,13 +31,13 @@ def as_frames(array: Any, image_size: int | None = None) -> np.ndarray:
         frames = frames[None]
     if frames.ndim != 5 or frames.shape[-1] != 3 or frames.shape[2] != frames.shape[3] or not frames.size:
         raise ValueError(
-            f"frames must be [clips, time, size, size, 3] or [time, size, size, 3], got shape {shape}; grey ones become "
-            "RGB by np.repeat(frames[..., None], 3, axis=-1), other sizes and files by data_builders.films"
+            f"frames must be [clips, time, size, size, 3] or [time, size, size, 3], got shape {shape}; "
+            "data_builders.films.read_film makes them so"
         )
     if image_size is not None and frames.shape[2] != image_size:
         raise ValueError(
-            f"the model takes frames of {image_size}x{image_size} pixels, got shape {shape}; data_builders.films "
-            "resizes them"
+            f"the model takes frames of {image_size}x{image_size} pixels, got shape {shape}; "
+            "data_builders.films.read_film resizes them"
         )
     if frames.dtype.kind not in "buif":
         raise ValueError(f"frames must be numbers, got {frames.dtype}")
