@@ -29,7 +29,7 @@ FLOORS = (
     "data_builders.physics_builder",
     "data_builders.mass_spring | data_builders.pendulum | data_builders.double_pendulum | data_builders.two_body"
     " | data_builders.three_body | data_builders.video_folder",
-    "data_builders.datasets",
+    "data_builders.datasets | data_builders.films",
     "data_builders.build | data_builders",
     "experiments.tasks",
     "experiments.run",
