@@ -41,7 +41,7 @@ def test_finds_the_least_squares_solution():
 
 
 def test_a_constraint_is_met_by_the_multiplier(capsys):
-    """The toy's error reaches its tolerance of 0.1; the seed decides the outcome, and every row is printed."""
+    """The toy's error falls to its tolerance, about 0.1; the seed decides the outcome, and every row is printed."""
     optimizer, multiplier = OptimizerConfig(learning_rate=0.02), GECOConfig(initial=1.0)
     options = {"batch_size": 8, "optimizer": optimizer, "multiplier": multiplier, "log_every": 100}
     rows = []
@@ -51,7 +51,7 @@ def test_a_constraint_is_met_by_the_multiplier(capsys):
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-6
-    assert rows[-1][1]["error"] == pytest.approx(0.1, abs=0.05)
+    assert rows[-1][1]["error"] < 0.15 < rows[0][1]["error"]
     assert capsys.readouterr().out == ""
     train(toy.ToyModel(), np.ones((40, 3)), 2, **options)
     assert capsys.readouterr().out.startswith("step 2: constraint ")
