@@ -17,11 +17,13 @@ class Caller(NamedTuple):
       flag: Returns the flag, or flags, that give a field of the data set's configuration a value, or `batch_size`.
       batch_size: Number of training examples that it needs at least.
       num_test: Number of test examples that it needs at least.
+      num_frames: Number of frames of an example that it needs at least.
     """
 
     flag: Callable[[str, object], str] = _flag_of_build
     batch_size: int = 1
     num_test: int = 1
+    num_frames: int = 5
 
 
 _CALLER: contextvars.ContextVar[Caller | None] = contextvars.ContextVar("caller", default=None)

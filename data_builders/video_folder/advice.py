@@ -11,7 +11,6 @@ from data_builders.video_folder import video_splits
 from data_builders.video_folder.video_folder_config import SPLITS_BY, VideoFolderConfig
 from data_builders.video_folder.video_splits import Video
 
-_SHORTEST_WINDOW = 5  # frames; no shorter ones are advised
 _MOST = 3  # pieces of advice
 
 
@@ -59,7 +58,7 @@ def _advice(films: list[Film], config: VideoFolderConfig, program: caller.Caller
     testable = windows["test"] >= program.num_test
     if testable and windows["train"]:
         yield program.flag("batch_size", windows["train"])
-    for alternatives in _changes(films, config):
+    for alternatives in _changes(films, config, program):
         outcomes = [(each, number_of_windows(films, dataclasses.replace(config, **each))) for each in alternatives]
         outcomes = [(each, found) for each, found in outcomes if found["test"] >= program.num_test and found["train"]]
         enough = [(each, found) for each, found in outcomes if found["train"] >= program.batch_size]
@@ -70,12 +69,12 @@ def _advice(films: list[Film], config: VideoFolderConfig, program: caller.Caller
             yield f"{' '.join(flags)}, which cuts {_described(found)}"
 
 
-def _changes(films: list[Film], config: VideoFolderConfig) -> Iterator[list[dict[str, Any]]]:
+def _changes(films: list[Film], config: VideoFolderConfig, program: caller.Caller) -> Iterator[list[dict[str, Any]]]:
     """Yields lists of changes that may cut more windows; each begins with the change that is least."""
     units = len({film.file if config.split_by == "file" else film.name for film in films})
     fractions = (round(number / units, 2) for number in range(1, units))
     splits = SPLITS_BY[SPLITS_BY.index(config.split_by) + 1 :]
-    shorter = range(config.num_steps - 1, _SHORTEST_WINDOW - 2, -1)
+    shorter = range(config.num_steps - 1, program.num_frames - 2, -1)
     yield [{"stride": stride} for stride in range(config.stride - 1, 0, -1)]
     yield [{"split_by": unit} for unit in splits]
     yield [{"test_fraction": fraction} for fraction in fractions if fraction > config.test_fraction]

@@ -35,8 +35,11 @@ def read_array(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict[s
 def read_archive(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict[str, str]]:
     """Opens a `.npz` file; see `video_files.read_clips`."""
     clips, reasons = [], {}
-    with np.load(path, allow_pickle=False) as archive:
-        names = archive.files
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = archive.files
+    except ValueError:  # NumPy takes what is no archive for a pickle
+        raise UnreadableError("is no archive of arrays, or it is damaged") from None
     for name in names:
         try:
             clips += _clips(path, name, reading)
@@ -47,10 +50,15 @@ def read_archive(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict
 
 @functools.lru_cache(maxsize=1)
 def _load(path: pathlib.Path, name: str) -> np.ndarray:
-    if not name:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    with np.load(path, allow_pickle=False) as archive:
-        return archive[name]
+    try:
+        if not name:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.load(path, allow_pickle=False) as archive:
+            return archive[name]
+    except ValueError as error:
+        if "pickle" in str(error):  # NumPy would advise to unpickle, which runs what others wrote
+            raise UnreadableError("holds no plain numbers but Python objects, or is no array at all") from None
+        raise
 
 
 def _clips(path: pathlib.Path, name: str, reading: Reading) -> list[Clip]:

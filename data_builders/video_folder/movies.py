@@ -1,5 +1,6 @@
 """Reads films with PyAV, whatever their container: the stream that is the film, upright, with its times."""
 
+import contextlib
 import functools
 import math
 import pathlib
@@ -17,6 +18,7 @@ from data_builders.video_folder.clips import Clip, Reading, UnreadableError
 _NO_FILMS = {"tty", "concat", "hls", "dash", "sdp", "rtsp", "rtp", "lavfi", "webm_dash_manifest", "svg_pipe"}
 _DECODERS_WITH_OPACITY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave it out
 _DEEP = 16  # bits per colour from which on the values of black and white are not known
+_LONGER_SOUND = 2.0  # seconds by which the sound of a film may be longer than its pictures
 _RIGHT = 0.02  # largest entry of a matrix of rotation that counts as 0
 
 
@@ -43,9 +45,14 @@ def read_movie(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict[s
     clip = Clip("", "", lambda: iter(()))
     with _opened(path) as container:
         index, packets, time_base = _choose_stream(container, clip)
+        duration = (container.duration or 0) / av.time_base
+        is_alone = len(container.streams) == 1
     ticks, length = _times(packets, clip)
     if ticks is not None:
         clip.times = np.array([*ticks, ticks[-1] + length], np.float64) * float(time_base)
+        there = clip.times[-1] - clip.times[0]
+        if duration - there > max(0.75 / clip.rate, 0.0 if is_alone else _LONGER_SOUND):
+            clip.remark(f"is cut off: {there:.3g} of {duration:.3g} s are there")
     with _opened(path) as container:
         stream = container.streams[index]
         first = next(container.decode(stream), None)
@@ -62,16 +69,21 @@ def read_movie(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict[s
     return [clip], {}
 
 
-def _opened(path: pathlib.Path) -> av.container.InputContainer:
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[av.container.InputContainer]:
+    """Opens a container; raises UnreadableError if FFmpeg does not know it, or if it fails within the block."""
     try:
         container = av.open(str(path), metadata_errors="replace")
-    except (av.error.InvalidDataError, av.error.ArgumentError):
+    except av.error.FFmpegError:
         raise UnreadableError("no reader knows it as a film, or it is damaged") from None
-    if container.format.name in _NO_FILMS:
+    with container:
         name = container.format.name
-        container.close()
-        raise UnreadableError(f"is no film, but {'text' if name == 'tty' else name.removesuffix('_pipe')}")
-    return container
+        if name in _NO_FILMS:
+            raise UnreadableError(f"is no film, but {'text' if name == 'tty' else name.removesuffix('_pipe')}")
+        try:
+            yield container
+        except av.error.FFmpegError as error:
+            raise UnreadableError(f"is damaged: {error.strerror}") from None
 
 
 def _choose_stream(container: av.container.InputContainer, clip: Clip) -> tuple[int, list[tuple], float]:
@@ -86,11 +98,14 @@ def _choose_stream(container: av.container.InputContainer, clip: Clip) -> tuple[
     packets = {stream.index: [] for stream in films}
     for packet in container.demux(films):
         if packet.size and not packet.is_discard:
-            packets[packet.stream_index].append((packet.pts, packet.dts, packet.duration))
+            packets[packet.stream_index].append((packet.pts, packet.dts, packet.duration, packet.is_corrupt))
     film = max(films, key=lambda stream: (len(packets[stream.index]), -stream.index))
     number = len(packets[film.index])
     if len(container.streams.video) > 1:
         clip.remark(f"holds {len(container.streams.video)} video streams, of which the one with most frames is taken")
+    num_damaged = sum(packet[-1] for packet in packets[film.index])
+    if num_damaged:
+        clip.remark(f"is damaged in {num_damaged} of {number} frames")
     if film.frames > number:
         clip.remark(f"is cut off: {number} of {film.frames} frames are there")
     return film.index, packets[film.index], film.time_base

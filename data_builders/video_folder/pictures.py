@@ -4,6 +4,7 @@ Pillow reads them. Pictures are turned as their Exif data say, and transparent o
 """
 
 import functools
+import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -19,6 +20,7 @@ _FORMATS = (*_ANIMATED, "TIFF", "JPEG", "BMP", "PPM", "JPEG2000", "QOI", "SGI")
 
 _SHORTEST_DELAY = 0.011  # seconds; as browsers do, shorter delays are taken for the one that follows
 _DELAY = 0.1
+_END_OF_GIF = b";"
 _MOST_MISSING = 0.5  # fraction of the numbers in the names of pictures that may be missing from a film
 
 
@@ -49,6 +51,8 @@ def read_animation(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], di
             image.load()  # some formats tell the delay now
             delays.append(image.info.get("duration", 0) / 1000)
     clip = Clip("", "", lambda: iter(()))
+    if image.format == "GIF" and not _last_bytes(path).rstrip(b"\0").endswith(_END_OF_GIF):
+        clip.remark(f"is cut off: {number} pictures are there")
     if delays:
         delays = np.where(np.array(delays) < _SHORTEST_DELAY, _DELAY, delays)
         clip.times = np.concatenate([[0.0], np.cumsum(delays)])
@@ -56,6 +60,12 @@ def read_animation(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], di
         clip.remark("has no times, so its pictures are taken one by one")
     clip.read = functools.partial(_animation, path, range(first, number), reading, clip)
     return [clip], {}
+
+
+def _last_bytes(path: pathlib.Path, number: int = 64) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-min(number, path.stat().st_size), os.SEEK_END)
+        return file.read()
 
 
 def _animation(path: pathlib.Path, places: Sequence[int], reading: Reading, clip: Clip) -> Iterator[np.ndarray]:

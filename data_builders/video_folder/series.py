@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-ENDINGS = frozenset(".png .jpg .jpeg .tif .tiff .bmp .webp .ppm .pgm .pnm .jp2 .avif .qoi .sgi".split())
+ENDINGS = frozenset(".png .jpg .jpeg .gif .tif .tiff .bmp .webp .ppm .pgm .pnm .jp2 .avif .qoi .sgi".split())
 
 
 class Series(NamedTuple):

@@ -98,9 +98,13 @@ def find_units(source: str | os.PathLike[str], names: Iterable[str]) -> list[Uni
     """
     names = list(names)
     groups = series.find(name for name in names if not is_hidden(name) and os.path.isfile(os.path.join(source, name)))
-    groups = [group for group in groups if pictures.number_of_pictures(pathlib.Path(source, group.files[0])) < 2]
+    groups = [group for group in groups if all(_is_single(pathlib.Path(source, file)) for file in group.files)]
     grouped = {file for group in groups for file in group.files}
     return sorted([Unit(*group) for group in groups] + [Unit(name, (name,)) for name in names if name not in grouped])
+
+
+def _is_single(path: pathlib.Path) -> bool:
+    return pictures.number_of_pictures(path) < 2
 
 
 def read_unit(

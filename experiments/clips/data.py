@@ -7,6 +7,9 @@ from data_builders import caller, datasets
 from data_builders.video_folder.advice import Film, advise
 from experiments.clips.config import NUM_TEST, dataset_config, require_enough_trajectories
 from hgn_jax import data
+from hgn_jax.models.hgn_config import FRAME_COUNTS
+
+_SHORTEST_WINDOW = 5  # frames; no shorter ones are advised
 
 
 class Clips(NamedTuple):
@@ -59,4 +62,5 @@ def _caller(config: Any) -> caller.Caller:
             text += f" --config.seen_frames={value + 1}"
         return text
 
-    return caller.Caller(flag, config.training.batch_size, NUM_TEST)
+    counts = [getattr(config, field, None) or 1 for field in FRAME_COUNTS if field != "seen_frames"]
+    return caller.Caller(flag, config.training.batch_size, NUM_TEST, max(_SHORTEST_WINDOW, *counts))

@@ -10,7 +10,7 @@ from hgn_jax.networks.latent_grid import LATENT_SIZE, num_doublings
 from hgn_jax.physics.integration_methods import METHODS, Splitting
 
 _MAX_UNROLLED = 1000
-_FRAME_COUNTS = ("inference_frames", "seen_frames", "loss_frames", "initial_horizon")
+FRAME_COUNTS = ("inference_frames", "seen_frames", "loss_frames", "initial_horizon")
 
 
 # Anything that switches a part on.
@@ -298,7 +298,7 @@ def _validate_encoder(config: HGNConfig) -> None:
 
 def validate_frames(config: HGNConfig, num_frames: int) -> None:
     """Raises ValueError if `config` asks for more frames than the `num_frames` of a clip."""
-    for field in _FRAME_COUNTS:
+    for field in FRAME_COUNTS:
         value = getattr(config, field)
         if value is not None and value > num_frames:
             raise ValueError(f"{field} is {value}, but the clips have {num_frames} frames")
