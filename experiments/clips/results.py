@@ -199,11 +199,14 @@ class Law:
         data visit.
       mass_ratio: Ratio of the largest learned mass to the smallest.
       constant: Learned constant of the law in the units of the true system: G·m of bodies, or the angular frequency of
-        a mass on a spring or of small swings of a pendulum.
+        a mass on a spring or of small swings of a pendulum, or g / l of the lower rod of a double pendulum.
       true_constant: True constant of the law.
       system: Name of the system.
       r_squared: Fraction of variance that a straight line explains: of a pendulum's learned potential against
-        1 - cos(angle), or of a spring's learned force against the true displacement.
+        1 - cos(angle), also of both angles of a double pendulum, or of a spring's learned force against the true
+        displacement.
+      inertia: Learned A_11 / A_22 and A_12 / A_22 of a double pendulum's mass matrix A_ij cos(q_i - q_j).
+      true_inertia: The true ones.
       friction: Learned rate at which momenta decay, mean over coordinates; None for a model without friction.
       true_friction: True rate.
       pairs: Attraction of each pair of bodies, by their numbers from 1: `1-2`.
@@ -216,6 +219,8 @@ class Law:
     true_constant: float | None
     system: str | None = None
     r_squared: float | None = None
+    inertia: list[float] | None = None
+    true_inertia: list[float] | None = None
     friction: float | None = None
     true_friction: float | None = None
     pairs: dict[str, PairLaw] = dataclasses.field(default_factory=dict)

@@ -29,8 +29,8 @@ from hgn_jax.physics.phase_space import PhaseState
 _NUM_BODIES = {"two_body": 2, "three_body": 3}
 _NO_TRUE_LAW = "needs the true law, which is not known for films"
 _NOT_A_STATE = "needs a state of keypoints, or of one number for a system with one coordinate"
+_NOT_TWO_RODS = "needs the angles of two rods as a state, chart=rods num_keypoints=2"
 _MANY_CONSTANTS = "each trajectory of this data set has its own constants"
-_NOT_SEPARABLE = "the kinetic energy of a double pendulum depends on its angles, so no force of bodies stands alone"
 _CANVAS = Units("canvas units", "unit of time")
 _NOT_FINITE = "the rollouts of the model leave the range of numbers"
 _MIN_STATES, _MAX_STATES = 50, 4000
@@ -137,9 +137,11 @@ def _obstacle(config: Any, metadata: Mapping[str, Any]) -> str | None:
     """Returns why the law of a system cannot be read off a model with this configuration; None if it can."""
     system = metadata["system"]
     if system not in _READERS:
-        return _NOT_SEPARABLE if system == "double_pendulum" else f"no law is read off for {pretty(system)}"
+        return f"no law is read off for {pretty(system)}"
     if metadata.get("constant_ranges"):
         return _MANY_CONSTANTS
+    if system == "double_pendulum":
+        return None if (config.chart, config.num_keypoints) == ("rods", 2) else _NOT_TWO_RODS
     bodies = _NUM_BODIES.get(system)
     if config.latent == "keypoints" and config.chart == "none":
         wanted = bodies or 1
@@ -263,7 +265,38 @@ def _read_spring(run: Run, visited: _Visited) -> tuple[Law, Draw]:
     return law, functools.partial(law_pictures.draw_curve, title, curve, "per cent of the true range")
 
 
+def _read_double_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
+    m1, m2, g, l1, l2 = (run.data.metadata["constants"][name] for name in ("m1", "m2", "g", "l1", "l2"))
+    angles = visited.true_q
+    chain = metrics.chain_of_rods(visited.hamiltonian, visited.states, angles, visited.time)
+    law = Law(
+        exponent=None,
+        flatness=None,
+        mass_ratio=None,
+        constant=chain.gravity,
+        true_constant=g / l2,
+        system="double_pendulum",
+        r_squared=chain.r_squared,
+        inertia=list(chain.inertia),
+        true_inertia=[(m1 + m2) / m2 * (l1 / l2) ** 2, l1 / l2],
+    )
+    inertia = m2 * l2**2
+    upper, lower = (1.0 - np.cos(angles)).T
+    true = (m1 + m2) * g * l1 * upper + m2 * g * l2 * lower
+    curve = Curve(
+        x=true,
+        learned=inertia * chain.potential,
+        true=true,
+        label=f"learned, R² = {chain.r_squared:.4f}, g / l = {chain.gravity:.3f}",
+        true_label=f"true: g / l = {g / l2:g}",
+        axes=("true potential energy", "potential energy"),
+    )
+    title = "double pendulum: the potential, learned from films"
+    return law, functools.partial(law_pictures.draw_curve, title, curve, "per cent of the true range")
+
+
 _READERS = {
+    "double_pendulum": _read_double_pendulum,
     "two_body": _read_bodies,
     "three_body": _read_bodies,
     "pendulum": _read_pendulum,

@@ -11,8 +11,9 @@ PICTURE = Picture(
     "The force or the potential that the model has learned, in the states that rollouts of test clips visit, beside "
     "the true law where it is known. Bodies: the acceleration of a body towards another against their distance, on "
     "logarithmic axes, where a power of the distance is a straight line; and the same times the squared distance. "
-    "Pendulum and spring: the learned quantity against the true coordinate, and its difference from the true one. The "
-    "zero and the unit of a pendulum's potential are arbitrary and fitted. Films, whose law is not known, have axes in "
+    "Pendulum and spring: the learned quantity against the true coordinate, and its difference from the true one; "
+    "double pendulum: the same of the potential against the true one. The zero of a potential is arbitrary and fitted, "
+    "and so is the unit of a single pendulum's. Films, whose law is not known, have axes in "
     "pixels and frames. Nothing is claimed beyond the visited range, which is shaded.",
 )
 _BODIES = (
@@ -23,6 +24,9 @@ _BODIES = (
     "cannot be told from a pull between bodies whose centre of mass rests in the middle."
 )
 _COORDINATE = {
+    "double_pendulum": "The mass matrix of the angles is A_ij cos(q_i - q_j), fitted to the learned one; its unit is "
+    "arbitrary, the ratios of A are not. R² of the learned potential against 1 - cos of both true angles, and the "
+    "acceleration of gravity over the length of the lower rod.",
     "pendulum": "R² of a straight line through the learned potential against 1 - cos(true angle), and the angular "
     "frequency of small swings.",
     "mass_spring": "R² of a straight line through the learned force against the true displacement, and the angular "
@@ -36,6 +40,12 @@ def sentence(law: Law) -> str:
         text = (
             f"the learned force falls as r^{law.exponent:.2f} (true -2), masses equal within "
             f"{max(100.0 * (law.mass_ratio - 1.0), 0.01):.2g} %, G·m = {law.constant:.3g} (true {law.true_constant:g})"
+        )
+    elif law.system == "double_pendulum":
+        (upper, mixed), (true_upper, true_mixed) = law.inertia, law.true_inertia
+        text = (
+            f"the learned inertia is {upper:.3f} : {mixed:.3f} : 1 (true {true_upper:g} : {true_mixed:g} : 1), "
+            f"g / l = {law.constant:.3f} (true {law.true_constant:g})"
         )
     elif law.system == "pendulum":
         text = f"the learned potential is a straight line in 1 - cos(angle), R² = {law.r_squared:.5f}"
@@ -68,6 +78,13 @@ def law_table(law: Law) -> Table:
         ]
         if all(pair.own_exponent is not None for pair in pairs):
             rows.append(("exponent of the pair alone", *(f"{pair.own_exponent:.3f}" for pair in pairs), "-2"))
+    elif law.inertia:
+        rows = [
+            ("A_11 / A_22", f"{law.inertia[0]:.4f}", f"{law.true_inertia[0]:.4g}"),
+            ("A_12 / A_22", f"{law.inertia[1]:.4f}", f"{law.true_inertia[1]:.4g}"),
+            ("R² of the potential", f"{law.r_squared:.5f}", "1"),
+            ("g / l", f"{law.constant:.4f}", f"{law.true_constant:.4f}"),
+        ]
     else:
         rows = [("R²", f"{law.r_squared:.5f}", "1")]
         if law.constant is not None:

@@ -135,7 +135,7 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
     "mass_spring": (1000, {"num_keypoints": 1, "chart": "network", "state_channels": 1, "confinement": 0.1}),
     "pendulum": (1000, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
     "two_body": (5000, _bodies(2)),
-    "three_body": (3000, _bodies(3)),
+    "three_body": (4000, _bodies(3)),
     "double_pendulum": (
         4000,
         {

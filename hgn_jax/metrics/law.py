@@ -43,6 +43,22 @@ class SpringForce(NamedTuple):
     acceleration: np.ndarray
 
 
+class ChainOfRods(NamedTuple):
+    """A chain of two rods, whose mass matrix is M_ij = A_ij cos(q_i - q_j) and whose potential -sum_i w_i cos q_i.
+
+    Attributes:
+      inertia: A_11 / A_22 and A_12 / A_22, of the mass matrices fitted by the cosines.
+      gravity: w_2 / A_22, the gravitational acceleration over the length of the second rod, if its mass is at its end.
+      r_squared: Fraction of the variance of the potential that the two cosines explain.
+      potential: The potential in units of A_22, zero at rest at the bottom, `[n]`.
+    """
+
+    inertia: tuple[float, float]
+    gravity: float
+    r_squared: float
+    potential: np.ndarray
+
+
 def canvas_scale(extent: float, half_width: float, image_size: int) -> float:
     """Size of a unit of the states in units of the canvas.
 
@@ -78,12 +94,16 @@ def inverse_masses(hamiltonian: Hamiltonian, states: PhaseState) -> np.ndarray:
     Returns:
       One number per coordinate, `[d]`.
     """
+    return np.diagonal(_inverse_mass_matrices(hamiltonian, states), axis1=1, axis2=2).mean(axis=0)
+
+
+def _inverse_mass_matrices(hamiltonian: Hamiltonian, states: PhaseState) -> np.ndarray:
+    """d²H/dp² in each state, `[n, d, d]`, in float64."""
 
     def curvature(q: jax.Array, p: jax.Array) -> jax.Array:
-        energy = lambda p: hamiltonian(PhaseState(q[None], p[None]))[0]
-        return jnp.diagonal(jax.hessian(energy)(p))
+        return jax.hessian(lambda p: hamiltonian(PhaseState(q[None], p[None]))[0])(p)
 
-    return np.asarray(jax.jit(jax.vmap(curvature))(*map(jnp.asarray, states)), np.float64).mean(axis=0)
+    return np.asarray(jax.jit(jax.vmap(curvature))(*map(jnp.asarray, states)), np.float64)
 
 
 def linear_fit(x: np.ndarray, y: np.ndarray) -> LinearFit:
@@ -180,3 +200,32 @@ def small_angle_frequency(hamiltonian: Hamiltonian, q: np.ndarray, num_points: i
     energy = lambda q, p: hamiltonian(PhaseState(q[None], p[None]))[0]
     curvatures = (jax.jit(jax.hessian(energy, argnums=i))(*state)[0, 0] for i in (0, 1))
     return float(np.sqrt(np.prod([np.maximum(curvature, 0.0) for curvature in curvatures])))
+
+
+def chain_of_rods(hamiltonian: Hamiltonian, states: PhaseState, angles: np.ndarray, time: float) -> ChainOfRods:
+    """Reads the inertia and the weights of a chain of two rods off, in the true angles.
+
+    Args:
+      hamiltonian: The energy.
+      states: States whose positions are the angles of two rods, q and p of shape `[n, 2]`.
+      angles: True angles in the same states, from the vertical downwards, `[n, 2]`.
+      time: Unit of time of the energy in that of the true system.
+
+    Raises:
+      ValueError: In one line, if the learned energy does not vary with the state or has no mass matrix.
+    """
+    angles = np.asarray(angles, np.float64)
+    curvature = _inverse_mass_matrices(hamiltonian, states)
+    energy = np.asarray(potential(hamiltonian)(jnp.asarray(states.q)), np.float64)
+    if not np.isfinite(curvature).all() or not 0 < np.var(energy) < np.inf or (np.linalg.det(curvature) <= 0).any():
+        raise ValueError("what is learned does not vary with the state, or is not finite")
+    cosines = np.cos(angles[:, :, None] - angles[:, None, :])
+    inertia = np.sum(np.linalg.inv(curvature) * cosines, axis=0) / np.sum(cosines**2, axis=0)
+    basis = np.column_stack([np.ones(len(angles)), 1.0 - np.cos(angles)])
+    weights = np.linalg.lstsq(basis, energy, rcond=None)[0]
+    return ChainOfRods(
+        inertia=(float(inertia[0, 0] / inertia[1, 1]), float(inertia[0, 1] / inertia[1, 1])),
+        gravity=float(weights[2] / inertia[1, 1]) / time**2,
+        r_squared=float(1.0 - np.var(energy - basis @ weights) / np.var(energy)),
+        potential=(energy - weights[0]) / inertia[1, 1] / time**2,
+    )

@@ -37,10 +37,10 @@ class EnergyCorrection(NamedTuple):
 def fit_energy_correction(data: np.ndarray, samples: np.ndarray) -> EnergyCorrection | None:
     """Fits the correction to energies of the data `[n]` and of samples `[m]`; None if hardly any sample would be kept.
 
-    The bins hold equal parts of the data.
+    The bins hold equal parts of the data, and the outermost ones are halved as long as there are points enough, because
+    a few states that were inferred wrongly may stretch them far.
     """
-    num_bins = int(np.clip(len(data) // _POINTS_PER_BIN, 1, _MAX_BINS))
-    edges = np.unique(np.quantile(data, np.linspace(0.0, 1.0, num_bins + 1)))
+    edges = np.unique(np.quantile(data, _levels(len(data))))
     if len(edges) < 2 or not np.isfinite(edges).all():
         return None
     of_data, of_samples = (np.histogram(x[np.isfinite(x)], edges)[0] / len(x) for x in (data, samples))
@@ -52,3 +52,11 @@ def fit_energy_correction(data: np.ndarray, samples: np.ndarray) -> EnergyCorrec
     if np.sum(probabilities * of_samples) < _SMALLEST_SHARE:
         return None
     return EnergyCorrection(edges, probabilities)
+
+
+def _levels(num_points: int) -> np.ndarray:
+    """The quantiles of the data, in ascending order, at which bins meet."""
+    num_bins = int(np.clip(num_points // _POINTS_PER_BIN, 1, _MAX_BINS))
+    num_halvings = int(np.log2(max(1.0, num_points / (num_bins * _POINTS_PER_BIN)))) if num_bins > 1 else 0
+    tail = 0.5 ** np.arange(1, num_halvings + 1) / num_bins
+    return np.sort(np.concatenate([np.linspace(0.0, 1.0, num_bins + 1), tail, 1.0 - tail]))

@@ -24,6 +24,13 @@ def made_up(**fields):
         ),
         (
             {
+                "system": "double_pendulum", "r_squared": 0.9995, "constant": 2.9954, "true_constant": 3.0,
+                "inertia": [2.0138, 0.9979], "true_inertia": [2.0, 1.0],
+            },
+            "double-pendulum: the learned inertia is 2.014 : 0.998 : 1 (true 2 : 1 : 1), g / l = 2.995 (true 3)",
+        ),
+        (
+            {
                 "system": "pendulum", "r_squared": 0.9995, "constant": 2.44, "true_constant": 2.4495, "friction": 0.051,
                 "true_friction": 0.05,
             },

@@ -20,6 +20,15 @@ _SYSTEMS = {
     "two_body": {"latent": "keypoints", "num_keypoints": 2, "state_channels": 4, "hamiltonian_network": "pairwise"},
     "three_body": {"latent": "keypoints", "num_keypoints": 3, "state_channels": 6, "hamiltonian_network": "pairwise"},
     "pendulum": {"latent": "vector", "state_channels": 1, "hamiltonian_network": "mlp"},
+    "double_pendulum": {
+        "latent": "keypoints",
+        "num_keypoints": 2,
+        "chart": "rods",
+        "state_channels": 2,
+        "hamiltonian": "joint",
+        "hamiltonian_network": "mlp",
+        "kinetic": "rods",
+    },
     "mass_spring": {"latent": "vector", "state_channels": 1, "hamiltonian_network": "mlp"},
 }
 
@@ -30,7 +39,8 @@ def _run(name, friction=None, data=None, places=None, **config):
     q, p = np.random.default_rng(1).uniform(-1.5, 1.5, (2, _CLIPS * _TIMES, *system.state_shape)).astype(np.float32)
     if len(system.state_shape) == 2:  # bodies about their centre
         q, p = (x - x.mean(axis=1, keepdims=True) for x in (q, p))
-    hamiltonian, states = pictured(system, PhaseState(q, p), **_UNITS)
+    units = _UNITS | ({"length": 1.0} if name == "double_pendulum" else {})  # angles have no unit
+    hamiltonian, states = pictured(system, PhaseState(q, p), **units)
     model = types.SimpleNamespace(
         hamiltonian=lambda params: hamiltonian,
         friction=lambda params: None if friction is None else jnp.asarray(friction),
@@ -65,6 +75,13 @@ def test_systems_with_one_coordinate_are_read_off(name, frequency):
     assert law.exponent is None and law.mass_ratio is None and law.friction is None
 
 
+def test_the_inertia_and_the_weight_of_a_double_pendulum_are_read_off():
+    law = law_reading.read_law(*_run("double_pendulum")).law
+    np.testing.assert_allclose(law.inertia, [2.0, 1.0], rtol=1e-4)
+    np.testing.assert_allclose([law.r_squared, law.constant], [1.0, 3.0], rtol=1e-4)
+    assert (law.true_inertia, law.true_constant) == ([2.0, 1.0], 3.0)
+
+
 def test_the_worst_pair_stands_for_all():
     """Bodies that a model believes to be twice as light are pulled twice as much."""
     run, path, true_q = _run("three_body")
@@ -91,7 +108,7 @@ def test_friction_stands_beside_the_true_rate(name, rate):
         ("two_body", {"num_keypoints": 3}, "needs num_keypoints=2 for two-body"),
         ("pendulum", {"state_channels": 16}, "needs a state of keypoints, or of one number"),
         ("two_body", {"data": {"constant_ranges": {"m": [0.5, 1.5]}}}, "each trajectory of this data set has its own"),
-        ("two_body", {"data": {"system": "double_pendulum"}}, "depends on its angles"),
+        ("double_pendulum", {"chart": "network"}, "needs the angles of two rods"),
     ],
 )
 def test_where_the_law_cannot_be_read_a_reason_is_given(name, changes, reason):
