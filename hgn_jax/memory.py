@@ -61,7 +61,7 @@ def _describe(need: Need) -> str:
         value = need.fields[field]
         return max(value, default=0) if isinstance(value, tuple | list) else value
 
-    largest = sorted(need.fields, key=size, reverse=True)[:_NUM_FIELDS_NAMED]
+    largest = sorted((field for field in need.fields if size(field) > 1), key=size, reverse=True)[:_NUM_FIELDS_NAMED]
     fields = " or ".join(f"{name}={need.fields[name]}" for name in largest)
     return f"{need.part} needs about {format_bytes(need.num_bytes)}: lower {fields}"
 

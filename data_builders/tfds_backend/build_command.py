@@ -1,7 +1,10 @@
 """The `tfds build` command, with two more flags and without TensorFlow."""
 
+import contextlib
 import dataclasses
+import io
 import json
+import sys
 from collections.abc import Sequence
 
 from tensorflow_datasets.scripts.cli import build as tfds_build
@@ -22,8 +25,16 @@ class Args(tfds_build.Args):
 
 
 def parse_args(argv: Sequence[str]) -> Args:
-    """Parses a command line; prints the usage and exits for unknown flags."""
-    return cli_utils.make_flags_parser(Args, "Builds the data sets.")(list(argv))
+    """Parses a command line; exits with one line for flags that there are not, and for values they cannot have."""
+    stderr = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(stderr):  # argparse prints its whole usage before the line that counts
+            return cli_utils.make_flags_parser(Args, "Builds the data sets.")(list(argv))
+    except SystemExit as end:
+        if end.code:
+            _, _, problem = stderr.getvalue().strip().rpartition("error: ")
+            print(f"error: {' '.join(problem.split())}; --help lists all flags", file=sys.stderr)
+        raise
 
 
 def execute(args: Args, name: str, module: str, config: str) -> None:

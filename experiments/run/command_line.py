@@ -4,7 +4,9 @@ Nothing imported here imports JAX, which takes seconds: `--help` and mistakes ar
 """
 
 import contextlib
+import itertools
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,6 +22,13 @@ from hgn_jax.errors import DataError, OtherProcessError, Stopped
 from hgn_jax.training import hosts
 
 _FAILURE = 2
+# Messages of Python and absl, and what they say to somebody who knows neither.
+_PLAIN_WORDS = {
+    r"invalid literal for int\(\) with base 10: (.*)": r"it must be a whole number, got \1",
+    r"could not convert string to float: (.*)": r"it must be a number, got \1",
+    r"\('Non-boolean argument to boolean flag', (.*)\)": r"it must be true or false, got \1",
+    r"flag (--\w+)=None: Flag .* must have a value other than None\.": r"\1 is missing",
+}
 _STOPPED = 128 + signal.SIGTERM  # after Ctrl-C too: the training is saved, but a script must not think it finished
 
 
@@ -115,10 +124,21 @@ def _out_of_memory(error: Exception) -> str:
 
 def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Sets the flags and returns the arguments that are not flags; a mistake ends the program with one line."""
+    for argument, following in itertools.pairwise(argv):
+        name = argument.removeprefix("--")
+        takes_value = argument != name and name in flag_values and not flag_values[name].boolean
+        if takes_value and following.startswith("--"):  # or the flag that follows would be lost as a value
+            fail(f"{argument} needs a value, {argument}=VALUE; it is followed by {following}")
     try:
         return flag_values(with_flag_files(argv))
     except (flags.Error, ValueError, TypeError) as error:
-        fail(" ".join(str(error).split()))
+        fail(_in_plain_words(" ".join(str(error).split())))
+
+
+def _in_plain_words(message: str) -> str:
+    for pattern, words in _PLAIN_WORDS.items():
+        message = re.sub(pattern, words, message)
+    return message
 
 
 def fail(message: str) -> NoReturn:

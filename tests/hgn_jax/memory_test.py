@@ -23,8 +23,8 @@ def test_what_does_not_fit_is_named_with_what_to_lower():
 
 
 def test_all_are_named_at_once_but_a_setting_only_once():
-    needs = [Need("a", 2e9, {"x": 1}), Need("b", 9e9, {"x": 1, "y": (3, 2)}), Need("c", 3e9, {"z": 1})]
-    message = r"^b needs about 9 GB: lower y=\(3, 2\) or x=1; c needs about 3 GB: lower z=1; there are"
+    needs = [Need("a", 2e9, {"x": 2}), Need("b", 9e9, {"x": 2, "y": (3, 2), "w": 1}), Need("c", 3e9, {"z": 4})]
+    message = r"^b needs about 9 GB: lower y=\(3, 2\) or x=2; c needs about 3 GB: lower z=4; there are"
     with pytest.raises(ValueError, match=message):
         memory.require(needs, 1e9)
 
