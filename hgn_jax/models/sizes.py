@@ -59,7 +59,8 @@ def hgn_needs(config: HGNConfig, batch_size: int, num_frames: int) -> list[Need]
 
 def hnn_needs(config: HNNConfig, batch_size: int, num_frames: int) -> list[Need]:
     """Lists what the training of an HNN holds, for batches of clips of `num_frames` frames or states."""
-    step, z_size = {"training.batch_size": batch_size, "data.num_steps": num_frames - 1}, 2 * config.state_size
+    z_size = 2 * config.state_size
+    step = {"training.batch_size": batch_size, "data.num_steps": num_frames - 1, "state_size": config.state_size}
     energy = (z_size, *config.hidden_sizes, 1)
     examples = batch_size * num_frames
     needs = [

@@ -8,6 +8,8 @@ import dataclasses
 import json
 import os
 import random
+import re
+import shlex
 import subprocess
 import sys
 import types
@@ -21,10 +23,11 @@ from tests.root import ROOT
 _NUM_COMMANDS = 100
 _STARTED = "about to work"
 
+# Reads modules and arguments from stdin, writes an exit status per line, and what the commands print into a directory.
 _RUN_COMMANDS = """
-import json, os, runpy, sys, warnings
+import json, os, runpy, sys, traceback, warnings
 warnings.filterwarnings("ignore")
-import experiments.run.program, experiments.run.trainer, experiments.figures.runs, experiments.sample, data_builders.build
+import data_builders.build, experiments.figures.runs, experiments.run.program, experiments.run.trainer
 from data_builders import datasets
 from experiments.run import command_line
 from hgn_jax import training
@@ -47,201 +50,263 @@ for number, (module, arguments) in enumerate(json.loads(sys.stdin.read())):
     if not child:
         for stream, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(f"{sys.argv[1]}/{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
-        sys.argv = [module, *arguments]
+        sys.argv, code = [module, *arguments], 0
+        sys.modules.pop(module, None)
         try:
-            sys.modules.pop(module, None)
             runpy.run_module(module, run_name="__main__", alter_sys=True)
-            code = 0
         except SystemExit as end:
-            if isinstance(end.code, str):
-                print(end.code, file=sys.stderr)
-            code = 1 if isinstance(end.code, str) else end.code or 0
+            code = end.code or 0
+            if isinstance(code, str):
+                code = print(code, file=sys.stderr) or 1
         except BaseException:
-            import traceback
-            traceback.print_exc()
             code = 99
+            traceback.print_exc()
         sys.stdout.flush(), sys.stderr.flush()
         os._exit(code)
-    print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])), flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
+# Type of a field -> values that it cannot have.
+_WRONG_VALUES = {
+    int: ("1.5", "many", "-7", "-1e3"),
+    float: ("fast", "nan", "1,2"),
+    bool: ("maybe", "3"),
+    str: ("nonsense",),
+    tuple[int, ...]: ("0,", "a,b", "-1,2", "1.5,"),
+}
+_WRONG_NAMES = (
+    "--config.geo.rate=1",
+    "--config.training=3",
+    "--config.colour=red",
+    "--config=moon",
+    "more",
+    "--workdir",
+)
 
-class _Mistakes:
-    """Random arguments. Those of `wrong` cannot be accepted; those of `right` can.
+# Program -> arguments that do not go together or that the data cannot have, a command line each, with the preset
+# that is taken without --config.
+_CLIPS = """
+    --config.data.fields={"image_size":32}
+    --config.data.fields={"batch_size":3}
+    --config.data.fields={"dt":NaN}
+    --config.data.fields={"constants":{"moon":1}}
+    --config.data.fields=[1]
+    --config.data.fields=damping
+    --config.data.split_seed=3
+    --config.data.name=moon
+    --config.data.config=huge
+    --config.data.source=/nowhere
+    --config.data.num_train=1
+    --config.data.num_test=0
+    --config.data.num_steps=0
+    --config.data.observation_noise=inf
+    --config.training.checkpoint_every=33
+"""
+_CONFLICTS = {
+    "hgn": f"""{_CLIPS}
+        --config.latent=vector
+        --config.friction=0.1
+        --config.image_size=48
+        --config.seen_frames=99
+        --config.state_density=flow
+        --config.rollout_directions=both
+        --config.training.batch_size=8000
+        --config.image_size=4096 --config.decoder_filters=1,1,1,1,1,1,1,1,1,1
+    """,
+    "hnn": f"""{_CLIPS}
+        --config.model=state
+        --config.state_noise=0.1
+        --config.image_size=65536
+        --config.evaluation.horizons=100000000,
+    """,
+    "nhf": """
+        --config.data.name=file
+        --config.data.path=/nowhere/rows.csv
+        --config.integrator=euler
+        --config.steps_per_link=2
+        --config.objective=geco
+        --config.evaluation.num_points=1000000000000
+        --config.evaluation.num_samples=3
+        --config.num_links=200000
+    """,
+}
 
-    Args:
-      rng: Source of the randomness.
-      tmp: Directory with things that are no runs.
-    """
-
-    def __init__(self, rng, tmp):
-        self.rng, self.tmp = rng, tmp
-
-    def fields(self, config, prefix="--config"):
-        """All fields of a configuration with their types and rules."""
-        for field in dataclasses.fields(config):
-            value, name = getattr(config, field.name), f"{prefix}.{field.name}"
-            if dataclasses.is_dataclass(value):
-                yield from self.fields(value, name)
-            else:
-                optional = isinstance(field.type, types.UnionType)
-                yield name, typing.get_args(field.type)[0] if optional else field.type, field.metadata.get("rule")
-
-    def wrong_value(self, config):
-        """A field with a value that is of the wrong type, or out of range."""
-        values = {
-            int: ("1.5", "many", "-7", "-1e3"),
-            float: ("fast", "nan", "1,2"),
-            bool: ("maybe", "3"),
-            str: ("nonsense",),
-            tuple[int, ...]: ("0,", "a,b", "-1,2", "1.5,"),
-        }
-        fields = [
-            (name, kind)
-            for name, kind, rule in self.fields(config)
-            if kind in values and (rule or kind in (bool, float)) and ".data." not in name
-        ]
-        name, kind = self.rng.choice(fields)
-        return f"{name}={self.rng.choice(values[kind])}"
-
-    def wrong_name(self, config):
-        """A field that does not exist, or stands elsewhere."""
-        name, _, _ = self.rng.choice(list(self.fields(config)))
-        *places, last = name.split(".")
-        others = ["--config.geo.rate=1", f"--config.training={self.rng.randrange(9)}", "--config.colour=red"]
-        return self.rng.choice(
-            [f"{'.'.join(places)}.{last}s=1", f"--config.evaluation.x.{last}=1", f"--{last}_=1", *others]
-        )
-
-    def too_large(self, config):
-        """A field that is far too large for any machine."""
-        names = [
-            name for name, kind, rule in self.fields(config) if kind is int and rule and ".evaluation." not in name
-        ]
-        return f"{self.rng.choice(names)}={self.rng.choice((10**19, 10**30))}"
-
-    def of_task(self, task):
-        config = task.presets[task.default_preset]
-        wrong = [
-            self.wrong_value(config),
-            self.wrong_name(config),
-            self.too_large(config),
-            "--config=moon",
-            "more",
-            "--workdir",
-        ]
-        return [wrong[0], wrong[1], self.rng.choice(wrong), self.rng.choice(self.conflicts(task.name))]
-
-    def conflicts(self, name):
-        """Combinations that do not go together, each one argument list."""
-        clips = [
-            '--config.data.fields={"image_size":32}', '--config.data.fields={"batch_size":3}', "--config.data.fields=[1]",
-            "--config.data.split_seed=3", "--config.data.fields=damping", '--config.data.fields={"dt":NaN}',
-            '--config.data.fields={"constants":{"moon":1}}', "--config.data.name=moon", "--config.data.config=huge",
-            "--config.data.source=/nowhere", "--config.data.num_train=1", "--config.data.num_test=0",
-            "--config.data.num_steps=0", "--config.training.checkpoint_every=33", "--config.data.observation_noise=inf",
-        ]  # fmt: skip
-        return {
-            "hgn": [*clips, "--config.latent=vector", "--config.friction=0.1", "--config.image_size=48",
-                    "--config.seen_frames=99", "--config.state_density=flow", "--config.rollout_directions=both"],
-            "hnn": [*clips, "--config.model=state", "--config.state_noise=0.1"],
-            "nhf": ["--config.data.name=file", "--config.data.path=/nowhere/rows.csv", "--config.integrator=euler",
-                    "--config.steps_per_link=2", "--config.objective=geco"],
-        }[name]  # fmt: skip
-
-    def of_program(self, name):
-        tmp = self.tmp
-        places = ["/nowhere", f"{tmp}/empty", f"{tmp}/file", f"{tmp}/broken", f"{tmp}/strange"]
-        run = [[f"--workdir={place}"] for place in places]
-        runs = [[place] for place in places]
-        return {
-            "evaluate": [*run, [], ["--workdir"], ["--workdir=/nowhere", "more"], ["--colour=red", "--workdir=/nowhere"]],
-            "sample": [*run, [], *([flag, "--workdir=/nowhere"] for flag in (
-                "--num_steps=many", "--num_steps=0", "--num_samples=1", "--seed=-1", f"--seed={10**30}", "--dt_scale=nan"))],
-            "figures": [*run, *([*place, f"--output={tmp}/o"] for place in runs), [], ["/nowhere"]],
-            "nhf_table": [*runs, ["--colour=red", "/nowhere"]],
-            "beyond_table": [*runs, ["--colour=red", "/nowhere"]],
-            "table1": [*runs, [], ["--run", "/nowhere"], ["--run", "--estimate"], ["--scale=huge", "--run"],
-                       ["--format=pdf", "/nowhere"]],
-            "dataset_gallery": [[], ["moon"], ["pendulum", "moon"], ["pendulum", "--config=huge"], ["video_folder"],
-                                ["video_folder", "--source=/nowhere"], ["pendulum", "--config.dt=nan"],
-                                ["pendulum", "--fields=[1]"], ["pendulum", "--config.colour=1"], ["pendulum", "--colour=1"],
-                                ["pendulum", "--config.constants.g=inf"], ["pendulum", "--config.dt"]],
-            "build": [[], ["moon"], ["pendulum", "--config=huge"], ["pendulum", "--config.dt=nan"],
-                      ["pendulum", "--num_workers=0"], ["pendulum", "--num_workers=many"], ["pendulum", "--colour=1"],
-                      ["pendulum", "--config_idx=99"], ["pendulum", "--config.image_size=100000"],
-                      ["pendulum", "--config.num_steps=1000000000"], ["pendulum", f"--config.num_train={10**15}"],
-                      ["pendulum", f"--config.num_test={10**30}"], ["pendulum", "--config.radius_range=2,1"],
-                      ["pendulum", '--config={"name":'], ["pendulum", "--data_dir=/proc/nowhere"],
-                      ["pendulum", "--config.constants.moon=1"], ["pendulum", "--config.constants.l=nan"],
-                      ["video_folder", "--config.source=/nowhere"]],
-        }[name]  # fmt: skip
+# Program -> wrong arguments, a command line each. {place} is a directory that is missing or holds no run.
+_OTHERS = {
+    "evaluate": """
+        --workdir={place}
+        --workdir
+        --workdir=/nowhere more
+        --workdir=/nowhere --colour=red
+    """,
+    "sample": """
+        --workdir={place}
+        --workdir=/nowhere --num_steps=many
+        --workdir=/nowhere --num_steps=0
+        --workdir=/nowhere --num_samples=1
+        --workdir=/nowhere --seed=-1
+        --workdir=/nowhere --seed=1000000000000000000000000000000
+        --workdir=/nowhere --dt_scale=nan
+    """,
+    "figures": """
+        --workdir={place}
+        {place} --output={tmp}/output
+        /nowhere --workdir=/nowhere
+    """,
+    "nhf_table": """
+        {place}
+        /nowhere --colour=red
+    """,
+    "beyond_table": """
+        {place}
+        /nowhere --colour=red
+    """,
+    "table1": """
+        {place}
+        /nowhere --run
+        --run --estimate
+        --run --scale=huge
+        /nowhere --format=pdf
+    """,
+    "dataset_gallery": """
+        moon
+        pendulum moon
+        pendulum --config=huge
+        pendulum --config.dt=nan
+        pendulum --config.dt
+        pendulum --config.colour=1
+        pendulum --config.constants.g=inf
+        pendulum --fields=[1]
+        pendulum --colour=1
+        video_folder
+        video_folder --source=/nowhere
+    """,
+    "build": """
+        moon
+        pendulum --config=huge
+        pendulum --config={{"name":
+        pendulum --config_idx=99
+        pendulum --config.dt=nan
+        pendulum --config.radius_range=2,1
+        pendulum --config.constants.moon=1
+        pendulum --config.constants.l=nan
+        pendulum --config.image_size=100000
+        pendulum --config.num_steps=1000000000
+        pendulum --config.num_train=1000000000000000
+        pendulum --config.num_test=1000000000000000000000000000000
+        pendulum --num_workers=0
+        pendulum --num_workers=many
+        pendulum --colour=1
+        pendulum --data_dir=/proc/nowhere
+        video_folder --config.source=/nowhere
+    """,
+}
 
 
-def _commands(tmp):
-    """Random commands that must be refused, and commands that must not."""
-    rng = random.Random(16)
-    mistakes = _Mistakes(rng, tmp)
-    wrong = []
-    for number in range(_NUM_COMMANDS):
-        program = ("hgn", "hnn", "nhf", rng.choice(list(_OTHERS)))[number % 4]
-        if program in TASKS:
-            arguments = [rng.choice(mistakes.of_task(TASKS[program])) for _ in range(rng.choice((1, 1, 2)))]
-            arguments += [f"--workdir={tmp}/run"]
-        else:
-            arguments = rng.choice(mistakes.of_program(program))
-        wrong.append((program, arguments))
-    right = [(name, [f"--config={rng.choice(list(_SIMULATED[name]))}", f"--workdir={tmp}/run"]) for name in TASKS]
-    right += [
-        ("build", ["pendulum", "--config=small", f"--data_dir={tmp}"]),
-        ("dataset_gallery", ["pendulum", f"--output={tmp}/g"]),
+def _lines(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _fields(config, prefix="--config"):
+    """Yields the name, type and rule of each field of a configuration but of its data set."""
+    for field in dataclasses.fields(config):
+        value, name = getattr(config, field.name), f"{prefix}.{field.name}"
+        if dataclasses.is_dataclass(value) and field.name != "data":
+            yield from _fields(value, name)
+        elif field.name != "data":
+            optional = isinstance(field.type, types.UnionType)
+            yield name, typing.get_args(field.type)[0] if optional else field.type, field.metadata.get("rule")
+
+
+def _wrong_value(rng, config):
+    """A field with a value of the wrong type, or out of range."""
+    name, kind, _ = rng.choice([row for row in _fields(config) if row[2] or row[1] in (bool, float)])
+    return f"{name}={rng.choice(_WRONG_VALUES[kind])}"
+
+
+def _wrong_name(rng, config):
+    """A field that does not exist, or stands elsewhere, or no field at all."""
+    name, _, _ = rng.choice(list(_fields(config)))
+    *places, last = name.split(".")
+    wrong = [f"{'.'.join(places)}.{last}s=1", f"--config.evaluation.x.{last}=1", f"--{last}_=1"]
+    return rng.choice([*wrong, *_WRONG_NAMES])
+
+
+def _too_large(rng, config):
+    """A field that is far too large for any machine; of the evaluation what is there is taken."""
+    names = [name for name, kind, rule in _fields(config) if kind is int and rule and ".evaluation." not in name]
+    return f"{rng.choice(names)}={rng.choice((10**19, 10**30))}"
+
+
+def _wrong_command(rng, program, tmp):
+    """Random arguments of a program that must be refused."""
+    if program not in TASKS:
+        place = rng.choice(("/nowhere", f"{tmp}/empty", f"{tmp}/file", f"{tmp}/broken", f"{tmp}/strange"))
+        line = rng.choice(_lines(_OTHERS[program])).format(place=place, tmp=tmp)
+        return [part.strip("'") for part in shlex.split(line, posix=False)]
+    config = TASKS[program].presets[TASKS[program].default_preset]
+    mistakes = [
+        make(rng, config) for make in rng.sample((_wrong_value, _wrong_name, _too_large), rng.choice((0, 1, 2)))
     ]
-    return wrong, right
+    mistakes = mistakes or rng.choice(_lines(_CONFLICTS[program])).split()
+    return [*mistakes, f"--workdir={tmp}/run"]
 
 
-_OTHERS = ("evaluate", "sample", "figures", "nhf_table", "beyond_table", "table1", "dataset_gallery", "build", "build")
-_SIMULATED = {name: [preset for preset in TASKS[name].presets if preset not in ("video", "file")] for name in TASKS}
-
-
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
-    """Each command with whether it may be accepted, its exit status, and what it printed on stdout and stderr."""
-    tmp = tmp_path_factory.mktemp("commands")
-    (tmp / "empty").mkdir(), (tmp / "broken").mkdir(), (tmp / "strange").mkdir()
-    (tmp / "file").write_text("no run")
-    (tmp / "broken" / "config.json").write_text('{"preset": ')
-    (tmp / "strange" / "config.json").write_text("[1, 2]")
-    wrong, right = _commands(tmp)
-    modules = [("data_builders." if name == "build" else "experiments.") + name for name, _ in wrong + right]
-    sent = json.dumps([(module, rest) for module, (_, rest) in zip(modules, wrong + right, strict=True)])
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    arguments = [sys.executable, "-W", "ignore", "-c", _RUN_COMMANDS, str(tmp)]
-    result = subprocess.run(arguments, input=sent, cwd=tmp, capture_output=True, text=True, env=env, check=True)
-    codes = list(map(json.loads, result.stdout.splitlines()))
-    texts = [[(tmp / f"{number}.{name}").read_text() for name in ("out", "err")] for number in range(len(codes))]
-    return [
-        (command, number >= len(wrong), code, *text)
-        for number, (command, code, text) in enumerate(zip(wrong + right, codes, texts, strict=True))
-    ]
+def _right_commands(rng, tmp):
+    """Commands that must not be refused: any preset, a data set to build and one to show."""
+    for name in TASKS:
+        presets = [preset for preset in TASKS[name].presets if preset not in ("video", "file")]
+        yield name, [f"--config={rng.choice(presets)}", f"--workdir={tmp}/run"]
+    yield "build", ["pendulum", "--config=small", f"--data_dir={tmp}"]
+    yield "dataset_gallery", ["pendulum", f"--output={tmp}/pictures"]
 
 
 def _words(arguments):
     """Words of arguments, at least one of which an answer should name: fields, flags and values."""
     for argument in arguments:
         name, _, value = argument.removeprefix("--").partition("=")
-        yield from {name.rpartition(".")[2].rstrip("_"), value or name} - {""}
+        yield from (name.rpartition(".")[2].rstrip("_"), *re.findall(r"\w+", value))
+
+
+def _run(commands, tmp):
+    """Runs commands; returns the exit status of each and what it printed on stdout and stderr."""
+    modules = [f"{'data_builders' if program == 'build' else 'experiments'}.{program}" for program, _ in commands]
+    sent = json.dumps([(module, rest) for module, (_, rest) in zip(modules, commands, strict=True)])
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _RUN_COMMANDS, str(tmp)],
+        input=sent, cwd=tmp, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
+    )  # fmt: skip
+    codes = list(map(int, result.stdout.splitlines()))
+    assert len(codes) == len(commands)
+    return [
+        (code, *((tmp / f"{number}.{name}").read_text() for name in ("out", "err")))
+        for number, code in enumerate(codes)
+    ]
 
 
 @pytest.mark.slow
-def test_random_command_lines(outcomes):
+def test_random_command_lines(tmp_path):
+    rng = random.Random(16)
+    for name in ("empty", "broken", "strange"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").write_text("no run")
+    (tmp_path / "broken" / "config.json").write_text('{"preset": ')
+    (tmp_path / "strange" / "config.json").write_text("[1, 2]")
+    programs = rng.choices(
+        (*TASKS, "build", *_OTHERS), weights=[4] * (len(TASKS) + 1) + [1] * len(_OTHERS), k=_NUM_COMMANDS
+    )
+    wrong = [(program, _wrong_command(rng, program, tmp_path)) for program in programs]
+    right = list(_right_commands(rng, tmp_path))
     faults = []
-    for (program, arguments), may_work, code, out, err in outcomes:
-        print(program, *arguments, "->", code, out.strip(), err.strip())
-        if may_work:
+    for number, (command, (code, out, err)) in enumerate(
+        zip(wrong + right, _run(wrong + right, tmp_path), strict=True)
+    ):
+        print(*command, "->", code, out, err)
+        if number >= len(wrong):
             good = code == 0 and _STARTED in out
         else:
-            good = code in (1, 2) and err.startswith("error: ") and err.count("\n") == 1 and _STARTED not in out
-            good = good and (not arguments or any(word in err for word in _words(arguments)))
+            one_line = code in (1, 2) and err.startswith("error: ") and err.count("\n") == 1 and _STARTED not in out
+            good = one_line and any(word in err for word in _words(command[1]))
         if not good:
-            faults.append(f"{program} {' '.join(arguments)}: {code} {out} {err}")
+            faults.append(f"{command[0]} {shlex.join(command[1])} -> {code} {out} {err}")
     assert not faults, "\n".join(faults)
