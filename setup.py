@@ -26,7 +26,7 @@ setup(
     install_requires=[
         "absl-py>=2.3,<3",
         "array_record>=0.8,<0.9",  # the file format that needs no TensorFlow
-        "av>=18.1,<19",  # reads mp4, for imageio
+        "av>=18.1,<19",  # films of every container
         "cattrs>=24.1,<27",
         "chex>=0.1.92,<0.2",
         "dm-haiku>=0.0.17,<0.1",

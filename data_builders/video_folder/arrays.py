@@ -72,8 +72,8 @@ def _clips(path: pathlib.Path, name: str, reading: Reading) -> list[Clip]:
     size = f"{number} clips of {length} frames" if several else f"{length} frames"
     colours = {1: "grey", 3: "in colour", 4: "with opacity"}[channels]
     remark = f"axes={axes}: {size}, {height}x{width}, {colours}, {limits[0]:g} is black and {limits[1]:g} white"
-    if axes[0] == "N" and not several:
-        remark += ", one clip"
+    if channels == 4:
+        remark += ", over a backdrop of " + ",".join(map(str, reading.backdrop))
     return [
         Clip(name, f"[{i}]" if several else "", functools.partial(_frames, path, name, axes, i, limits, reading), None,
              [remark])

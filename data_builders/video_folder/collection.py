@@ -13,6 +13,7 @@ from data_builders.errors import DatasetError
 from data_builders.video_folder import motion, notes, timing, video_files, video_splits
 from data_builders.video_folder.advice import Film, advise
 from data_builders.video_folder.clips import Clip, UnreadableError
+from data_builders.video_folder.repeats import Repeats
 from data_builders.video_folder.video_folder_config import VideoFolderConfig
 from data_builders.video_folder.video_splits import Video, count
 from hgn_jax.errors import first_line
@@ -217,17 +218,19 @@ class Collector:
         config, clip = self._config, film.clip
         _note_repetitions(clip, rate)
         frames_between_updates = _FRAMES_BETWEEN_UPDATES[sys.stderr.isatty()]
-        num_frames, num_equal, previous = 0, 0, None
+        num_frames, size, repeats = 0, None, Repeats()
         for number, frame in enumerate(clip.frames_at(rate)):
-            num_frames = number + 1
-            num_equal += previous is not None and frame is not previous and np.array_equal(frame, previous)
-            previous = frame
+            num_frames, size = number + 1, size or frame.shape[:2]
+            if frame.shape[:2] != size:
+                height, width = frame.shape[:2]
+                raise UnreadableError(f"frame {number} is {height}x{width}, and the first is {size[0]}x{size[1]}")
+            repeats.add(frame)
             if number % config.frame_step == 0:
                 self._store.append(video_files.resize(frame, config.image_size, config.fit, moving))
                 if self._store.length % frames_between_updates == 0:
                     bar.set_postfix_str(f"{film.array}, {self._store.length} frames so far")
-        if num_equal:
-            clip.remark(f"{num_equal} of {num_frames} frames equal the one before")
+        if repeats.number():
+            clip.remark(f"{repeats.number()} of {num_frames} frames equal the one before, or nearly")
         return num_frames
 
 

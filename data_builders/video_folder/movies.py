@@ -52,7 +52,9 @@ def read_movie(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict[s
         clip.times = np.array([*ticks, ticks[-1] + length], np.float64) * float(time_base)
         there = clip.times[-1] - clip.times[0]
         if duration - there > max(0.75 / clip.rate, 0.0 if is_alone else _LONGER_SOUND):
-            clip.remark(f"is cut off: {there:.3g} of {duration:.3g} s are there")
+            clip.remark(
+                f"is cut off{'' if is_alone else ', or its sound goes on'}: {there:.3g} of {duration:.3g} s are there"
+            )
     with _opened(path) as container:
         stream = container.streams[index]
         first = next(container.decode(stream), None)

@@ -40,7 +40,9 @@ def read(tmp_path, array, reading=Reading()):  # noqa: B008
     return np.stack([np.stack(list(clip.frames)) for clip in clips]), clips
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    "order", [pytest.param(order, marks=[pytest.mark.slow] if len(order) == 5 else []) for order in ORDERS]
+)
 def test_any_order_of_axes_is_read_when_it_is_named(tmp_path, order):
     array = films()
     frames, clips = read(tmp_path, in_order(array, order), Reading(axes=order))
