@@ -144,6 +144,9 @@ class Collector:
     def _choose_rate(self, films: list[_OpenFilm]) -> float | None:
         """Returns the number of frames that are taken per second, and prints it; None if no film tells its times."""
         rates = [film.clip.rate for film in films if film.clip.rate is not None]
+        if self._config.timing == "real" and len(rates) < len(films):
+            number = f"{len(films) - len(rates)} of {count(len(films), 'film')}"
+            print(f"{number} without times are taken frame by frame, whatever the rate", flush=True)
         if not rates:
             return None
         slowest, fastest = min(rates), max(rates)

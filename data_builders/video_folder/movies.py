@@ -30,7 +30,7 @@ class _Stream(NamedTuple):
       turn: Turns and mirrors a frame, `[[a, b], [c, d]]` of 0, 1 and -1 as in the display matrix of FFmpeg.
       stretch: Width of a pixel in units of its height.
       decoder: Name of the decoder, where it is not FFmpeg's choice; else empty.
-      ticks: Times of the frames in units of the stream, ascending; None if they are not known.
+      ticks: Times of the frames in units of the stream, ascending, and the end of the last; None if not known.
     """
 
     index: int
@@ -40,34 +40,33 @@ class _Stream(NamedTuple):
     ticks: list[int] | None
 
 
+class _Packet(NamedTuple):
+    """A packet of a stream, which holds a frame. Times are in units of the stream."""
+
+    pts: int | None
+    dts: int | None
+    duration: int
+    is_discard: bool
+    is_corrupt: bool
+
+
 def read_movie(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], dict[str, str]]:
     """Opens a film; see `video_files.read_clips`."""
     clip = Clip("", "", lambda: iter(()))
     with _opened(path) as container:
-        index, packets, time_base = _choose_stream(container, clip)
-        duration = (container.duration or 0) / av.time_base
-        is_alone = len(container.streams) == 1
-    ticks, length = _times(packets, clip)
-    if ticks is not None:
-        clip.times = np.array([*ticks, ticks[-1] + length], np.float64) * float(time_base)
-        there = clip.times[-1] - clip.times[0]
-        if duration - there > max(0.75 / clip.rate, 0.0 if is_alone else _LONGER_SOUND):
-            clip.remark(
-                f"is cut off{'' if is_alone else ', or its sound goes on'}: {there:.3g} of {duration:.3g} s are there"
-            )
+        film, packets = _choose_stream(container, clip)
+        ticks = _ticks([packet for packet in packets if not packet.is_discard])
+        if ticks is None:
+            clip.remark("has no times, so its frames are taken one by one")
+        else:
+            clip.times = np.array(ticks, np.float64) * float(film.time_base)
+        _note_what_is_missing(container, film, packets, clip)
+        index = film.index
     with _opened(path) as container:
-        stream = container.streams[index]
-        first = next(container.decode(stream), None)
-        if first is None:
-            raise UnreadableError(
-                f"its stream {index} ({stream.codec_context.name}) holds no frame that can be decoded"
-            )
-        with_opacity = {name.lower(): value for name, value in stream.metadata.items()}.get("alpha_mode") == "1"
-        decoder = _DECODERS_WITH_OPACITY.get(stream.codec_context.name, "") if with_opacity else ""
-        turn, stretch = _turn(first), float(stream.sample_aspect_ratio or 1)
-    if (turn != np.eye(2)).any():
+        stream = _first_look(container, index, ticks)
+    if (stream.turn != np.eye(2)).any():
         clip.remark("is rotated or mirrored as its display matrix says")
-    clip.read = functools.partial(_frames, path, _Stream(index, turn, stretch, decoder, ticks), reading, clip)
+    clip.read = functools.partial(_frames, path, stream, reading, clip)
     return [clip], {}
 
 
@@ -88,29 +87,39 @@ def _opened(path: pathlib.Path) -> Iterator[av.container.InputContainer]:
             raise UnreadableError(f"is damaged: {error.strerror}") from None
 
 
-def _choose_stream(container: av.container.InputContainer, clip: Clip) -> tuple[int, list[tuple], float]:
-    """Returns the stream with most frames that is no cover art; its packets' times and durations; its unit of time."""
-    streams = [stream for stream in container.streams.video if stream.codec_context is not None]
-    films = [stream for stream in streams if not _is_cover(stream)]
+def _choose_stream(container: av.container.InputContainer, clip: Clip) -> tuple[av.VideoStream, list[_Packet]]:
+    """Returns the stream with most frames that is no cover art, and its packets."""
+    films = [stream for stream in container.streams.video if stream.codec_context and not _is_cover(stream)]
     if not films:
-        found = ", ".join(
-            f"{stream.type} {_codec(stream)}{' (cover art)' * _is_cover(stream)}" for stream in container.streams
-        )
+        found = ", ".join(_described(stream) for stream in container.streams)
         raise UnreadableError(f"holds no film, but these streams: {found or 'none'}")
-    packets = {stream.index: [] for stream in films}
-    for packet in container.demux(films):
-        if packet.size and not packet.is_discard:
-            packets[packet.stream_index].append((packet.pts, packet.dts, packet.duration, packet.is_corrupt))
-    film = max(films, key=lambda stream: (len(packets[stream.index]), -stream.index))
-    number = len(packets[film.index])
     if len(container.streams.video) > 1:
         clip.remark(f"holds {len(container.streams.video)} video streams, of which the one with most frames is taken")
-    num_damaged = sum(packet[-1] for packet in packets[film.index])
+    packets = {stream.index: [] for stream in films}
+    for packet in container.demux(films):
+        if packet.size:
+            fields = (packet.pts, packet.dts, packet.duration or 0, packet.is_discard, packet.is_corrupt)
+            packets[packet.stream_index].append(_Packet(*fields))
+    film = max(films, key=lambda stream: (len(packets[stream.index]), -stream.index))
+    return film, packets[film.index]
+
+
+def _note_what_is_missing(
+    container: av.container.InputContainer, film: av.VideoStream, packets: list[_Packet], clip: Clip
+) -> None:
+    """Remarks on a film that is damaged, or shorter than its container says."""
+    num_damaged = sum(packet.is_corrupt for packet in packets)
     if num_damaged:
-        clip.remark(f"is damaged in {num_damaged} of {number} frames")
-    if film.frames > number:
-        clip.remark(f"is cut off: {number} of {film.frames} frames are there")
-    return film.index, packets[film.index], film.time_base
+        clip.remark(f"is damaged in {num_damaged} of {len(packets)} frames")
+    if film.frames > len(packets):
+        clip.remark(f"is cut off: {len(packets)} of {film.frames} frames are there")
+    if clip.times is None or not container.duration:
+        return
+    duration, there = container.duration / av.time_base, clip.times[-1] - clip.times[0]
+    is_alone = len(container.streams) == 1
+    if duration - there > max(0.75 / clip.rate, 0.0 if is_alone else _LONGER_SOUND):
+        cut = "is cut off" if is_alone else "is cut off, or its sound goes on"
+        clip.remark(f"{cut}: {there:.3g} of {duration:.3g} s are there")
 
 
 def _is_cover(stream: av.stream.Stream) -> bool:
@@ -126,15 +135,26 @@ def _codec(stream: av.stream.Stream) -> str:
     return stream.codec_context.name if stream.codec_context else "unknown"
 
 
-def _times(packets: list[tuple], clip: Clip) -> tuple[list[int] | None, int]:
-    """Returns the times of the frames in ascending order and the duration of the last, in units of the stream."""
-    for place in (0, 1):  # the times at which frames are shown, or if they are missing those at which they are decoded
-        if packets and all(packet[place] is not None for packet in packets):
-            ticks, durations = zip(*sorted((packet[place], packet[2] or 0) for packet in packets), strict=True)
+def _ticks(packets: list[_Packet]) -> list[int] | None:
+    """Returns the times of the frames in ascending order and the end of the last; None if they are not known."""
+    for field in ("pts", "dts"):  # when a frame is shown, or if that is missing when it is decoded
+        times = [(getattr(packet, field), packet.duration) for packet in packets]
+        if times and all(time is not None for time, _ in times):
+            ticks, durations = zip(*sorted(times), strict=True)
             usual = int(np.median(np.diff(ticks))) if len(ticks) > 1 else 0
-            return list(ticks), max(durations[-1] or usual, 1)
-    clip.remark("has no times, so its frames are taken one by one")
-    return None, 0
+            return [*ticks, ticks[-1] + max(durations[-1] or usual, 1)]
+    return None
+
+
+def _first_look(container: av.container.InputContainer, index: int, ticks: list[int] | None) -> _Stream:
+    """Decodes the first frame of a stream, which tells how the others are read."""
+    stream = container.streams[index]
+    first = next(container.decode(stream), None)
+    if first is None:
+        raise UnreadableError(f"no frame of its {_described(stream)} can be decoded")
+    has_opacity = {name.lower(): value for name, value in stream.metadata.items()}.get("alpha_mode") == "1"
+    decoder = _DECODERS_WITH_OPACITY.get(_codec(stream), "") if has_opacity else ""
+    return _Stream(index, _turn(first), float(stream.sample_aspect_ratio or 1), decoder, ticks)
 
 
 def _turn(frame: av.VideoFrame) -> np.ndarray:
@@ -163,7 +183,8 @@ def _turned(pixels_: np.ndarray, turn: np.ndarray) -> np.ndarray:
 
 def _frames(path: pathlib.Path, stream: _Stream, reading: Reading, clip: Clip) -> Iterator[np.ndarray]:
     """Yields a frame for each time; the one before where a frame cannot be decoded."""
-    places = {tick: place for place, tick in enumerate(stream.ticks or ())}
+    ticks = stream.ticks[:-1] if stream.ticks else []
+    places = {tick: place for place, tick in enumerate(ticks)}
     number, frame = 0, None
     with _opened(path) as container:
         for decoded in _decoded(container, stream):
@@ -174,8 +195,8 @@ def _frames(path: pathlib.Path, stream: _Stream, reading: Reading, clip: Clip) -
             frame = _pixels(decoded, stream, reading, clip)
             yield frame
             number += 1
-    if stream.ticks and number < len(stream.ticks):
-        clip.remark(f"is cut off: {number} of {len(stream.ticks)} frames can be decoded")
+    if number < len(ticks):
+        clip.remark(f"is cut off: {number} of {len(ticks)} frames can be decoded")
 
 
 def _decoded(container: av.container.InputContainer, stream: _Stream) -> Iterator[av.VideoFrame]:

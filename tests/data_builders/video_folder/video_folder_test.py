@@ -193,9 +193,18 @@ class VideoFolderTest(parameterized.TestCase):
         _, splits, metadata = self.built()
         self.assertCountEqual(sum(metadata["videos"].values(), []), ["run0/*.png", "run1/*.png", "run2/*.png"])
         self.assertIn("36 of 36 files in", self.printed.getvalue())
+        self.assertIn("3 of 3 films without times are taken frame by frame", self.printed.getvalue())
         for example in (*splits["train"], *splits["test"]):
             number, start = int(example["video"].decode()[3]), int(example["first_frame"])
             np.testing.assert_array_equal(example["image"], video(number, 12)[start : start + 5])
+
+    def test_frames_of_two_sizes_are_no_film(self):
+        (self.source / "run").mkdir()
+        for number in range(6):
+            imageio.imwrite(self.source / "run" / f"{number}.png", np.zeros((8, 8 + number // 4, 3), np.uint8))
+        self.save(1, 2)
+        _, _, metadata = self.built()
+        self.assertEqual(metadata["left_out"], {"run/*.png": "frame 4 is 8x9, and the first is 8x8"})
 
     def test_frames_that_equal_the_one_before_are_counted(self):
         film = video(1)
