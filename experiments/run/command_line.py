@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 
 from data_builders import interruption, streams
-from experiments.run import compilation_cache
+from experiments.run import allocator, compilation_cache
 from hgn_jax import config_checks
 from hgn_jax.errors import DataError, OtherProcessError, Stopped
 from hgn_jax.training import hosts
@@ -86,6 +86,7 @@ def run(
                 check()
                 os.environ["JAX_ENABLE_X64"] = "0"  # programs choose the precision themselves, wherever they run
                 compilation_cache.use()
+                allocator.keep_freed_memory()
                 if "coordinator" in flags.FLAGS:
                     hosts.start(flags.FLAGS.coordinator, flags.FLAGS.num_processes, flags.FLAGS.process_id)
             main(argv)
