@@ -6,27 +6,29 @@ import sys
 
 import pytest
 
-_PAGES_OF_TWENTY_ARRAYS = """
+_FRESH_PAGES = """
 import resource
 import numpy as np
 from experiments.run import allocator
 
-def pages():
+def step():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        np.empty(20 * 2**20, np.uint8).fill(1)
+    for array in [np.empty(2**20, np.uint8) for _ in range(40)]:
+        array.fill(1)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-{keep}
-print(pages())
+{setting}
+step()
+print(sum(step() for _ in range(10)))
 """
 
 
-def _pages(keep):
-    command = [sys.executable, "-c", _PAGES_OF_TWENTY_ARRAYS.format(keep=keep)]
+def _fresh_pages(setting=""):
+    """The number of pages that the system hands out for ten steps like one before."""
+    command = [sys.executable, "-c", _FRESH_PAGES.format(setting=setting)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
 def test_freed_memory_is_used_again():
-    assert _pages("allocator.keep_freed_memory()") < _pages("") / 5
+    assert _fresh_pages("allocator.keep_freed_memory()") < _fresh_pages() / 10
