@@ -104,6 +104,8 @@ def main(argv: Sequence[str]) -> None:
         runs = commands(_SCALE.value, pathlib.Path(_RUNS.value or f"runs/table1_{_SCALE.value}"), _OVERRIDE.value)
         train(runs)
         paths = list(map(str, runs))
+    for reason, others in comparison.left_out(paths).items():
+        print(f"left out: {', '.join(others)}: {reason}", file=sys.stderr)
     table1 = table(comparison.read_runs(paths))
     print(FORMATS[_FORMAT.value](table1))
     if _OUTPUT.value:

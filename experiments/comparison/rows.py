@@ -164,6 +164,24 @@ def read_runs(paths: Sequence[str]) -> Runs:
     return arrange([read_run(run) for run in directories if is_compared(run) and run.metrics.exists()])
 
 
+def left_out(paths: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the runs that `read_runs` leaves out, by the reason; raises UserError for a path without a run."""
+    reasons: dict[str, list[str]] = {}
+    for path in paths:
+        directory = RunDirectory(path)
+        program = read_task(directory).name
+        if program not in _IDENTIFYING_FIELDS:
+            reason = f"{program} is no model of frames; python -m experiments.{program}_table shows its runs"
+        elif not is_compared(directory):
+            reason = "the model or the data are not in the table"
+        elif not directory.metrics.exists():
+            reason = "not finished"
+        else:
+            continue
+        reasons.setdefault(reason, []).append(path)
+    return reasons
+
+
 def arrange(runs: Sequence[FinishedRun]) -> Runs:
     """Arranges runs by system and row; raises UserError for runs that cannot stand in one table."""
     arranged: Runs = {}

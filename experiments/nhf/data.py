@@ -66,9 +66,15 @@ def _read_rows(
 ) -> tables.Rows:
     names = (_split(columns), _split(leave_out))
     try:
-        return tables.read_table(path, *names, header, decimal) if path else tables.read_example(name, *names)
-    except ValueError as error:  # the reader's options are fields of the configuration
-        raise ValueError(_OPTIONS.sub(r"--config.data.\1=", str(error))) from None
+        rows = tables.read_table(path, *names, header, decimal) if path else tables.read_example(name, *names)
+    except ValueError as error:
+        raise ValueError(_with_flags(str(error))) from None
+    return rows._replace(warnings=tuple(map(_with_flags, rows.warnings)))
+
+
+def _with_flags(message: str) -> str:
+    """Writes the reader's options as the fields of the configuration that they are."""
+    return _OPTIONS.sub(r"--config.data.\1=", message)
 
 
 def _split(names: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Measures a Neural Hamiltonian Flow: likelihood, exactness of the map, minima of the potential."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -39,10 +40,13 @@ def measure_likelihood(run: Run) -> Likelihood:
     """Bounds the log-likelihood of the test points for every K, beside what it is compared to."""
     points, evaluation = run.data, run.config.evaluation
     key = jax.random.PRNGKey(evaluation.seed)
-    weights = log_weights(run.model, run.state.params, points.test, evaluation.num_samples, key)
     log_scale = points.table.columns.log_scale if points.table else 0.0
     counts = [2**i for i in range(evaluation.num_samples.bit_length())]
-    bounds = {count: flow_metrics.importance_weighted(weights, count) for count in counts}
+    parts = [
+        [flow_metrics.importance_weighted(weights, count) for count in counts]
+        for weights in log_weights(run.model, run.state.params, points.test, evaluation.num_samples, key)
+    ]
+    bounds = dict(zip(counts, np.concatenate(parts, axis=1), strict=True))
 
     def estimate(values: np.ndarray) -> Estimate:
         return Estimate(**flow_metrics.mean_and_error(values - log_scale))
@@ -65,18 +69,16 @@ def measure_likelihood(run: Run) -> Likelihood:
     return likelihood
 
 
-def log_weights(nhf: NHF, params: Any, x: np.ndarray, num_samples: int, key: jax.Array) -> np.ndarray:
-    """Returns `nhf.log_weights` at the points `x`, computed a few points at a time, `[num_samples, points]`."""
+def log_weights(nhf: NHF, params: Any, x: np.ndarray, num_samples: int, key: jax.Array) -> Iterator[np.ndarray]:
+    """Yields `nhf.log_weights` at a few of the points `x` at a time, `[num_samples, points]`."""
     weigh = jax.jit(nhf.log_weights, static_argnums=3)
-    parts = []
     with progress_bar(len(x), "evaluating", "point") as bar:
         for start in range(0, len(x), _POINTS_PER_CALL):
             part = x[start : start + _POINTS_PER_CALL]
             padded = np.pad(part, ((0, _POINTS_PER_CALL - len(part)), (0, 0)), mode="edge")  # compiled once
             part_key = jax.random.fold_in(key, start)
-            parts.append(np.asarray(weigh(params, part_key, padded, num_samples))[:, : len(part)])
+            yield np.asarray(weigh(params, part_key, padded, num_samples))[:, : len(part)]
             bar.update(len(part))
-    return np.concatenate(parts, axis=1)
 
 
 def measure_map(nhf: NHF, params: Any, seed: int) -> dict[str, MapErrors]:

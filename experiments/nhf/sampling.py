@@ -20,7 +20,6 @@ from hgn_jax.runs import load_run
 from hgn_jax.training.progress import progress_bar
 
 _SAMPLES_PER_CALL = 1000
-_ROWS_PER_PART = 5000  # bounds the memory that the importance weights take
 
 
 class Options(NamedTuple):
@@ -100,13 +99,11 @@ def write_scores(flow: Flow, rows: Rows, directory: RunDirectory, path: pathlib.
     evaluation = read_config(directory, Config).evaluation
     num_samples = max(2, evaluation.num_samples)  # one gives no error
     key = jax.random.PRNGKey(evaluation.seed)
+    points = flow.columns.standardise(rows.values)
+    parts = map(flow_metrics.log_prob_and_error, log_weights(flow.nhf, flow.params, points, num_samples, key))
+    log_prob, errors = np.concatenate(list(parts), axis=1)
     scores = np.full((rows.num_read, 2), np.nan)
-    for start in range(0, len(rows.values), _ROWS_PER_PART):
-        part = slice(start, start + _ROWS_PER_PART)
-        points = flow.columns.standardise(rows.values[part])
-        weights = log_weights(flow.nhf, flow.params, points, num_samples, jax.random.fold_in(key, start))
-        log_prob, error = flow_metrics.log_prob_and_error(weights)
-        scores[rows.numbers[part]] = np.stack([log_prob - flow.columns.log_scale, error], axis=1)
+    scores[rows.numbers] = np.stack([log_prob - flow.columns.log_scale, errors], axis=1)
     with _csv(path, ("row", "log_prob", "standard_error")) as writer:
         for number, values in enumerate(scores.tolist(), start=1):
             writer.writerow([number, *("" if np.isnan(value) else value for value in values)])

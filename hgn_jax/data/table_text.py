@@ -191,13 +191,13 @@ def _has_header(cells: np.ndarray) -> bool | None:
     index = columns[0]
     if first[0] == "" and index and all(map(_is_whole, index)) and len(set(index)) == len(body):
         return True  # row numbers by pandas, below a name that is empty
-    places = [j for j, word in enumerate(words) if numeric[j] and not word]
+    places = [j for j, cell in enumerate(first) if numeric[j] and not words[j] and cell not in MISSING]
     return _has_header_of_numbers([first[j] for j in places], [columns[j] for j in places], body[:, places])
 
 
 def _has_header_of_numbers(first: Sequence[str], columns: Sequence[Sequence[str]], body: np.ndarray) -> bool | None:
     """The same for a first line of numbers, in the columns that hold numbers."""
-    if not first or len(body) < _MIN_ROWS or any(cell in MISSING for cell in first):
+    if not first or len(body) < _MIN_ROWS:
         return False
     whole = all(_is_whole(cell) for cell in first)
     if whole and not any(_is_whole(cell) for column in columns for cell in column):

@@ -51,6 +51,16 @@ class TableTest(parameterized.TestCase):
         runs = comparison.read_runs([self._run(name, system)])
         self.assertEqual(list(runs), [(system, name)])
 
+    def test_runs_that_are_left_out_are_named_with_the_reason(self):
+        flow, unfinished = RunDirectory(self.directory / "flow"), self._run("hnn", "pendulum")
+        flow.path.mkdir()
+        write_config(flow, TASKS["nhf"].presets["four_modes"])
+        (pathlib.Path(unfinished) / "metrics.json").unlink()
+        reasons = comparison.left_out([str(flow.path), unfinished, self._run("hgn_leapfrog", "pendulum")])
+        no_frames, not_finished = reasons
+        self.assertIn("nhf is no model of frames", no_frames)
+        self.assertEqual(reasons, {no_frames: [str(flow.path)], "not finished": [unfinished]})
+
     def test_other_runs_are_left_out(self):
         config = pick(TASKS["hgn"].presets, "pendulum_small")
         config.hamiltonian = "joint"
