@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageOps
 from data_builders.video_folder import movies, pixels
 from data_builders.video_folder.clips import Clip, Reading, UnreadableError
 from data_builders.video_folder.series import ENDINGS
+from hgn_jax.errors import first_line
 
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # formats of Pillow that hold several pictures with times
 _FORMATS = (*_ANIMATED, "TIFF", "JPEG", "BMP", "PPM", "JPEG2000", "QOI", "SGI")
@@ -34,7 +35,7 @@ def number_of_pictures(path: str | pathlib.Path) -> int:
     try:
         with Image.open(path, formats=_FORMATS) as image:
             return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    except (OSError, ValueError, SyntaxError):
+    except Exception:  # of various types for a damaged file
         return 0
 
 
@@ -45,21 +46,27 @@ def read_animation(path: pathlib.Path, reading: Reading) -> tuple[list[Clip], di
         number = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         if number - first < 2:
             raise UnreadableError("is a single picture; numbered pictures of a directory are a film: 1.png, 2.png, ...")
-        delays = []
-        for place in range(first, number) if image.format in _ANIMATED else ():
-            image.seek(place)
-            image.load()  # some formats tell the delay now
-            delays.append(image.info.get("duration", 0) / 1000)
-    clip = Clip("", "", lambda: iter(()))
-    if image.format == "GIF" and not _last_bytes(path).rstrip(b"\0").endswith(_END_OF_GIF):
+        places, is_timed = range(first, number), image.format in _ANIMATED
+        is_cut_off = image.format == "GIF" and not _last_bytes(path).rstrip(b"\0").endswith(_END_OF_GIF)
+        times = _times(image, places) if is_timed else None
+    clip = Clip("", "", lambda: iter(()), times)
+    if is_cut_off:
         clip.remark(f"is cut off: {number} pictures are there")
-    if delays:
-        delays = np.where(np.array(delays) < _SHORTEST_DELAY, _DELAY, delays)
-        clip.times = np.concatenate([[0.0], np.cumsum(delays)])
-    else:
+    if not is_timed:
         clip.remark("has no times, so its pictures are taken one by one")
-    clip.read = functools.partial(_animation, path, range(first, number), reading, clip)
+    clip.read = functools.partial(_animation, path, places, reading, clip)
     return [clip], {}
+
+
+def _times(image: Image.Image, places: Sequence[int]) -> np.ndarray:
+    """Returns when the pictures of an animation begin, and when the last one ends, in seconds."""
+    delays = []
+    for place in places:
+        image.seek(place)
+        image.load()  # some formats tell the delay now
+        delay = image.info.get("duration", 0) / 1000
+        delays.append(delay if delay >= _SHORTEST_DELAY else _DELAY)
+    return np.concatenate([[0.0], np.cumsum(delays)])
 
 
 def _last_bytes(path: pathlib.Path, number: int = 64) -> bytes:
@@ -108,8 +115,8 @@ def _series(paths: Sequence[pathlib.Path], held: Sequence[int], reading: Reading
         try:
             with Image.open(path, formats=_FORMATS) as image:
                 frame = _frame(image, path, reading, clip, single=True)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise UnreadableError(f"{path.name}: {str(error).replace(str(path), path.name)}") from None
+        except Exception as error:  # of various types for a damaged file
+            raise UnreadableError(f"{path.name}: {first_line(error).replace(str(path), path.name)}") from None
         for _ in range(number):
             yield frame
 

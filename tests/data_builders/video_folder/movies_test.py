@@ -126,6 +126,17 @@ def test_transparency_is_laid_over_the_backdrop(tmp_path, name, codec, pixels, b
     assert clip.remarks == ["is transparent, over a backdrop of " + ",".join(map(str, backdrop))]
 
 
+@pytest.mark.parametrize("pixels", ["gray16le", "gbrp16le"])
+def test_deep_films_are_refused_with_the_flag_that_reads_them(tmp_path, pixels):
+    path = made_films.write(tmp_path / "film.mkv", made_films.moving(3, 8), "ffv1", pixels)
+    with pytest.raises(UnreadableError, match="more than 8 bits per colour.*--config.range=0,65535 reads it"):
+        read(path)
+    frames, _ = read(path, Reading(range=(0, 65535)))
+    assert made_films.numbers(frames, 8) == [0, 1, 2]
+    assert frames[0].max() > 250
+    assert max(frame.max() for frame in read(path, Reading(range=(0, 4 * 65535)))[0]) < 70
+
+
 @pytest.mark.parametrize(("ending", "codec"), [
     ("mp4", "libx264"), ("m4v", "libx264"), ("mts", "libx264"), ("ts", "mpeg2video"), ("mpg", "mpeg2video"),
     ("avi", "mpeg4"), ("wmv", "wmv2"), ("flv", "flv"), ("3gp", "mpeg4"), ("webm", "libvpx-vp9"), ("nut", "ffv1"),

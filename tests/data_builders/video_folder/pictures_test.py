@@ -183,6 +183,28 @@ def _write_deep_colours(path, values):
     path.write_bytes(b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode())))
 
 
+@pytest.mark.parametrize(("white", "needs_range"), [(1.0, False), (255.0, True), (4095.0, True)])
+def test_pictures_of_floats(tmp_path, white, needs_range):
+    values = np.linspace(0, white, 48 * 64, dtype=np.float32).reshape(48, 64)
+    (tmp_path / "run").mkdir()
+    for number in (1, 2):
+        Image.fromarray(values).save(tmp_path / "run" / f"{number}.tif")
+    if needs_range:
+        with pytest.raises(UnreadableError, match=rf"1\.tif: floats must .*--config.range=0,{white:g} reads"):
+            read(tmp_path / "run")
+    frames, _ = read(tmp_path / "run", Reading(range=(0, white) if needs_range else None))
+    np.testing.assert_allclose(frames[1][..., 2], values / white * 255, atol=0.51)
+
+
+def test_a_picture_too_large_for_pillow_is_named(tmp_path, monkeypatch):
+    directory = numbered(tmp_path / "run", made_films.moving(2))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    [unit] = find_units(tmp_path, ["run/1.png", "run/2.png"])
+    with pytest.raises(UnreadableError, match=r"1\.png: Image size .* exceeds limit"):
+        list(read_unit(tmp_path, unit)[0][0].frames)
+    assert directory.is_dir()
+
+
 def test_one_damaged_picture_is_named(tmp_path):
     directory = numbered(tmp_path / "run", made_films.moving(3, 8))
     content = (directory / "2.png").read_bytes()
