@@ -1,12 +1,18 @@
 """Tests of `experiments.run.run_directory`; `trainer_test.py` tests whose runs are refused."""
 
+import dataclasses
+import errno
 import json
+import os
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
+from data_builders import locks
 from experiments.hgn import presets
+from experiments.nhf import presets as nhf
 from experiments.run.command_line import UserError
 from experiments.run.presets import pick
 from experiments.run.run_directory import (
@@ -20,6 +26,7 @@ from experiments.run.run_directory import (
     write_json,
 )
 from experiments.tasks import TASKS
+from hgn_jax.config_checks import absolute_paths
 from tests.root import ROOT
 
 
@@ -89,6 +96,61 @@ def test_one_process_at_a_time(tmp_path):
     with lock(directory):
         pass
     open_run(tmp_path, presets.get("pendulum"))  # the file of the lock does not make a run of something else
+
+
+def test_a_directory_that_may_not_be_written_can_only_be_read(tmp_path):
+    directory = RunDirectory(tmp_path)
+    for number in (errno.EACCES, errno.EROFS):
+        with mock.patch.object(locks, "held", side_effect=OSError(number, os.strerror(number))):
+            with lock(directory, only_reads=True):
+                pass
+            with pytest.raises(UserError, match=f"cannot write to --workdir={tmp_path}: "), lock(directory):
+                pass
+
+
+def test_what_a_run_leaves_that_ended_before_its_configuration_was_written_is_no_other_file(tmp_path):
+    for name in (".lock", ".lock.held", "config.json.part"):
+        (tmp_path / name).touch()
+    assert open_run(tmp_path, presets.get("pendulum")).path == tmp_path
+
+
+def test_places_in_the_home_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    directory = RunDirectory("~/run", "~/output")
+    assert (directory.path, directory.report) == (tmp_path / "run", tmp_path / "output" / "report")
+
+
+@pytest.mark.parametrize(
+    ("preset", "own", "flag", "field"),
+    [
+        (presets.get("pendulum"), {}, "data_dir", "data_dir"),
+        (presets.get("pendulum"), {"data_dir": "/former"}, "data_dir", "data_dir"),
+        (presets.get("video"), {"source": "/former"}, "source", "source"),
+        (nhf.get("file"), {"path": "/former.csv"}, "source", "path"),
+        (presets.get("pendulum"), {}, "source", None),
+        (nhf.get("file"), {"path": "/former.csv"}, "data_dir", None),
+    ],
+)
+def test_data_that_have_moved_are_found_where_they_are_now(tmp_path, preset, own, flag, field):
+    config = dataclasses.replace(preset, data=dataclasses.replace(preset.data, **own))
+    write_config(RunDirectory(tmp_path), config)
+    directory = RunDirectory(tmp_path, moved={flag: "/now"})
+    if field is None:
+        with pytest.raises(UserError, match=f"--{flag}=/now: the run in .* has no data of that kind"):
+            read_config(directory, type(config))
+    else:
+        moved = dataclasses.replace(config.data, **{field: "/now"})
+        assert read_config(directory, type(config)) == dataclasses.replace(config, data=moved)
+
+
+def test_a_relative_path_of_an_older_run_is_the_same_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = nhf.get("file")
+    config.data.path = "rows.csv"
+    (tmp_path / "run").mkdir()
+    write_config(RunDirectory(tmp_path / "run"), config)
+    open_run(tmp_path / "run", absolute_paths(config))
+    assert absolute_paths(config).data.path == str(tmp_path / "rows.csv")
 
 
 def test_json_is_written_whole_or_not_at_all(tmp_path):

@@ -157,6 +157,46 @@ def test_the_run_of_something_else_in_the_directory_is_refused(finished, tmp_pat
     assert {path: path.read_bytes() for path in directory.path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("kept", [0, 1, 100, None])
+def test_a_damaged_configuration_is_written_again(finished, tmp_path, kept, capsys):
+    """As after a power failure, which leaves a part of the file, or zeros."""
+    directory = RunDirectory(shutil.copytree(finished[0].path, tmp_path / "run"))
+    whole = directory.config.read_bytes()
+    directory.config.write_bytes(bytes(len(whole)) if kept is None else whole[:kept])
+    with pytest.raises(UserError, match="is damaged .*; the command that began the run writes it again"):
+        trainer.restore(directory)
+    results = execute(TASKS["toy"], _config(), str(directory.path))
+    assert results.coefficients == finished[1].coefficients
+    assert directory.config.read_bytes() == whole
+    assert f"warning: {directory.config} was damaged and is written again" in capsys.readouterr().err
+
+
+def test_damaged_metrics_are_dropped_and_the_run_goes_on(tmp_path, capsys):
+    config = _config()
+    whole, damaged = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "damaged")
+    with pytest.raises(InterruptedError):
+        execute(FaultyTask(error_from=11), config, str(whole.path))
+    shutil.copytree(whole.path, damaged.path)
+    csv = damaged.path / "metrics.csv"
+    lines = csv.read_bytes().splitlines(keepends=True)
+    csv.write_bytes(b"".join(lines[:4]) + lines[4][:10] + bytes(100))  # the row of step 8
+    results = [execute(TASKS["toy"], config, str(directory.path)) for directory in (whole, damaged)]
+    assert results[0].coefficients == results[1].coefficients
+    rows = [read_metrics(directory.path / "metrics.csv") for directory in (whole, damaged)]
+    assert rows[1] == [row for row in rows[0] if row["step"] != 8]
+    assert "is damaged from line 5 on; the rows after step 6 are dropped" in capsys.readouterr().err
+
+
+def test_results_can_be_put_elsewhere(finished, tmp_path):
+    directory = dataclasses.replace(finished[0], output=tmp_path / "new" / "mine")
+    before = {path: path.read_bytes() for path in directory.path.rglob("*") if path.is_file()}
+    task, run = trainer.restore(directory)
+    results = trainer.evaluate(task, run)
+    assert read_results(tmp_path / "new" / "mine" / "metrics.json", task.results_class(_config())) == results
+    assert (tmp_path / "new" / "mine" / "report" / "index.html").exists()
+    assert {path: path.read_bytes() for path in directory.path.rglob("*") if path.is_file()} == before
+
+
 def test_early_divergence_names_the_step(tmp_path):
     message = "not finite at step [12]; no checkpoint was reached; try a lower --config.optimizer.learning_rate"
     with pytest.raises(UserError, match=message):
