@@ -9,6 +9,7 @@ When several processes train together, only the main one reads and writes it.
 import contextlib
 import dataclasses
 import errno
+import hashlib
 import json
 import os
 import pathlib
@@ -84,7 +85,10 @@ class RunDirectory:
     def state_density(self) -> pathlib.Path:
         own = self.path / "state_density.npz"
         in_output = self.output and not own.exists() and not os.access(self.path, os.W_OK)
-        return self.output / own.name if in_output else own
+        if not in_output:
+            return own
+        digest = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:8]  # several runs may share the output
+        return self.output / f"state_density_{digest}.npz"
 
     @property
     def _results(self) -> pathlib.Path:
@@ -137,7 +141,8 @@ def _require_same_config(directory: RunDirectory, config: Any) -> None:
     if differences:
         raise UserError(
             f"--workdir={directory.path} holds a run of another configuration ({'; '.join(differences)}); to continue "
-            "it give the same settings, to start afresh give another --workdir"
+            "it give the same settings; to start afresh, or from its parameters with --config.training.init_from="
+            f"{directory.path}, give another --workdir"
         )
     if damaged:
         print(f"warning: {directory.config} was damaged and is written again", file=sys.stderr)

@@ -88,6 +88,9 @@ def claim(task: Task, config: Any, workdir: str) -> Iterator[tuple[RunDirectory,
         directory = open_run(workdir, config)
     with user_errors():
         data = hosts.main_first(lambda: task.open_data(config))
+    with hosts.fail_together():
+        if config.training.init_from and hosts.is_main() and not directory.checkpoints.exists():
+            _require_parameters(task, config, data)
     with contextlib.ExitStack() as stack:
         with hosts.fail_together():
             stack.enter_context(lock(directory))
@@ -95,6 +98,22 @@ def claim(task: Task, config: Any, workdir: str) -> Iterator[tuple[RunDirectory,
             if hosts.is_main():
                 task.keep(directory, data)
         yield directory, config, data
+
+
+def _require_parameters(task: Task, config: Any, data: Any) -> None:
+    """Raises UserError if there are no parameters to start with in `training.init_from`, or those of another model."""
+    source = RunDirectory(config.training.init_from)
+    read_config(source, task.config_class)
+    require_checkpoint(source)
+    example = task.batches(config, data).example
+    _read_parameters(config, jax.eval_shape(task.make_model(config).init, jax.random.PRNGKey(0), example))
+
+
+def _read_parameters(config: Any, template: Any) -> Any:
+    try:
+        return Checkpoints(RunDirectory(config.training.init_from).checkpoints).read_params(template)
+    except (CheckpointError, FileNotFoundError) as error:
+        raise UserError(f"--config.training.init_from={config.training.init_from}: {error}") from error
 
 
 def train(task: Task, directory: RunDirectory, config: Any, data: Any) -> Run:
@@ -192,7 +211,10 @@ def _start_or_restore(
         if checkpoints is not None and checkpoints.latest_step is not None:
             progress = _restore(directory, config, checkpoints, template)
         elif checkpoints is not None:
-            progress = _Progress(training.init_state(*arguments), [], seconds)
+            state = training.init_state(*arguments)
+            if config.training.init_from:
+                state = state._replace(params=_read_parameters(config, state.params))
+            progress = _Progress(state, [], seconds)
     return progress._replace(state=hosts.broadcast_from_main(progress.state))
 
 

@@ -140,6 +140,24 @@ class Checkpoints:
         """
         return self._newest_intact()[0].arrays
 
+    def read_params(self, template: Any) -> Any:
+        """Returns the parameters of the newest intact checkpoint; changes nothing on disk.
+
+        Args:
+          template: A pytree with their structure, shapes and types.
+
+        Raises:
+          FileNotFoundError, CheckpointError: As `restore`.
+        """
+        checkpoint, _ = self._newest_intact()
+        expected = _named_leaves({"params": template})
+        arrays = {name: x for name, x in checkpoint.arrays.items() if name.startswith("params/")}
+        difference = _difference(arrays, expected)
+        if difference:
+            raise CheckpointError(f"{self._describe(checkpoint.step)} is of another model: {difference}")
+        leaves = [arrays[name] for name in expected]
+        return jax.tree.unflatten(jax.tree.structure(template), jax.device_put(leaves, jax.local_devices()[0]))
+
     def read_notes(self) -> dict[str, Any]:
         """Returns the notes of the newest intact checkpoint; changes nothing on disk.
 

@@ -5,7 +5,7 @@ No JAX here: configurations are checked before it is imported.
 
 import dataclasses
 
-from hgn_jax.config_checks import any_seed, check_fields, choice, count, positive, within
+from hgn_jax.config_checks import any_seed, check_fields, choice, count, path, positive, within
 
 
 @dataclasses.dataclass
@@ -35,6 +35,7 @@ class TrainingConfig:
       seed: Seed of the initial parameters, the posterior samples and the order of the data.
       log_every: Number of steps averaged in one row of the metrics.
       checkpoint_every: Number of steps between checkpoints, a multiple of `log_every`.
+      init_from: Directory of a run whose parameters this one starts with; None for random ones.
     """
 
     num_steps: int = count(500_000)
@@ -42,6 +43,7 @@ class TrainingConfig:
     seed: int = any_seed(0)
     log_every: int = count(100)
     checkpoint_every: int = count(1000)
+    init_from: str | None = path(None)
 
 
 def validate(optimizer: OptimizerConfig, training: TrainingConfig, num_devices: int = 1) -> None:

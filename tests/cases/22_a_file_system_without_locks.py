@@ -24,11 +24,11 @@ with tempfile.TemporaryDirectory() as directory:
         run = pathlib.Path(directory, str(number))
         command = [sys.executable, "-c", PROGRAM, str(number), f"--workdir={run}"]
         pipes = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        first = subprocess.Popen([*command, "--config.training.num_steps=1000000"], **pipes)
+        first = subprocess.Popen([*command, "--config.training.num_steps=100000"], **pipes)
         while not (run / "metrics.csv").exists():
             expect(first.poll() is None, "the first run goes on", first.stdout)
             time.sleep(0.1)
-        second = subprocess.run([*command, "--config.training.num_steps=1000000"], check=False, **pipes)
+        second = subprocess.run([*command, "--config.training.num_steps=100000"], check=False, **pipes)
         refused = second.returncode == 2 and f"another process is at work in --workdir={run}" in second.stdout
         first.kill()
         output = first.communicate()[0]

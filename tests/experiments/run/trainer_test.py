@@ -197,6 +197,25 @@ def test_results_can_be_put_elsewhere(finished, tmp_path):
     assert {path: path.read_bytes() for path in directory.path.rglob("*") if path.is_file()} == before
 
 
+def test_a_run_starts_with_the_parameters_of_another(finished, tmp_path):
+    changes = {"init_from": str(finished[0].path), "learning_rate": 1e-9}
+    results = execute(TASKS["toy"], _config(**changes), str(tmp_path / "run"))
+    np.testing.assert_allclose(results.coefficients, finished[1].coefficients, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"init_from": "nowhere"}, "no run in --workdir=.*nowhere"),
+        ({"degree": 2}, "--config.training.init_from=.*: checkpoint 12 .* is of another model: its array params/coeff"),
+    ],
+)
+def test_nothing_is_written_if_there_are_no_parameters_to_start_with(finished, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        execute(TASKS["toy"], _config(**{"init_from": str(finished[0].path), **changes}), str(tmp_path / "run"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_early_divergence_names_the_step(tmp_path):
     message = "not finite at step [12]; no checkpoint was reached; try a lower --config.optimizer.learning_rate"
     with pytest.raises(UserError, match=message):
