@@ -76,8 +76,10 @@ def _standard_output(error: OSError) -> str | None:
 def _file_in_use(error: OSError) -> str | None:
     """Returns the name of the file that the functions were at work on which the error went through, innermost first."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        for value in frame.f_locals.values():
-            name = getattr(value, "name", None) if isinstance(value, io.IOBase) else value
-            if isinstance(value, io.IOBase | os.PathLike) and isinstance(name, str | os.PathLike):
-                return os.fspath(name)
+        local = list(frame.f_locals.values())
+        files = [value.name for value in local if isinstance(value, io.IOBase) and hasattr(value, "name")]
+        names = [name for name in files if isinstance(name, str)]  # a temporary file has a number
+        names += [os.fspath(value) for value in local if isinstance(value, os.PathLike)]
+        if names:
+            return names[0]
     return None

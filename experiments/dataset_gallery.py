@@ -64,6 +64,7 @@ def show(name: str, config: Any, data_dir: str | None, output: pathlib.Path) -> 
 
 
 if __name__ == "__main__":
+    command_line.expand_flag_files(sys.argv)
     _OVERRIDES = [argument for argument in sys.argv if argument.startswith(("--config.", "-config."))]
     sys.argv = [argument for argument in sys.argv if argument not in _OVERRIDES]
     _CONFIG = flags.DEFINE_string(

@@ -110,12 +110,12 @@ def _describe(error: BaseException | None) -> str:
     return streams.describe(error) if isinstance(error, OSError) else str(error)
 
 
-def with_flag_files(argv: Sequence[str]) -> list[str]:
-    """Returns a command line with the contents of its `--flagfile=PATH` in place; flags.Error if one cannot be read."""
+def expand_flag_files(argv: list[str]) -> None:
+    """Puts the contents of each `--flagfile=PATH` in its place; a file that cannot be read ends the program."""
     try:
-        return flags.FLAGS.read_flags_from_files(argv, force_gnu=False)
-    except flags.CantOpenFlagFileError as error:
-        raise flags.Error(f"--flagfile: {str(error).rpartition('] ')[2]}") from error
+        argv[:] = flags.FLAGS.read_flags_from_files(argv, force_gnu=False)
+    except flags.Error as error:
+        fail(f"--flagfile: {str(error).rpartition('] ')[2]}")
 
 
 def _out_of_memory(error: Exception) -> str:
@@ -130,8 +130,10 @@ def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
         takes_value = argument != name and name in flag_values and not flag_values[name].boolean
         if takes_value and following.startswith("--"):  # or the flag that follows would be lost as a value
             fail(f"{argument} needs a value, {argument}=VALUE; it is followed by {following}")
+    argv = list(argv)
+    expand_flag_files(argv)
     try:
-        return flag_values(with_flag_files(argv))
+        return flag_values(argv)
     except (flags.Error, ValueError, TypeError) as error:
         fail(_in_plain_words(" ".join(str(error).split())))
 

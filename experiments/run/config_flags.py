@@ -44,11 +44,11 @@ def define_config(
         config_flags.register_flag_parser_for_type(kind, _OrNone(parser))
     get = functools.partial(pick, presets)
     text = f"Preset ({', '.join(presets)}), before overrides of its fields, --config.a.b=value."
+    command_line.expand_flag_files(sys.argv)
     try:  # ml_collections reads the overrides at once, and answers a wrong one with a traceback
-        sys.argv[:] = command_line.with_flag_files(sys.argv)
         _check_config_fields(sys.argv, get(default))
-    except (flags.Error, ValueError) as error:
-        command_line.fail(" ".join(str(error).split()))
+    except ValueError as error:
+        command_line.fail(str(error))
     config = config_flags.DEFINE_config_dataclass("config", get(default), text, flag_values, parse_fn=get)
     flag_values.register_key_flag_for_module(sys.argv[0], flag_values["config"])  # for --help of the program
     return config

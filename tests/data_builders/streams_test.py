@@ -50,6 +50,7 @@ def test_another_broken_pipe_is_an_error(tmp_path):
         "with open('a.txt', 'w') as file:\n    json.dump([1] * 100_000, file)",
         "file = open('a.txt', 'a')\ncsv.writer(file).writerow([1])\nfile.flush()",
         "np.save(pathlib.Path('a.txt').open('wb'), np.zeros(100_000))",
+        "other = pathlib.Path('b.txt')\nfile = open('a.txt', 'w')\nfile.write('x')\nfile.flush()",
         "output = pathlib.Path('.')\n(output / 'a.txt').write_bytes(bytes(100_000))",
     ],
 )

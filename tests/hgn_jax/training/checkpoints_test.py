@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from absl.testing import parameterized
 
 from hgn_jax.training import TrainState
@@ -149,6 +150,22 @@ class CheckpointsTest(parameterized.TestCase):
             num_damaged += len(restored.damaged)  # not every byte matters
             chex.assert_trees_all_equal(restored.state, _state(4 if restored.damaged else 6))
         self.assertGreater(num_damaged, 0)
+
+    @pytest.mark.slow
+    def test_a_file_that_was_cut_off_never_changes_what_is_read(self):
+        """As after a power failure, which leaves any file of a checkpoint shorter, empty or full of zeros."""
+        self._save(4, 6)
+        files = [path for path in (self.directory / "6").rglob("*") if path.is_file()]
+        for number, path in enumerate(files):
+            whole = path.read_bytes()
+            for i, content in enumerate((whole[: len(whole) // 2], b"", bytes(len(whole)))):
+                copy = self.directory.with_name(f"cut_{number}_{i}")
+                shutil.copytree(self.directory, copy)
+                (copy / path.relative_to(self.directory)).write_bytes(content)
+                restored = Checkpoints(copy).restore(_TEMPLATE)
+                chex.assert_trees_all_equal(restored.state, _state(4 if restored.damaged else 6))
+                Checkpoints(copy).save(8, _state(8), {})
+                chex.assert_trees_all_equal(Checkpoints(copy).restore(_TEMPLATE).state, _state(8))
 
     def test_none_is_whole(self):
         self._save(4, 6)
