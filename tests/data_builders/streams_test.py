@@ -10,8 +10,7 @@ import pytest
 from tests.root import ROOT
 
 _PROGRAM = """
-import csv, json, os, pathlib, sys
-import numpy as np
+import csv, json, pathlib, sys
 from data_builders import streams
 
 streams.print_any_character()
@@ -49,7 +48,7 @@ def test_another_broken_pipe_is_an_error(tmp_path):
         "pathlib.Path('a.txt').write_text('x')",
         "with open('a.txt', 'w') as file:\n    json.dump([1] * 100_000, file)",
         "file = open('a.txt', 'a')\ncsv.writer(file).writerow([1])\nfile.flush()",
-        "np.save(pathlib.Path('a.txt').open('wb'), np.zeros(100_000))",
+        "import numpy as np\nnp.save(pathlib.Path('a.txt').open('wb'), np.zeros(100_000))",
         "other = pathlib.Path('b.txt')\nfile = open('a.txt', 'w')\nfile.write('x')\nfile.flush()",
         "output = pathlib.Path('.')\n(output / 'a.txt').write_bytes(bytes(100_000))",
     ],
