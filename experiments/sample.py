@@ -8,15 +8,20 @@ configuration of the run says. `--beside=runs/other` shows those of another run 
 
 Of an NHF it writes `samples.csv`, points in the names and units of its table. `--score=FILE` also writes `scores.csv`,
 the log-density of each row of a table and its standard error.
+
+With `--clip=my.mp4`, a run of an HGN or HNN is shown a film of your own instead: what it predicts before and after the
+window that it sees is drawn below the film, and written to `clip_my.npz`.
 """
 
 import math
 import pathlib
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
+from data_builders import overrides
 from experiments.hgn import presets
 from experiments.nhf import units
 from experiments.run import command_line
@@ -30,6 +35,7 @@ from experiments.run.run_directory import (
     require_checkpoint,
     require_writable,
 )
+from experiments.tasks import Task
 from hgn_jax import memory
 from hgn_jax.config_checks import MAX_SEED
 
@@ -40,6 +46,9 @@ _FLAGS_OF_ONE = {"beside": "hgn", "num_steps": "hgn", "dt_scale": "hgn", "score"
 
 def check() -> None:
     """Raises UserError for what cannot be, before anything slow starts."""
+    if _CLIP.value or flags.FLAGS["clip_settings"].present:
+        _check_clip(read_task(_runs()[0]))
+        return
     task = read_task(_runs()[0]).name
     wrong = [name for name, owner in _FLAGS_OF_ONE.items() if flags.FLAGS[name].present and owner != task]
     if wrong:
@@ -62,6 +71,29 @@ def check() -> None:
         raise UserError(f"--beside needs frames of the same size; the runs have {sizes[0]} and {sizes[1]} pixels")
 
 
+def _check_clip(task: Task) -> None:
+    """Raises UserError for what cannot be with `--clip`."""
+    if not _CLIP.value:
+        raise UserError("--clip_settings are those of --clip=FILM, which is missing")
+    wrong = [f"--{name}" for name in (*_FLAGS_OF_ONE, "seed") if name != "num_steps" and flags.FLAGS[name].present]
+    if wrong or task.name == "nhf":
+        raise UserError(f"--clip cannot be used with {', '.join(wrong) or 'a run of nhf, which knows no frames'}")
+    if not pathlib.Path(_CLIP.value).exists():
+        raise UserError(f"--clip={_CLIP.value}: there is no such file or directory")
+    _clip_settings()
+    run = _runs()[0]
+    memory.require([_need(read_config(run, task.config_class).image_size)])
+    require_checkpoint(run)
+    require_writable(_output(), "output", "give another --output")
+
+
+def _clip_settings() -> dict[str, Any]:
+    try:
+        return overrides.parse_json(_CLIP_SETTINGS.value)
+    except ValueError:
+        raise UserError(f'--clip_settings must be JSON, as {{"axes": "NTHWC"}}; got {_CLIP_SETTINGS.value!r}') from None
+
+
 def _need(image_size: int) -> memory.Need:
     """Memory for the frames of one kind of trajectories."""
     num_bytes = 3 * image_size**2 * _BYTES_PER_COLOUR * (_NUM_SAMPLES.value or _NUM_TRAJECTORIES) * _NUM_STEPS.value
@@ -76,6 +108,9 @@ def main(argv: Sequence[str]) -> None:
 
         options = flow_sampling.Options(_NUM_SAMPLES.value or _NUM_POINTS, _SEED.value, _SCORE.value)
         flow_sampling.write(_runs()[0], options, _output())
+        return
+    if _CLIP.value:
+        _show_clip()
         return
     from experiments.hgn import sampling, sampling_report, states
     from experiments.run import trainer
@@ -93,6 +128,21 @@ def main(argv: Sequence[str]) -> None:
         print(f"{kind}: {directory / kind}.gif, .mp4 and .png")
     sampling_report.write(runs, directory, start)
     print(f"all of them: {directory}/index.html")
+
+
+def _show_clip() -> None:
+    from experiments.clips import own_film
+    from experiments.run import trainer
+
+    (directory,) = _runs()
+    with lock(directory, only_reads=True):
+        _, run = trainer.restore(directory)
+    lines = own_film.write(
+        run, pathlib.Path(_CLIP.value), _NUM_STEPS.value, _output(), _clip_settings(),
+        _NUM_SAMPLES.value or _NUM_TRAJECTORIES,
+    )  # fmt: skip
+    for line in lines:
+        print(line, flush=True)
 
 
 def _runs() -> list[RunDirectory]:
@@ -117,6 +167,10 @@ if __name__ == "__main__":
     )
     _NUM_STEPS = flags.DEFINE_integer("num_steps", 60, "Steps after the first frame.", lower_bound=1)
     _DT_SCALE = flags.DEFINE_float("dt_scale", 1.0, "Speed: 2 is twice as fast, 0.5 half as fast as in training.")
+    _CLIP = command_line.define_path("clip", None, "Film of your own that the model predicts: a file or a directory.")
+    _CLIP_SETTINGS = flags.DEFINE_string(
+        "clip_settings", "{}", 'How it is read, if not as the run\'s own films: {"axes": "NTHWC", "fit": "crop"}.'
+    )
     _SCORE = command_line.define_path("score", None, "Table whose rows a flow gives their log-densities.")
     _SEED = flags.DEFINE_integer("seed", 0, "Of the new trajectories or points.", lower_bound=0, upper_bound=MAX_SEED)
     _OUTPUT = command_line.define_path("output", None, "Directory for the files; by default samples/ in the run's.")

@@ -14,6 +14,7 @@ from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training.model import Model, Params
 
 _PAIR = 2  # frames that an HNN sees, and decodes
+_COLOURS = 3
 
 
 class Prediction(NamedTuple):
@@ -44,16 +45,16 @@ class Prediction(NamedTuple):
 class _Access(NamedTuple):
     """How a kind of model is used: what it sees, the frame of its state, and its functions of the parameters."""
 
-    num_seen: int | None
+    num_seen: int
     frame: int
     infer: Callable[[Params, Any], PhaseState]
     decode: Callable[[Params, PhaseState], Any]
 
 
-def _access_hgn(hgn: HGN) -> _Access:
-    decode = jax.jit(hgn.decode)
-    infer = jax.jit(hgn.infer_state)
-    return _Access(num_seen(hgn.config), inferred_frame(hgn.config), infer, lambda params, path: decode(params, path.q))
+def _access_hgn(hgn: HGN, params: Params) -> _Access:
+    infer, decode = jax.jit(hgn.infer_state), jax.jit(hgn.decode)
+    number = num_seen(hgn.config) or params["encoder"]["convolution_0"]["w"].shape[2] // _COLOURS  # all of a clip's
+    return _Access(number, inferred_frame(hgn.config), infer, lambda params, path: decode(params, path.q))
 
 
 def _access_hnn(hnn: HNN) -> _Access:
@@ -62,7 +63,7 @@ def _access_hnn(hnn: HNN) -> _Access:
     return _Access(_PAIR, 0, infer, lambda params, path: decode(params, path)[..., 0, :, :, :])
 
 
-def predict(model: Model, params: Params, frames: Any, num_steps: int = 60, first_seen: int = 0) -> Prediction:
+def predict(model: Model, params: Params, frames: Any, num_steps: int = 60, first_seen: int | None = 0) -> Prediction:
     """Infers the states of films and rolls them out in both directions of time.
 
     Args:
@@ -70,25 +71,29 @@ def predict(model: Model, params: Params, frames: Any, num_steps: int = 60, firs
       params: Its parameters.
       frames: Films as `hgn_jax.data.as_frames` takes them, of the model's size and rate.
       num_steps: Number of frames to predict in each direction.
-      first_seen: Number of the first frame that the model sees; it sees as many as in training.
+      first_seen: Number of the first frame that the model sees, of as many as in training; None for those in the
+        middle.
 
     Raises:
       ValueError: In one line, if the model is not one of frames, or the films are not such or too short.
     """
     if isinstance(model, HGN):
-        access = _access_hgn(model)
+        access = _access_hgn(model, params)
     elif isinstance(model, HNN) and model.encode is not None:
         access = _access_hnn(model)
     else:
         raise ValueError(f"a model of frames is needed to predict frames, got {_describe(model)}")
+    frames = as_frames(frames, model.config.image_size)
+    num_frames = frames.shape[1]
+    if first_seen is None:
+        first_seen = max(0, (num_frames - access.num_seen) // 2)
     for name, value in {"num_steps": num_steps, "first_seen": first_seen}.items():
         if value < 0:
             raise ValueError(f"{name} must be 0 or more, got {value}")
-    frames = as_frames(frames, model.config.image_size)
-    end = first_seen + (access.num_seen or max(1, frames.shape[1] - first_seen))
-    if frames.shape[1] < end:
+    end = first_seen + access.num_seen
+    if num_frames < end:
         raise ValueError(
-            f"the films have {frames.shape[1]} frames; the model sees {end - first_seen} from number {first_seen} on"
+            f"the films have {num_frames} frames; the model sees {access.num_seen} from number {first_seen} on"
         )
     state = access.infer(params, frames[:, first_seen:end])
     rollout = jax.jit(model.rollout, static_argnums=2)

@@ -40,7 +40,7 @@ class LoadedRun(NamedTuple):
     config: Any
     state_density: Density | None = None
 
-    def predict(self, frames: Any, num_steps: int = 60, first_seen: int = 0) -> Prediction:
+    def predict(self, frames: Any, num_steps: int = 60, first_seen: int | None = 0) -> Prediction:
         """Predicts the future and the past of films: states, frames in both directions, and energies.
 
         Args:
@@ -48,7 +48,8 @@ class LoadedRun(NamedTuple):
             numbers from 0 to 255, floats in [0, 1] or masks; or the path of a `.npy` file that holds them. Films of
             other kinds and sizes are read by `data_builders.films.read_film`.
           num_steps: Number of frames to predict in each direction.
-          first_seen: Number of the first frame that the model sees; it sees as many as in training.
+          first_seen: Number of the first frame that the model sees, of as many as in training; None for those in the
+            middle.
 
         Raises:
           ValueError: In one line, if the model is not one of frames, or the films are not such or too short.
