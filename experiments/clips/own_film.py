@@ -73,11 +73,11 @@ def _summarise(prediction: Prediction, observed: np.ndarray, model: np.ndarray, 
     observed, model = observed[:, is_filmed], model[:, is_filmed]
     mean_image = np.broadcast_to(observed.mean(axis=(0, 1)), observed.shape)
     error, still = (float(frame_errors(images, observed).mean()) for images in (model, mean_image))
-    first, end = prediction.seen
+    (first, end), number = prediction.seen, observed.shape[1]
     energies = ", ".join(f"{energy:.4g}" for energy in prediction.energy)
     return (
-        f"the model sees frames {first} to {end - 1}; squared error per pixel over {observed.shape[1]} frames of the film: "
-        f"{error:.3g}, of the mean image {still:.3g}; energy {energies}"
+        f"the model sees frames {first} to {end - 1}; its squared error per pixel over {number} frames of the film is "
+        f"{error:.3g}, that of the mean image {still:.3g}; energy {energies}"
     )
 
 
