@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import chex
+import jax
 import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
@@ -150,6 +151,14 @@ class ConfigTest(chex.TestCase):
     def test_wrong_values_are_errors(self, overrides, message):
         with self.assertRaisesRegex(ValueError, message):
             datasets.derive_config("two_body", "small", **overrides)
+
+    def test_the_bytes_do_not_depend_on_the_precision_of_the_user(self):
+        config, task = tiny.config("two_body", observation_noise=0.1), records.Task("test", 0, 2)
+        single = records.make_records(config, task)
+        with jax.enable_x64(True):
+            double = records.make_records(config, task)
+        self.assertEqual(single.records, double.records)
+        chex.assert_trees_all_equal(single.sums, double.sums)
 
     @parameterized.product(system=tuple(SYSTEMS), value=(math.nan, math.inf, -math.inf))
     def test_numbers_that_are_not_finite_are_refused_wherever_they_stand(self, system, value):

@@ -1,70 +1,23 @@
 """A hundred random command lines: each is refused in one line that names what is wrong, or is about to work.
 
-A process imports everything that the programs need and forks a child for each command, where the work itself, training
-or building or reading a run, is replaced by a word. So a mistake that is only noticed while working counts as missed.
+The work itself, training or building, is replaced by a word; see `tests.forked_commands`. So a mistake that is only
+noticed while working counts as missed.
 """
 
 import dataclasses
-import json
-import os
 import random
 import re
 import shlex
-import subprocess
-import sys
 import types
 import typing
 
 import pytest
 
 from experiments.tasks import TASKS
-from tests.root import ROOT
+from tests import forked_commands
+from tests.forked_commands import STARTED
 
 _NUM_COMMANDS = 100
-_STARTED = "about to work"
-
-# Reads modules and arguments from stdin, writes an exit status per line, and what the commands print into a directory.
-_RUN_COMMANDS = """
-import json, os, runpy, sys, traceback, warnings
-warnings.filterwarnings("ignore")
-import data_builders.build, experiments.figures.runs, experiments.run.program, experiments.run.trainer
-from data_builders import datasets
-from experiments.run import command_line
-from hgn_jax import training
-
-def begin(*args, **kwargs):
-    print("about to work", flush=True)
-    os._exit(0)
-
-def execute(task, config, workdir):
-    import jax
-    with command_line.user_errors():
-        config = task.resolve(config)
-        training.validate(config.optimizer, config.training, jax.device_count())
-    begin()
-
-experiments.run.program.execute = execute
-datasets.ensure_built = data_builders.tfds_backend.build_command.execute = begin
-for number, (module, arguments) in enumerate(json.loads(sys.stdin.read())):
-    child = os.fork()
-    if not child:
-        for stream, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(f"{sys.argv[1]}/{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
-        sys.argv, code = [module, *arguments], 0
-        sys.modules.pop(module, None)
-        try:
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        except SystemExit as end:
-            code = end.code or 0
-            if isinstance(code, str):
-                code = print(code, file=sys.stderr) or 1
-        except BaseException:
-            code = 99
-            traceback.print_exc()
-        sys.stdout.flush(), sys.stderr.flush()
-        os._exit(code)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 
 # Type of a field -> values that it cannot have.
 _WRONG_VALUES = {
@@ -252,13 +205,17 @@ def _wrong_command(rng, program, tmp):
     return [*mistakes, f"--workdir={tmp}/run"]
 
 
+def _module(program):
+    return f"{'data_builders' if program == 'build' else 'experiments'}.{program}"
+
+
 def _right_commands(rng, tmp):
     """Commands that must not be refused: any preset, a data set to build and one to show."""
     for name in TASKS:
         presets = [preset for preset in TASKS[name].presets if preset not in ("video", "file")]
-        yield name, [f"--config={rng.choice(presets)}", f"--workdir={tmp}/run"]
-    yield "build", ["pendulum", "--config=small", f"--data_dir={tmp}"]
-    yield "dataset_gallery", ["pendulum", f"--output={tmp}/pictures"]
+        yield _module(name), [f"--config={rng.choice(presets)}", f"--workdir={tmp}/run"]
+    yield _module("build"), ["pendulum", "--config=small", f"--data_dir={tmp}"]
+    yield _module("dataset_gallery"), ["pendulum", f"--output={tmp}/pictures"]
 
 
 def _words(arguments):
@@ -266,22 +223,6 @@ def _words(arguments):
     for argument in arguments:
         name, _, value = argument.removeprefix("--").partition("=")
         yield from (name.rpartition(".")[2].rstrip("_"), *re.findall(r"\w+", value))
-
-
-def _run(commands, tmp):
-    """Runs commands; returns the exit status of each and what it printed on stdout and stderr."""
-    modules = [f"{'data_builders' if program == 'build' else 'experiments'}.{program}" for program, _ in commands]
-    sent = json.dumps([(module, rest) for module, (_, rest) in zip(modules, commands, strict=True)])
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _RUN_COMMANDS, str(tmp)],
-        input=sent, cwd=tmp, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
-    )  # fmt: skip
-    codes = list(map(int, result.stdout.splitlines()))
-    assert len(codes) == len(commands)
-    return [
-        (code, *((tmp / f"{number}.{name}").read_text() for name in ("out", "err")))
-        for number, code in enumerate(codes)
-    ]
 
 
 @pytest.mark.slow
@@ -295,17 +236,16 @@ def test_random_command_lines(tmp_path):
     programs = rng.choices(
         (*TASKS, "build", *_OTHERS), weights=[4] * (len(TASKS) + 1) + [1] * len(_OTHERS), k=_NUM_COMMANDS
     )
-    wrong = [(program, _wrong_command(rng, program, tmp_path)) for program in programs]
+    wrong = [(_module(program), _wrong_command(rng, program, tmp_path)) for program in programs]
     right = list(_right_commands(rng, tmp_path))
     faults = []
-    for number, (command, (code, out, err)) in enumerate(
-        zip(wrong + right, _run(wrong + right, tmp_path), strict=True)
-    ):
+    outcomes = forked_commands.run(wrong + right)
+    for number, (command, (code, out, err)) in enumerate(zip(wrong + right, outcomes, strict=True)):
         print(*command, "->", code, out, err)
         if number >= len(wrong):
-            good = code == 0 and _STARTED in out
+            good = code == 0 and STARTED in out
         else:
-            one_line = code in (1, 2) and err.startswith("error: ") and err.count("\n") == 1 and _STARTED not in out
+            one_line = code in (1, 2) and err.startswith("error: ") and err.count("\n") == 1 and STARTED not in out
             good = one_line and any(word in err for word in _words(command[1]))
         if not good:
             faults.append(f"{command[0]} {shlex.join(command[1])} -> {code} {out} {err}")
