@@ -118,6 +118,6 @@ def describe_videos(clips: Clips) -> Videos | None:
         source=metadata.get("source"),
         fingerprint=metadata.get("fingerprint"),
         left_out=metadata.get("left_out", {}),
-        crop=metadata.get("crop"),
+        **{field: metadata.get(field) for field in ("crop", "frame_rate", "frame_step", "stride")},
         **counts,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from data_builders.video_folder import notes
 from experiments.clips.beyond_report import beyond_tables, unmeasured_rows
 from experiments.clips.pictures import error_rows
 from experiments.clips.results import Dynamics, Errors, FrameResults, PredictionTime
@@ -172,7 +173,7 @@ def _unmeasured_tables(results: FrameResults) -> list[Table]:
         tables.append(Table("Not measured", rows))
     if results.videos is not None:
         values = vars(results.videos) | {"crop": _crop_in_words(results.videos.crop)}
-        left_out = list(values.pop("left_out").items())
+        left_out = notes.grouped(values.pop("left_out"))
         videos = [(name.replace("_", " "), str(value)) for name, value in values.items()]
         tables += [Table("The videos", videos), Table("Files left out", left_out or [("none", "")])]
     return tables
@@ -188,8 +189,8 @@ def print_unmeasured(results: FrameResults) -> None:
         print(f"{counts} of the videos in {videos.source}; {len(videos.left_out) or 'none'} left out")
         if videos.crop:
             print(f"  cropped to the square around {_crop_in_words(videos.crop)}, where things move")
-        for name, reason in videos.left_out.items():
-            print(f"  {name}: {reason}")
+        for line in notes.lines(videos.left_out):
+            print(f"  {line}")
 
 
 def _crop_in_words(crop: Mapping[str, float] | None) -> str:

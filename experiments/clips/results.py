@@ -135,6 +135,9 @@ class Videos:
       left_out: Files that could not be used, with the reasons.
       crop: Edges `left`, `top`, `right` and `bottom` of the part that things move in, as fractions of width and height;
         None if the films were not cropped to it.
+      frame_rate: Number of frames per second at which films were taken, before `frame_step`; None if not known.
+      frame_step: Interval between the frames that were used; None for a run that did not note it.
+      stride: Number of used frames from the start of a window to the next; None for a run that did not note it.
     """
 
     source: str | None
@@ -145,6 +148,9 @@ class Videos:
     test_clips: int | None = None
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
     crop: dict[str, float] | None = None
+    frame_rate: float | None = None
+    frame_step: int | None = None
+    stride: int | None = None
 
 
 @dataclasses.dataclass(kw_only=True)

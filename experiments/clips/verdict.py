@@ -89,24 +89,22 @@ def _holds(beyond: BeyondTheClip | None) -> bool:
 
 def _advice(results: FrameResults) -> list[str]:
     """Returns what may help, beginning with what the numbers point to."""
-    test, advice = results.test, []
+    test, videos, advice = results.test, results.videos, []
     mean_image, changes = test.reference["mean_image"].mse, test.reference["first_frame"].mse_per_step
     if results.train.mse < _HEART * test.mse:
-        advice.append(
-            "more films, or more windows of them (a smaller --config.data.stride), since the training films are "
-            "predicted far better than the held-out ones"
-        )
+        windows = ", or more windows of them (a smaller --config.data.stride)" if videos.stride != 1 else ""
+        advice.append(f"more films{windows}, since the training films are predicted far better than the held-out ones")
     if len(changes) > 1 and changes[1] > _FAST * mean_image:
+        how = "a smaller --config.data.frame_step" if videos.frame_step != 1 else "filmed faster"
         advice.append(
-            "more frames per second (a smaller --config.data.frame_step), since one frame differs from the next nearly "
-            "as much as from the mean image"
+            f"more frames per second ({how}), since one frame differs from the next nearly as much as from the mean image"
         )
     if max(changes) < _SLOW * mean_image:
         advice.append(
             "a larger --config.data.frame_step or --config.data.num_steps, since little moves within a window"
         )
     advice.append(f"more than {results.run.steps} steps (--config.training.num_steps)")
-    if results.videos.crop is None:
+    if videos.crop is None:
         advice.append("a crop to where things move (--config.data.fit=motion)")
     if results.model is None:  # an HGN
         advice.append("another kind of state, keypoints or a vector (--config.latent; docs/own_data.md says when)")

@@ -79,7 +79,7 @@ class GalleryTest(parameterized.TestCase):
     @parameterized.parameters(
         (("pendulum", "moon"), "error: unknown data set 'moon'; choose one of "),
         (("pendulum", "video_folder"), "error: video_folder needs --source"),
-        (("pendulum", "--config.dt=-1"), "error: dt must be positive, got -1.0"),
+        (("pendulum", "--config.dt=-1"), "error: dt must be positive and finite, got -1.0"),
         (("pendulum", "--config.constants.k=1"), "error: pendulum has no constant k; it has m, g"),
     )
     def test_mistakes_are_one_line(self, arguments, message):

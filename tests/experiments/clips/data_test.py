@@ -62,7 +62,7 @@ def test_a_run_of_videos_says_what_it_cannot_measure_and_outlives_them(video_con
     assert "not measured: noise floor, skill, SyMetric: needs the true states" in capsys.readouterr().out
 
     np.save(source / "new.npy", _rolling_ball(3.5))
-    with pytest.raises(UserError, match="config.data.fingerprint was [0-9a-f]{16}, now [0-9a-f]{16}"):
+    with pytest.raises(UserError, match="the data have changed .*fingerprint [0-9a-f]{16}, now [0-9a-f]{16}"):
         execute_quickly(task, video_config, directory.path)
     shutil.rmtree(source)
     task, run = trainer.restore(directory)

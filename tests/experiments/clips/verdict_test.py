@@ -84,6 +84,11 @@ def test_what_to_try_follows_from_the_numbers():
     assert "a smaller --config.data.frame_step" in fast
     by_heart = _verdict(_errors(_MEAN_IMAGE), train=_errors(1e-4))[-1]
     assert "a smaller --config.data.stride" in by_heart
+    used_up = Videos(**{**vars(_VIDEOS), "frame_step": 1, "stride": 1})  # neither can be smaller
+    all_wrong = _errors(_MEAN_IMAGE, changes=(0.0, *[16e-4] * 4))
+    nothing_smaller = _verdict(all_wrong, train=_errors(1e-4), videos=used_up)[-1]
+    assert "filmed faster" in nothing_smaller and "more films, since" in nothing_smaller
+    assert "frame_step" not in nothing_smaller and "stride" not in nothing_smaller
     cropped = Videos(**{**vars(_VIDEOS), "crop": {"left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9}})
     assert "fit=motion" not in _verdict(_errors(_MEAN_IMAGE), videos=cropped)[-1]
     assert "latent" not in _verdict(_errors(_MEAN_IMAGE), model="pixel")[-1]
