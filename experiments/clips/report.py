@@ -174,7 +174,8 @@ def _unmeasured_tables(results: FrameResults) -> list[Table]:
     if results.videos is not None:
         values = vars(results.videos) | {"crop": _crop_in_words(results.videos.crop)}
         left_out = notes.grouped(values.pop("left_out"))
-        videos = [(name.replace("_", " "), str(value)) for name, value in values.items()]
+        known = {name: "not known" if value is None else str(value) for name, value in values.items()}
+        videos = [(name.replace("_", " "), value) for name, value in known.items()]
         tables += [Table("The videos", videos), Table("Files left out", left_out or [("none", "")])]
     return tables
 

@@ -95,9 +95,10 @@ def _advice(results: FrameResults) -> list[str]:
         windows = ", or more windows of them (a smaller --config.data.stride)" if videos.stride != 1 else ""
         advice.append(f"more films{windows}, since the training films are predicted far better than the held-out ones")
     if len(changes) > 1 and changes[1] > _FAST * mean_image:
-        how = "a smaller --config.data.frame_step" if videos.frame_step != 1 else "filmed faster"
+        remedy = "a smaller --config.data.frame_step" if videos.frame_step != 1 else "filmed faster"
         advice.append(
-            f"more frames per second ({how}), since one frame differs from the next nearly as much as from the mean image"
+            f"more frames per second ({remedy}), since one frame differs from the next nearly as much as from the mean "
+            "image"
         )
     if max(changes) < _SLOW * mean_image:
         advice.append(
