@@ -6,7 +6,7 @@ import numpy as np
 from scipy import integrate
 
 from hgn_jax.physics.hamiltonian import Hamiltonian, vector_field
-from hgn_jax.physics.phase_space import PhaseState
+from hgn_jax.physics.phase_space import PhaseState, as_state
 
 
 def scipy_rollout(
@@ -19,8 +19,8 @@ def scipy_rollout(
 
     Args:
       hamiltonian: Energy, maps a `PhaseState` to one number per batch element.
-      state: Initial state, `q` and `p` of the same shape `[...]`.
-      dt: Time between recorded states; a negative one runs time backwards.
+      state: Initial state, two arrays `q` and `p` of the same shape `[...]`.
+      dt: Time between recorded states, one number for all examples; a negative one runs time backwards.
       num_steps: Number of states to record after the initial one.
       tolerance: Relative and absolute tolerance of a step; scipy's norm of the error is the mean over the batch.
 
@@ -28,11 +28,16 @@ def scipy_rollout(
       The path as float64 NumPy arrays, `q` and `p` of shape `[num_steps + 1, ...]`, the initial state included.
 
     Raises:
-      ValueError: If `num_steps < 0`.
+      ValueError: In one line, if `num_steps < 0`, `dt` is not one finite number, or the state is not two equal arrays.
       FloatingPointError: If the solver fails.
     """
     if num_steps < 0:
         raise ValueError(f"num_steps must be 0 or more, got {num_steps}")
+    if np.ndim(dt) or not np.isfinite(dt):
+        raise ValueError(f"scipy takes the same steps for all examples: dt must be one finite number, got {dt}")
+    as_state(state)  # raises ValueError
+    if len(jax.tree.leaves(state)) > 2:
+        raise ValueError("scipy takes states of two arrays, q and p, and no pytrees of arrays")
     shape = np.shape(state.q)
     start = np.stack([state.q, state.p]).astype(np.float64)
     if num_steps == 0:

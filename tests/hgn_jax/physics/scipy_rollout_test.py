@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest
 
-from hgn_jax import PhaseState, rollout
+from hgn_jax import PhaseState, rollout, separable
 from hgn_jax.physics import systems
 from hgn_jax.physics.scipy_rollout import scipy_rollout
 
@@ -35,3 +35,17 @@ class ScipyRolloutTest(absltest.TestCase):
         np.testing.assert_array_equal(path.q, np.ones((1, 2, 1)))
         with self.assertRaisesRegex(ValueError, "num_steps must be 0 or more"):
             scipy_rollout(systems.pendulum().hamiltonian, start, 0.1, -1)
+
+    def test_what_it_cannot_do_is_said_in_one_line(self):
+        start, energy = PhaseState(np.ones((2, 1)), np.ones((2, 1))), systems.pendulum().hamiltonian
+        unsummed = separable(lambda p: p**2, lambda q: jnp.sum(q**2, -1))
+        for arguments, message in (
+            ((energy, start, np.array([0.1, 0.2])), "dt must be one finite number"),
+            ((energy, start, np.nan), "dt must be one finite number, got nan"),
+            ((energy, PhaseState(start.q, start.p[:1]), 0.1), "must have the same shape"),
+            ((energy, PhaseState({"a": start.q, "b": start.q}, {"a": start.p, "b": start.p}), 0.1), "no pytrees"),
+            ((unsummed, start, 0.1), "the kinetic energy must be one number per example"),
+        ):
+            with self.assertRaisesRegex(ValueError, message) as caught:
+                scipy_rollout(*arguments, 3)
+            self.assertNotIn("\n", str(caught.exception))
