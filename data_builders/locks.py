@@ -19,7 +19,7 @@ class HeldError(Exception):
 
 
 @contextlib.contextmanager
-def held(path: pathlib.Path, waiting: str | None = None) -> Iterator[None]:
+def held(path: pathlib.Path, waiting: str | None = None) -> Iterator[bool]:
     """Holds a lock. The operating system releases it when the process ends, however it ends.
 
     On a file system without locks a file that names this process stands in for one, with a warning. A process that
@@ -29,16 +29,21 @@ def held(path: pathlib.Path, waiting: str | None = None) -> Iterator[None]:
       path: File of the lock; its directory must exist.
       waiting: Line that is printed before this process waits for another one; without it there is no waiting.
 
+    Yields:
+      Whether it keeps processes of other machines out as well.
+
     Raises:
       HeldError: If another process holds the lock and `waiting` is None.
       OSError: If the file cannot be made.
     """
     with contextlib.ExitStack() as stack:
+        everywhere = True
         try:
             _enter(stack, filelock.FileLock(path, fallback_to_soft=False), waiting)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
+            everywhere = False
             replacement = path.with_name(path.name + _REPLACEMENT)
             print(
                 f"warning: the file system of {path.parent} has no locks ({error.strerror}); {replacement.name} there "
@@ -46,7 +51,7 @@ def held(path: pathlib.Path, waiting: str | None = None) -> Iterator[None]:
                 file=sys.stderr,
             )
             _enter(stack, filelock.SoftFileLock(replacement), waiting, f"if there is none, delete {replacement}")
-        yield
+        yield everywhere
 
 
 def _enter(stack: contextlib.ExitStack, lock: filelock.BaseFileLock, waiting: str | None, advice: str = "") -> None:

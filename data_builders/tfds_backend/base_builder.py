@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -63,7 +64,10 @@ class BaseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(f".{path.name}.lock")
-        with locks.held(lock, waiting=f"another process is building {path}; waiting for it"):
+        with locks.held(lock, waiting=f"another process is building {path}; waiting for it") as everywhere:
+            if everywhere:  # so whoever began these has ended, and did not come to delete them
+                for left in path.parent.glob(f"incomplete.*_{path.name}"):
+                    shutil.rmtree(left, ignore_errors=True)
             try:
                 super().download_and_prepare(**kwargs)
             finally:

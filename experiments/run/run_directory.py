@@ -187,8 +187,11 @@ def lock(directory: RunDirectory, only_reads: bool = False) -> Iterator[None]:
 def require_writable(path: pathlib.Path, flag: str, advice: str) -> None:
     """Raises UserError, which names the flag of a directory and what to do, if the directory cannot be written."""
     try:
+        os.fspath(path).encode("utf-8")
         with tempfile.TemporaryFile(dir=_nearest_existing(path)):
             pass
+    except UnicodeEncodeError as error:  # Python cannot read the name, and other libraries refuse it
+        raise UserError(f"--{flag}={path}: this locale cannot spell it; set LC_ALL=C.UTF-8, or {advice}") from error
     except OSError as error:
         raise UserError(f"cannot write to --{flag}={path}: {error.strerror}; {advice}") from error
 

@@ -8,10 +8,11 @@ import pathlib
 import shutil
 import tempfile
 
+import filelock
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
-from data_builders import datasets
+from data_builders import datasets, locks
 from data_builders.errors import DatasetError
 from data_builders.simulation import ground_truth as simulation
 from hgn_jax.physics.systems import SYSTEMS
@@ -83,6 +84,23 @@ class EnsureBuiltTest(parameterized.TestCase):
         self.assertEqual(list(path.parent.iterdir()), [])
         (path.parent / "incomplete.ABCDEF_1.0.0").mkdir()  # as a killed process leaves
         self.assertEqual(datasets.ensure_built("mass_spring", config, self.data_dir), path)
+        self.assertEqual(list(path.parent.iterdir()), [path])
+
+    def test_waits_for_another_process_that_builds_the_same(self):
+        config, built = tiny.config("mass_spring"), tiny.built("mass_spring")
+        path = datasets.dataset_path("mass_spring", config, self.data_dir)
+        path.parent.mkdir(parents=True)
+        other = filelock.FileLock(path.with_name(f".{path.name}.lock"))
+        other.acquire()
+
+        def end(line, **_):
+            self.assertEqual(line, f"another process is building {path}; waiting for it")
+            tiny.copy(built, self.data_dir)
+            other.release()
+
+        with patched_simulation(fail), absltest.mock.patch.object(locks, "print", end, create=True):
+            self.assertEqual(datasets.ensure_built("mass_spring", config, self.data_dir), path)
+        self.assertEqual(list(path.parent.iterdir()), [path])
 
 
 class CheckDatasetTest(parameterized.TestCase):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from data_builders import locks
@@ -76,6 +77,12 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
         open_run(tmp_path / "file" / "run", presets.get("pendulum"))
 
 
+def test_a_name_that_the_locale_cannot_spell_is_refused(tmp_path):
+    name = os.fsdecode("ö".encode("latin-1"))
+    with pytest.raises(UserError, match="this locale cannot spell it; set LC_ALL=C.UTF-8, or give another --workdir"):
+        open_run(tmp_path / name, presets.get("pendulum"))
+
+
 def test_one_process_at_a_time(tmp_path):
     directory = open_run(tmp_path, presets.get("pendulum"))
     program = (
@@ -141,6 +148,24 @@ def test_data_that_have_moved_are_found_where_they_are_now(tmp_path, preset, own
     else:
         moved = dataclasses.replace(config.data, **{field: "/now"})
         assert read_config(directory, type(config)) == dataclasses.replace(config, data=moved)
+
+
+def test_films_that_have_changed_are_noticed_before_anything_is_overwritten(tmp_path):
+    films, run = tmp_path / "films", tmp_path / "run"
+    films.mkdir(), run.mkdir()
+    np.save(films / "a.npy", np.zeros((40, 8, 8), np.uint8))
+    config = presets.get("video")
+    config.data.source = str(films)
+    began = TASKS["hgn"].resolve(absolute_paths(config))
+    write_config(RunDirectory(run), began)
+    before = (run / "config.json").read_bytes()
+    films.rename(tmp_path / "moved")
+    moved = dataclasses.replace(config, data=dataclasses.replace(config.data, source=str(tmp_path / "moved")))
+    open_run(run, TASKS["hgn"].resolve(moved))  # the same films elsewhere
+    np.save(tmp_path / "moved" / "a.npy", np.ones((40, 8, 8), np.uint8))
+    with pytest.raises(UserError, match="the data have changed since the training in --workdir=.*another --workdir"):
+        open_run(run, TASKS["hgn"].resolve(moved))
+    assert (run / "config.json").read_bytes() == before
 
 
 def test_a_relative_path_of_an_older_run_is_the_same_place(tmp_path, monkeypatch):
