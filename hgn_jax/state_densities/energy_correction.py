@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 _MAX_BINS, _POINTS_PER_BIN = 32, 32
+_LEFT_OUT = 0.002  # of the data, at either end
 _LARGEST_RATIO = 50.0
 _SMALLEST_SHARE = 0.01  # of the samples that are kept; below it there is no correction
 
@@ -37,8 +38,9 @@ class EnergyCorrection(NamedTuple):
 def fit_energy_correction(data: np.ndarray, samples: np.ndarray) -> EnergyCorrection | None:
     """Fits the correction to energies of the data `[n]` and of samples `[m]`; None if hardly any sample would be kept.
 
-    The bins hold equal parts of the data, and the outermost ones are halved as long as there are points enough, because
-    a few states that were inferred wrongly may stretch them far.
+    The bins hold equal parts of the data, without the few lowest and highest energies, which are mostly those of states
+    that were inferred wrongly. The outermost bins are halved as long as there are points enough, since they are the
+    widest.
     """
     edges = np.unique(np.quantile(data, _levels(len(data))))
     if len(edges) < 2 or not np.isfinite(edges).all():
@@ -55,8 +57,9 @@ def fit_energy_correction(data: np.ndarray, samples: np.ndarray) -> EnergyCorrec
 
 
 def _levels(num_points: int) -> np.ndarray:
-    """The quantiles of the data, in ascending order, at which bins meet."""
+    """The quantiles of the data, in ascending order, at which bins begin and end."""
     num_bins = int(np.clip(num_points // _POINTS_PER_BIN, 1, _MAX_BINS))
     num_halvings = int(np.log2(max(1.0, num_points / (num_bins * _POINTS_PER_BIN)))) if num_bins > 1 else 0
     tail = 0.5 ** np.arange(1, num_halvings + 1) / num_bins
-    return np.sort(np.concatenate([np.linspace(0.0, 1.0, num_bins + 1), tail, 1.0 - tail]))
+    levels = np.sort(np.concatenate([np.linspace(0.0, 1.0, num_bins + 1), tail, 1.0 - tail]))
+    return _LEFT_OUT + (1.0 - 2.0 * _LEFT_OUT) * levels
