@@ -80,7 +80,8 @@ def _changes(films: list[Film], config: VideoFolderConfig, program: caller.Calle
     yield [{"test_fraction": fraction} for fraction in fractions if fraction > config.test_fraction]
     yield [{"num_steps": num_steps} for num_steps in shorter]
     yield [{"frame_step": frame_step} for frame_step in range(config.frame_step - 1, 0, -1)]
-    yield [{"split_by": unit, "num_steps": num_steps} for unit in splits for num_steps in shorter]
+    if units < 2:  # shorter windows alone do not help
+        yield [{"split_by": unit, "num_steps": num_steps} for unit in splits for num_steps in shorter]
 
 
 def _described(windows: Mapping[str, int]) -> str:
