@@ -46,6 +46,8 @@ _FLAGS_OF_ONE = {"beside": "hgn", "num_steps": "hgn", "dt_scale": "hgn", "score"
 
 def check() -> None:
     """Raises UserError for what cannot be, before anything slow starts."""
+    if not 0 < _DT_SCALE.value < math.inf:
+        raise UserError(f"--dt_scale must be positive and finite, got {_DT_SCALE.value}")
     if _CLIP.value or flags.FLAGS["clip_settings"].present:
         _check_clip(read_task(_runs()[0]))
         return
@@ -59,8 +61,6 @@ def check() -> None:
         require_writable(_output(), "output", "give another --output")
         units.check_rows(_runs()[0], _SCORE.value)
         return
-    if not 0 < _DT_SCALE.value < math.inf:
-        raise UserError(f"--dt_scale must be positive and finite, got {_DT_SCALE.value}")
     sizes = []
     for run in _runs():
         sizes.append(read_config(run, presets.Config).image_size)
