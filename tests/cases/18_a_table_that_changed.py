@@ -30,20 +30,20 @@ def require(good, output):
 
 with tempfile.TemporaryDirectory() as folder:
     table, workdir = pathlib.Path(folder, "rows.csv"), pathlib.Path(folder, "run")
-    rows = np.random.default_rng(9).normal(size=(80, 2))
-    np.savetxt(table, rows, delimiter=",", header="x,y", comments="")
+    rows = np.random.default_rng(9).normal(size=(80, 3))  # pictures of planes take long
+    np.savetxt(table, rows, delimiter=",", header="x,y,z", comments="")
     train = ("nhf", *FLAGS, f"--workdir={workdir}")
     status, output = run(folder, *train)
     require(status == 0, output)
     status, output = run("/", "evaluate", f"--workdir={workdir}")
     require(status == 0, output)
     before = (workdir / "metrics.json").read_text()
-    np.savetxt(table, np.concatenate([rows, rows[:30] + 9]), delimiter=",", header="x,y", comments="")
+    np.savetxt(table, np.concatenate([rows, rows[:30] + 9]), delimiter=",", header="x,y,z", comments="")
     for command in (train, ("evaluate", f"--workdir={workdir}")):
         status, output = run(folder, *command)
         require(status == 2 and "changed since the training" in output, output)
         require((workdir / "metrics.json").read_text() == before, f"{command[0]} overwrites metrics.json")
-    np.savetxt(table.with_name("kept.csv"), rows, delimiter=",", header="x,y", comments="")
+    np.savetxt(table.with_name("kept.csv"), rows, delimiter=",", header="x,y,z", comments="")
     status, output = run("/", "evaluate", f"--workdir={workdir}", f"--source={table.with_name('kept.csv')}")
     require(status == 0, output)
 print("OK")
