@@ -267,8 +267,7 @@ def _read_spring(run: Run, visited: _Visited) -> tuple[Law, Draw]:
 
 def _read_double_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
     m1, m2, g, l1, l2 = (run.data.metadata["constants"][name] for name in ("m1", "m2", "g", "l1", "l2"))
-    angles = visited.true_q
-    chain = metrics.chain_of_rods(visited.hamiltonian, visited.states, angles, visited.time)
+    chain = metrics.chain_of_rods(visited.hamiltonian, visited.states, visited.time)
     law = Law(
         exponent=None,
         flatness=None,
@@ -281,7 +280,7 @@ def _read_double_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
         true_inertia=[(m1 + m2) / m2 * (l1 / l2) ** 2, l1 / l2],
     )
     inertia = m2 * l2**2
-    upper, lower = (1.0 - np.cos(angles)).T
+    upper, lower = (1.0 - np.cos(visited.states.q)).T
     true = (m1 + m2) * g * l1 * upper + m2 * g * l2 * lower
     curve = Curve(
         x=true,
@@ -289,7 +288,7 @@ def _read_double_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
         true=true,
         label=f"learned, R² = {chain.r_squared:.4f}, g / l = {chain.gravity:.3f}",
         true_label=f"true: g / l = {g / l2:g}",
-        axes=("true potential energy", "potential energy"),
+        axes=("true potential energy at the same angles", "potential energy"),
     )
     title = "double pendulum: the potential, learned from films"
     return law, functools.partial(law_pictures.draw_curve, title, curve, "per cent of the true range")

@@ -25,7 +25,7 @@ _BODIES = (
 )
 _COORDINATE = {
     "double_pendulum": "The mass matrix of the angles is A_ij cos(q_i - q_j), fitted to the learned one; its unit is "
-    "arbitrary, the ratios of A are not. R² of the learned potential against 1 - cos of both true angles, and the "
+    "arbitrary, the ratios of A are not. R² of the learned potential against 1 - cos of both angles, and the "
     "acceleration of gravity over the length of the lower rod.",
     "pendulum": "R² of a straight line through the learned potential against 1 - cos(true angle), and the angular "
     "frequency of small swings.",

@@ -202,19 +202,18 @@ def small_angle_frequency(hamiltonian: Hamiltonian, q: np.ndarray, num_points: i
     return float(np.sqrt(np.prod([np.maximum(curvature, 0.0) for curvature in curvatures])))
 
 
-def chain_of_rods(hamiltonian: Hamiltonian, states: PhaseState, angles: np.ndarray, time: float) -> ChainOfRods:
-    """Reads the inertia and the weights of a chain of two rods off, in the true angles.
+def chain_of_rods(hamiltonian: Hamiltonian, states: PhaseState, time: float) -> ChainOfRods:
+    """Reads the inertia and the weights of a chain of two rods off.
 
     Args:
       hamiltonian: The energy.
-      states: States whose positions are the angles of two rods, q and p of shape `[n, 2]`.
-      angles: True angles in the same states, from the vertical downwards, `[n, 2]`.
+      states: States whose positions are the angles of two rods from the vertical downwards, q and p of shape `[n, 2]`.
       time: Unit of time of the energy in that of the true system.
 
     Raises:
       ValueError: In one line, if the learned energy does not vary with the state or has no mass matrix.
     """
-    angles = np.asarray(angles, np.float64)
+    angles = np.asarray(states.q, np.float64)
     curvature = _inverse_mass_matrices(hamiltonian, states)
     energy = np.asarray(potential(hamiltonian)(jnp.asarray(states.q)), np.float64)
     if not np.isfinite(curvature).all() or not 0 < np.var(energy) < np.inf or (np.linalg.det(curvature) <= 0).any():
