@@ -34,6 +34,7 @@ from benchmarks.density_models import LIBRARIES, MAX_MOMENTA, MODELS, library
 from benchmarks.flow_comparison import BIAS, TIMES, Settings, compare, regimes, targets
 from benchmarks.table import Row, align, missing, version
 from experiments.run import command_line
+from hgn_jax.config_checks import MAX_SEED
 from hgn_jax.models.densities import get_target
 from hgn_jax.training.progress import progress_bar
 
@@ -162,6 +163,8 @@ if __name__ == "__main__":
     _POINTS = flags.DEFINE_integer(
         "points", 2000, "Number of fresh points that the KL is averaged over.", lower_bound=2
     )
-    _SEED = flags.DEFINE_integer("seed", 0, "Seed of parameters, batches and points.", lower_bound=0)
+    _SEED = flags.DEFINE_integer(
+        "seed", 0, "Seed of parameters, batches and points.", lower_bound=0, upper_bound=MAX_SEED
+    )
     _OUTPUT = flags.DEFINE_string("output", None, "File for the results as JSON.")
     command_line.run(main)

@@ -37,7 +37,7 @@ from experiments.run.run_directory import (
 )
 from experiments.tasks import Task
 from hgn_jax import memory
-from hgn_jax.config_checks import MAX_SEED
+from hgn_jax.config_checks import MAX_COUNT, MAX_SEED
 
 _BYTES_PER_COLOUR = 6 * memory.FLOAT_BYTES  # of a frame: decoded, clipped, observed, and as a picture of the movie
 _NUM_TRAJECTORIES, _NUM_POINTS = 4, 1000  # by default
@@ -164,6 +164,7 @@ if __name__ == "__main__":
         None,
         f"Trajectories of each kind (by default {_NUM_TRAJECTORIES}), or points of a flow ({_NUM_POINTS}).",
         lower_bound=2,
+        upper_bound=MAX_COUNT,
     )
     _NUM_STEPS = flags.DEFINE_integer("num_steps", 60, "Steps after the first frame.", lower_bound=1)
     _DT_SCALE = flags.DEFINE_float("dt_scale", 1.0, "Speed: 2 is twice as fast, 0.5 half as fast as in training.")
