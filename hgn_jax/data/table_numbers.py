@@ -55,7 +55,8 @@ def _pattern(notation: Notation) -> re.Pattern[str]:
 
 def as_number(cell: str, notation: Notation = PLAIN) -> float | None:
     """Returns the number that a cell holds in a notation; None if it holds none."""
-    cell = cell.translate(_SAME)
+    if not cell.isascii():
+        cell = cell.translate(_SAME)
     if not _pattern(notation).fullmatch(cell):
         return None
     return float(cell.replace(notation.thousands, "").replace(notation.decimal, "."))
@@ -75,18 +76,20 @@ def find_notation(cells: Iterable[str], decimal: str = "auto") -> Notation:
       decimal: Decimal mark, `.` or `,`; or `auto`.
 
     Raises:
-      ValueError: If no notation fits all of them, or several that differ in value.
+      ValueError: If no notation fits all of them, or several that differ in value. Where plain numbers fit, they are
+        taken: 1.234 in a table without other marks is a fraction.
     """
-    numbers = [cell for cell in cells if looks_like_number(cell)]
+    cells = list(cells)
     allowed = [notation for notation in NOTATIONS if decimal in ("auto", notation.decimal)]
+    if PLAIN in allowed and not any(looks_like_number(cell) for cell in cells if as_number(cell) is None):
+        return PLAIN
+    numbers = [cell for cell in cells if looks_like_number(cell)]
     fitting = [n for n in allowed if all(as_number(cell, n) is not None for cell in numbers)]
     if not fitting:
         odd = [next(c for c in numbers if as_number(c, n) is None) for n in allowed[:2]]
         examples = " and ".join(dict.fromkeys(map(repr, odd)))
         raise ValueError(f"its numbers are not all written in the same way: {examples}")
     first = fitting[0]
-    if first == PLAIN:  # 1.234 in a table without other marks is a fraction
-        return first
     for other in fitting[1:]:
         cell = next((c for c in numbers if as_number(c, first) != as_number(c, other)), None)
         if cell is not None:

@@ -16,7 +16,7 @@ _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-
 _SPACE = " "
 _SEPARATORS = {"\t": "tabs", ";": "';'", "|": "'|'", ",": "','", _SPACE: "spaces"}  # in the order of preference
 _COMMENT = "#"
-_LINES_TRIED = 200  # from which the separator is decided
+_LINES_TRIED = 200  # from which the separator and the header are decided
 _MIN_ROWS = 3  # below a line of numbers, from which it can be told for a header
 
 
@@ -55,7 +55,7 @@ def read_text(path: Path, header: str, decimal: str) -> TextTable:
     if not len(cells):
         raise ValueError("it is empty")
     layout = f"{_SEPARATORS[separator]} between cells{encoding}"
-    has_header = {"yes": True, "no": False}[header] if header != "auto" else _has_header(cells)
+    has_header = {"yes": True, "no": False}[header] if header != "auto" else _has_header(cells[:_LINES_TRIED])
     if has_header is None:
         raise ValueError(
             f"its first line, {', '.join(cells[0])!r}, may be a header of numbers or the first row: say which, "
