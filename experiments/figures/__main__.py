@@ -20,7 +20,7 @@ from experiments.run.run_directory import define_moved_data, require_writable
 
 
 def read(
-    paths: Sequence[str], workdir: str | None, output: str | None, moved: Mapping[str, str]
+    paths: Sequence[str], workdir: str | None, output: str | None, moved: Mapping[str, str] | None = None
 ) -> tuple[Groups, list[str]]:
     """Reads the runs of a command; raises UserError if no figures can be drawn from them.
 
