@@ -98,7 +98,9 @@ _LONG_PAGES = ("anchored.md", "library.md", "nhf.md")  # their blocks compile fo
 def test_python_blocks_run_as_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
-    for run in re.findall(r'load_run\("(.+)"\)', page.read_text(encoding="utf-8")):
+    for run in re.findall(
+        r'load_run\("([^"]+)"\)', "".join(text for name, _, text in blocks(page) if name == "python")
+    ):
         write_run(tmp_path / run)
     namespace = {}
     for language, line, text in blocks(page):

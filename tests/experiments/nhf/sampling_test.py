@@ -91,7 +91,8 @@ def test_the_program(tiny_runs, tmp_path):
     assert not done.returncode and "7 samples of x1, x2" in done.stdout
     assert _read(tmp_path / "samples.csv")[0] == ["x1", "x2"] and len(_read(tmp_path / "samples.csv")[1]) == 7
     (_, near, error), (_, far, _) = _read(tmp_path / "scores.csv")[1]
-    assert float(near) > -20 and float(error) > 0 and float(far) < -1000
+    assert float(near) > -20 and float(error) > 0
+    assert not far or float(far) < -1000  # or 0 to the precision of numbers
     for wrong, message in {
         "--num_steps=3": "--num_steps cannot be used with a run of nhf",
         "--score=/nowhere.csv": "/nowhere.csv: there is no such file",

@@ -128,6 +128,8 @@ def _evaluated(name) -> Evaluated:
     with jax.enable_x64(True):
         model, batch = _MAKE[type(config)](config), _batch(config)
         params, direction = (random_params(model, batch, seed, _GAINS.get(name, 1.0)) for seed in (0, 1))
+        if name == "hgn_rods":  # rods without inertia have no velocity
+            params["kinetic"] = jax.tree.map(lambda x: x + 1.0, params["kinetic"])
         if "frames" in params:
             params["frames"] |= frame_statistics(batch["image"], config.background)
             direction["frames"] |= dict.fromkeys(_STATISTICS, 0.0)
