@@ -156,7 +156,7 @@ def _check(task, preset, overrides, counts):
 
 
 @pytest.mark.hypothesis  # run by CI with many examples
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "nhf")) for name in TASKS])
 def test_runs_or_is_refused_in_one_line(name):
     task, counts = TASKS[name], {"refused": 0, "valid": 0}
     num_examples = EXAMPLES_PER_PROFILE * hypothesis.settings().max_examples

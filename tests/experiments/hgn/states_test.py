@@ -88,6 +88,7 @@ def test_a_damaged_file_is_replaced(tmp_path, capsys):
     assert not capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [sampling.NEW, "interpolation"])
 def test_trajectories_of_keypoints(kind, tmp_path):
     run = _run(tmp_path, _KEYPOINTS)

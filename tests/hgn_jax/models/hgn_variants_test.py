@@ -6,6 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from hgn_jax import HGNConfig, PhaseState, make_hgn
@@ -44,6 +45,7 @@ class PaperVariantsTest(parameterized.TestCase):
             mse = loss_of(model, params, frames)[1]["mse"]
             np.testing.assert_allclose(mse, np.mean((images - frames) ** 2), rtol=1e-9)
 
+    @pytest.mark.slow
     def test_deterministic_variant_has_neither_noise_nor_kl(self):
         model, params, frames = made(variational=False)
         losses = [loss_of(model, params, frames, jax.random.PRNGKey(seed)) for seed in (0, 1)]
