@@ -1,5 +1,6 @@
 """Reads a single film, as the data set `video_folder` reads those of a directory, into an array for a model."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -78,8 +79,7 @@ def _read(path: pathlib.Path, config: VideoFolderConfig, moving: motion.Box | No
         np.stack(
             [
                 video_files.resize(frame, config.image_size, config.fit, moving)
-                for number, frame in enumerate(clip.frames_at(rate))
-                if number % config.frame_step == 0
+                for frame in itertools.islice(clip.frames_at(rate), 0, None, config.frame_step)
             ]
         )
         for clip, rate in zip(clips, rates, strict=True)

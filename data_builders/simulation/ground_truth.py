@@ -157,7 +157,9 @@ def _integrate(simulation: Simulation, start: PhaseState, tolerance: float, draw
             derivative, times[[0, -1]], flat_start, "DOP853", times, rtol=tolerance, atol=tolerance
         )
     if not solution.success:
-        raise SimulationError(f"integration failed ({solution.message.rstrip('.')}) {_advice(simulation)}")
+        raise SimulationError(
+            f"the solver failed ({solution.message.rstrip('.')}) for a trajectory {_advice(simulation)}"
+        )
     path = solution.y[: 2 * size].reshape(2, *shape, times.size)
     dissipated = solution.y[2 * size :] if simulation.damping else np.zeros((shape[0], times.size))
     return _Solution(PhaseState(*np.moveaxis(path, -1, 2)), dissipated)

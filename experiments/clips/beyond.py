@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.clips.config import NUM_LONG_CLIPS
 from experiments.clips.data import Clips
 from experiments.clips.long_clips import LongClips, extend, first_examples, take_films
 from experiments.clips.long_rollouts import Comparison, Rollout, compare, median_steps, roll_out
 from experiments.clips.oscillation import Oscillation, measure_oscillation
-from experiments.clips.prediction import NUM_LONG_CLIPS, CompiledDynamics
+from experiments.clips.prediction import CompiledDynamics
 from experiments.clips.reconstruction import NO_TRUE_STATES, Reconstructions
 from experiments.clips.results import BeyondTheClip, Latent
 from experiments.clips.sampled_states import SampledStates, measure_samples

@@ -155,7 +155,7 @@ def resolve(config: Any) -> tuple[Any, "BuilderConfig"]:
     return config, dataset
 
 
-_NUM_LONG_CLIPS = 32  # as in `experiments.clips.prediction`
+NUM_LONG_CLIPS = 32  # whose predictions are followed beyond their ends
 _IMAGE_COPIES = 4  # of each frame in float32: observed, predicted, expected, and their differences
 
 
@@ -173,7 +173,7 @@ def evaluation_needs(config: Any, dataset: "BuilderConfig") -> list[Need]:
         Need("the evaluation of a batch", value_bytes * num_clips * num_steps, fields),
         Need(
             "the prediction beyond the clip",
-            value_bytes * _NUM_LONG_CLIPS * 2 * longest,
+            value_bytes * NUM_LONG_CLIPS * 2 * longest,
             {"evaluation.horizons": evaluation.horizons, "image_size": config.image_size},
         ),
     ]

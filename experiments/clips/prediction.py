@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.clips.config import NUM_LONG_CLIPS
 from experiments.clips.data import Clips
 from experiments.clips.long_clips import NOT_FOLLOWED, LongClips, extend, first_examples, take_films
 from experiments.clips.reconstruction import NO_TRUE_STATES
@@ -17,7 +18,6 @@ from hgn_jax.metrics.symetric import symetric
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training import compile_for_backend
 
-NUM_LONG_CLIPS = 32  # whose predictions are followed
 _NUM_LATENT_POINTS = 2000
 _CLIPS_PER_CALL, _FRAMES_PER_CALL = 32, 256  # seen and decoded at once, which bounds the memory
 _ROLLOUT_STEPS = (30, 60, 150)  # lengths that are compiled, for shorter rollouts too

@@ -104,15 +104,16 @@ def measure_dynamics(hgn: HGN, params: Any, start: PhaseState, num_steps: int) -
     @jax.jit
     def measure(params, start):
         hamiltonian = hgn.hamiltonian(params)
-        integration = (config.dt, num_steps, config.integrator, config.substeps, hgn.friction(params))
+        settings = {"integrator": config.integrator, "substeps": config.substeps, "friction": hgn.friction(params)}
         energies = {
             integrator: rollouts.energies_along(
                 hamiltonian, hgn.rollout(params, start, num_steps, integrator=integrator)
             )
             for integrator in dict.fromkeys((config.integrator, *others))
         }
-        reversibility = rollouts.reversibility(hamiltonian, start, *integration)
-        return reversibility, energies, rollouts.speed_consistency(hamiltonian, start, *integration)
+        reversibility = rollouts.reversibility(hamiltonian, start, config.dt, num_steps, **settings)
+        speed = rollouts.speed_consistency(hamiltonian, start, config.dt, num_steps, **settings)
+        return reversibility, energies, speed
 
     reversibility, energies, speed = jax.device_get(measure(params, start))
     return Dynamics(

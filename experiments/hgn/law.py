@@ -31,6 +31,7 @@ _NO_TRUE_LAW = "needs the true law, which is not known for films"
 _NOT_A_STATE = "needs a state of keypoints, or of one number for a system with one coordinate"
 _NOT_TWO_RODS = "needs the angles of two rods as a state, chart=rods num_keypoints=2"
 _MANY_CONSTANTS = "each trajectory of this data set has its own constants"
+_RESIDUAL = "per cent of the true range"
 _CANVAS = Units("canvas units", "unit of time")
 _NOT_FINITE = "the rollouts of the model leave the range of numbers"
 _MIN_STATES, _MAX_STATES = 50, 4000
@@ -208,6 +209,11 @@ def _own_exponents(config: Any, visited: _Visited) -> list[float | None]:
     return exponents if config.hamiltonian_network == "pairwise" else [None] * len(exponents)
 
 
+def _law_of_coordinates(**fields: Any) -> Law:
+    """Returns the law of a system in which no body pulls another."""
+    return Law(exponent=None, flatness=None, mass_ratio=None, **fields)
+
+
 def _read_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
     system = systems.get_system("pendulum", **run.data.metadata["constants"])
     energy = np.asarray(metrics.potential(visited.hamiltonian)(jnp.asarray(visited.states.q)), np.float64)
@@ -217,10 +223,7 @@ def _read_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
     frequency = None
     if visited.states.q.shape[1] == 1:
         frequency = metrics.small_angle_frequency(visited.hamiltonian, visited.states.q) / visited.time
-    law = Law(
-        exponent=None,
-        flatness=None,
-        mass_ratio=None,
+    law = _law_of_coordinates(
         constant=frequency,
         true_constant=float(np.sqrt(constants["potential_factor"] * constants["g"] / constants["l"])),
         system="pendulum",
@@ -236,7 +239,7 @@ def _read_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
         axes=("true angle q", "potential energy"),
     )
     title = "pendulum: the potential, learned from films"
-    return law, functools.partial(law_pictures.draw_curve, title, curve, "per cent of the true range")
+    return law, functools.partial(law_pictures.draw_curve, title, curve, _RESIDUAL)
 
 
 def _read_spring(run: Run, visited: _Visited) -> tuple[Law, Draw]:
@@ -244,10 +247,7 @@ def _read_spring(run: Run, visited: _Visited) -> tuple[Law, Draw]:
     displacement = visited.true_q[:, 0]
     force = metrics.spring_force(visited.hamiltonian, visited.states, displacement, visited.time)
     frequency = float(np.sqrt(constants["k"] / constants["m"]))
-    law = Law(
-        exponent=None,
-        flatness=None,
-        mass_ratio=None,
+    law = _law_of_coordinates(
         constant=force.frequency,
         true_constant=frequency,
         system="mass_spring",
@@ -262,16 +262,13 @@ def _read_spring(run: Run, visited: _Visited) -> tuple[Law, Draw]:
         axes=("true displacement q", "force"),
     )
     title = "mass-spring: the force, learned from films"
-    return law, functools.partial(law_pictures.draw_curve, title, curve, "per cent of the true range")
+    return law, functools.partial(law_pictures.draw_curve, title, curve, _RESIDUAL)
 
 
 def _read_double_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
     m1, m2, g, l1, l2 = (run.data.metadata["constants"][name] for name in ("m1", "m2", "g", "l1", "l2"))
     chain = metrics.chain_of_rods(visited.hamiltonian, visited.states, visited.time)
-    law = Law(
-        exponent=None,
-        flatness=None,
-        mass_ratio=None,
+    law = _law_of_coordinates(
         constant=chain.gravity,
         true_constant=g / l2,
         system="double_pendulum",
@@ -291,7 +288,7 @@ def _read_double_pendulum(run: Run, visited: _Visited) -> tuple[Law, Draw]:
         axes=("true potential energy at the same angles", "potential energy"),
     )
     title = "double pendulum: the potential, learned from films"
-    return law, functools.partial(law_pictures.draw_curve, title, curve, "per cent of the true range")
+    return law, functools.partial(law_pictures.draw_curve, title, curve, _RESIDUAL)
 
 
 _READERS = {

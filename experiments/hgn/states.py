@@ -132,10 +132,8 @@ def collect_points(run: Run) -> _Points:
     params, train = run.state.params, run.data.splits["train"]
     num_frames = run.data.num_frames
     num_used = num_seen(run.model.config) or num_frames
-    first, num_clips = (
-        (num_frames - num_used) // 2,
-        min(affordable_clips(run.model.config, num_used) or _NUM_CLIPS, len(train)),
-    )
+    first = (num_frames - num_used) // 2
+    num_clips = min(affordable_clips(run.model.config, num_used) or _NUM_CLIPS, len(train))
     states_per_clip = min(num_frames, _NUM_STATES // num_clips)
     roll_out = None
     rng = np.random.default_rng(_SEED)

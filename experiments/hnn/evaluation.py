@@ -119,7 +119,8 @@ def _paths(run: Run, start: PhaseState, num_steps: int) -> dict[str, PhaseState]
 def measure_dynamics(run: Run, start: PhaseState, num_steps: int) -> Dynamics:
     """Measures reversibility, and the learned energy along rollouts by the model's own integrator and by scipy."""
     config, hamiltonian = run.config, run.model.hamiltonian(run.state.params)
-    reversibility = rollouts.reversibility(hamiltonian, start, config.dt, num_steps, config.integrator, config.substeps)
+    settings = {"integrator": config.integrator, "substeps": config.substeps}
+    reversibility = rollouts.reversibility(hamiltonian, start, config.dt, num_steps, **settings)
     energies = {
         name: rollouts.energies_along(hamiltonian, path) for name, path in _paths(run, start, num_steps).items()
     }

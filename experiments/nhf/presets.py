@@ -170,7 +170,7 @@ def validate(config: Config) -> None:
     training_config.validate(config.optimizer, config.training)
     geco_config.validate(config.geco)
     if config.data.name == "file" and not config.data.path:
-        raise ValueError("data.path must name a .npy or .csv table: --config.data.path=rows.csv")
+        raise ValueError(f"data.path must name a table ({', '.join(tables.SUFFIXES)}): --config.data.path=rows.csv")
     if config.data.name != "file":
         _require_defaults(config.data, ("path", "header", "decimal"), "--config=file")
     if config.data.name in TARGETS:

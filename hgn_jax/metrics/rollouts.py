@@ -91,20 +91,14 @@ def _norm(state: PhaseState) -> jax.Array:
 
 
 def reversibility(
-    hamiltonian: Hamiltonian,
-    state: PhaseState,
-    dt: float,
-    num_steps: int,
-    integrator: str,
-    substeps: int = 1,
-    friction: jax.Array | None = None,
+    hamiltonian: Hamiltonian, state: PhaseState, dt: float, num_steps: int, integrator: str, **kwargs: Any
 ) -> jax.Array:
     """Returns |s_0 - Phi_{-T}(Phi_T(s_0))| / |s_0|: the relative error after a rollout forwards and back.
 
     The arguments are those of `rollout`.
     """
-    end = _last(rollout(hamiltonian, state, dt, num_steps, integrator, substeps, friction=friction))
-    returned = _last(rollout(hamiltonian, end, -dt, num_steps, integrator, substeps, friction=friction))
+    end = _last(rollout(hamiltonian, state, dt, num_steps, integrator, **kwargs))
+    returned = _last(rollout(hamiltonian, end, -dt, num_steps, integrator, **kwargs))
     return relative_distance(returned, state)
 
 
@@ -119,7 +113,7 @@ def speed_consistency(
     num_steps: int,
     integrator: str,
     substeps: int = 1,
-    friction: jax.Array | None = None,
+    **kwargs: Any,
 ) -> dict[str, jax.Array]:
     """The errors of rollouts with steps of twice, once and half the size.
 
@@ -131,7 +125,7 @@ def speed_consistency(
     """
 
     def path(refinement: int) -> PhaseState:
-        return rollout(hamiltonian, state, 2 * dt, num_steps // 2, integrator, refinement * substeps, friction=friction)
+        return rollout(hamiltonian, state, 2 * dt, num_steps // 2, integrator, refinement * substeps, **kwargs)
 
     exact = path(32)
     return {name: relative_distance(path(n), exact) for name, n in (("2dt", 1), ("dt", 2), ("dt/2", 4))}

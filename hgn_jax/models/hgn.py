@@ -18,6 +18,7 @@ import jax.numpy as jnp
 
 from hgn_jax.models.frames import TargetFrames, direct, draw_target_frames, unit_interval
 from hgn_jax.models.hgn_config import (
+    METRIC_KINETICS,
     HGNConfig,
     inferred_frame,
     latent_shape,
@@ -220,7 +221,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         return at_first_frame(params, infer_state(params, frames))
 
     def hamiltonian(params: Params) -> Hamiltonian:
-        if config.kinetic in ("metric", "rods"):
+        if config.kinetic in METRIC_KINETICS:
             return lambda s: (
                 networks["kinetic"].apply(params["kinetic"], s) + networks["potential"].apply(params["potential"], s.q)
             )

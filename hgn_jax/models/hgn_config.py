@@ -9,6 +9,8 @@ from hgn_jax.config_checks import MAX_STEPS, at_least, check_fields, choice, cou
 from hgn_jax.networks.latent_grid import LATENT_SIZE, num_doublings
 from hgn_jax.physics.integration_methods import METHODS, Splitting
 
+# Kinetic energies that depend on the positions too, each beside a potential energy of its own.
+METRIC_KINETICS = ("metric", "rods")
 _MAX_UNROLLED = 1000
 FRAME_COUNTS = ("inference_frames", "seen_frames", "loss_frames", "initial_horizon")
 
@@ -20,7 +22,7 @@ _ANY = object()
 _REQUIREMENTS = (
     ("latent", "vector", "hamiltonian_network", ("mlp",)),
     ("latent", "keypoints", "hamiltonian_network", ("mlp", "pairwise")),
-    ("latent", "keypoints", "kinetic", ("quadratic", "metric", "rods")),
+    ("latent", "keypoints", "kinetic", ("quadratic", *METRIC_KINETICS)),
     ("latent", "keypoints", "rollout_directions", ("outward",)),
     ("latent", "keypoints", "use_transform", (False,)),
     ("latent", "keypoints", "background", ("colour", "image")),
@@ -270,7 +272,7 @@ def _validate_windows(config: HGNConfig) -> None:
         raise ValueError(
             f"seen_frames must be inference_frames={config.inference_frames} or more; got {config.seen_frames}"
         )
-    if config.confinement is not None and config.hamiltonian == "joint" and config.kinetic not in ("metric", "rods"):
+    if config.confinement is not None and config.hamiltonian == "joint" and config.kinetic not in METRIC_KINETICS:
         raise ValueError("confinement needs hamiltonian=separable, or kinetic=metric or rods; got joint")
     if None not in (config.initial_horizon, config.loss_frames) and config.initial_horizon < config.loss_frames:
         raise ValueError(

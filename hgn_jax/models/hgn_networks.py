@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from hgn_jax.models.frames import stack_frames
-from hgn_jax.models.hgn_config import HGNConfig
+from hgn_jax.models.hgn_config import METRIC_KINETICS, HGNConfig
 from hgn_jax.networks.blocks import ConvLayer
 from hgn_jax.networks.charts import Chart, make_chart
 from hgn_jax.networks.decoder import conv_decoder
@@ -110,7 +110,7 @@ def make_transform(config: HGNConfig) -> hk.Transformed:
 
 def make_energies(config: HGNConfig) -> dict[str, hk.Transformed | MetricKinetic]:
     """Returns the energies by the names of their parameters: `hamiltonian`, or `kinetic` and `potential`."""
-    if config.hamiltonian == "joint" and config.kinetic not in ("metric", "rods"):
+    if config.hamiltonian == "joint" and config.kinetic not in METRIC_KINETICS:
         return {"hamiltonian": _full_precision(_energy(config))}
     kinetic = potential = _energy(config)
     if config.kinetic == "quadratic":

@@ -59,7 +59,7 @@ def fit_energy_correction(data: np.ndarray, samples: np.ndarray) -> EnergyCorrec
 def _levels(num_points: int) -> np.ndarray:
     """The quantiles of the data, in ascending order, at which bins begin and end."""
     num_bins = int(np.clip(num_points // _POINTS_PER_BIN, 1, _MAX_BINS))
-    num_halvings = int(np.log2(max(1.0, num_points / (num_bins * _POINTS_PER_BIN)))) if num_bins > 1 else 0
+    num_halvings = int(np.log2(max(1.0, num_points / (num_bins * _POINTS_PER_BIN))))
     tail = 0.5 ** np.arange(1, num_halvings + 1) / num_bins
     levels = np.sort(np.concatenate([np.linspace(0.0, 1.0, num_bins + 1), tail, 1.0 - tail]))
     return _LEFT_OUT + (1.0 - 2.0 * _LEFT_OUT) * levels
