@@ -4,7 +4,17 @@ import importlib
 
 from benchmarks.table import Row
 
-NAMES = ("train_step", "accelerator", "pipeline", "data", "integrators", "nhf_vs_flows", "scaling")
+NAMES = (
+    "train_step",
+    "beside_torch",
+    "accelerator",
+    "pipeline",
+    "data",
+    "integrators",
+    "nhf_vs_flows",
+    "scaling",
+    "growth",
+)
 
 
 def rows(name: str, quick: bool) -> list[Row]:

@@ -1,0 +1,183 @@
+"""Measures how the cost of training grows: `python -m benchmarks.growth [--output=results/growth]`.
+
+Varies one size at a time and measures each in a process of its own: the median time of a training step and the peak
+memory of the process, with its libraries. Both are fitted to a power of the size. Rollouts of more and more steps are
+differentiated by JAX and by the reversible adjoint, `hgn_jax.rollout(..., adjoint="reversible")`.
+"""
+
+import json
+import math
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from absl import flags
+
+from benchmarks.processes import alone, peak_gigabytes
+from benchmarks.table import Row, table
+from experiments.run import command_line
+
+_REPEATS = 3
+
+
+class Point(NamedTuple):
+    """The cost at one size.
+
+    Attributes:
+      kind: Name of what is varied.
+      size: The size.
+      seconds: Median wall time of a step.
+      gigabytes: Peak memory of the process, with its libraries.
+    """
+
+    kind: str
+    size: int
+    seconds: float
+    gigabytes: float
+
+
+def _training_step(preset: str, repeats: int, **changes: Any) -> tuple[float, float]:
+    import jax
+
+    from experiments.comparison.step_timing import median_seconds, prepare, random_batch
+    from experiments.hgn import presets
+    from experiments.run import allocator
+    from hgn_jax.models.hgn import make_hgn
+
+    allocator.keep_freed_memory()
+    config = presets.get(preset)
+    for field, value in changes.items():
+        *parents, name = field.split("__")
+        target = config
+        for parent in parents:
+            target = getattr(target, parent)
+        setattr(target, name, value)
+    batch = random_batch(config, config.training.batch_size)
+    step = prepare(make_hgn(config), config, batch, jax.local_devices()).step
+    return median_seconds(step, repeats), peak_gigabytes()
+
+
+def _rollout_gradient(adjoint: str, num_steps: int, repeats: int) -> tuple[float, float]:
+    import jax
+    import jax.numpy as jnp
+
+    from experiments.comparison.step_timing import median_seconds
+    from hgn_jax import PhaseState, rollout, separable
+
+    def loss(strength: jax.Array, state: PhaseState) -> jax.Array:
+        pendulums = separable(lambda p: 0.5 * jnp.sum(p**2, -1), lambda q: -strength * jnp.sum(jnp.cos(q), -1))
+        # Two states are kept, so that nothing but the adjoint grows with the number of steps.
+        path = rollout(pendulums, state, 10.0, 1, substeps=num_steps, adjoint=adjoint)
+        return jnp.mean(path.q[-1] ** 2)
+
+    keys = jax.random.split(jax.random.PRNGKey(0))
+    state = PhaseState(*(jax.random.normal(key, (1000, 4)) for key in keys))
+    gradient = jax.jit(jax.grad(loss))
+    return median_seconds(lambda: gradient(jnp.float32(1.0), state), repeats), peak_gigabytes()
+
+
+def _frames(size: int, repeats: int) -> tuple[float, float]:
+    return _training_step("mass_spring_small", repeats, data__num_steps=size - 1, loss_frames=6)
+
+
+def _batch(size: int, repeats: int) -> tuple[float, float]:
+    return _training_step("mass_spring_small", repeats, training__batch_size=size)
+
+
+def _pixels(size: int, repeats: int) -> tuple[float, float]:
+    blocks = int(math.log2(size // 4))
+    return _training_step(
+        "mass_spring_small", repeats, image_size=size, decoder_filters=(64, 32, 16, 16, 16)[:blocks],
+        encoder_filters=(32, 48, 64, 64, 64),
+    )  # fmt: skip
+
+
+def _state(size: int, repeats: int) -> tuple[float, float]:
+    return _training_step("mass_spring_plus_plus_small", repeats, state_channels=size)
+
+
+def _direct(size: int, repeats: int) -> tuple[float, float]:
+    return _rollout_gradient("direct", size, repeats)
+
+
+def _reversible(size: int, repeats: int) -> tuple[float, float]:
+    return _rollout_gradient("reversible", size, repeats)
+
+
+# What is varied -> the sizes, and the measurement at one of them.
+KINDS: dict[str, tuple[Sequence[int], Callable[[int, int], tuple[float, float]]]] = {
+    "frames in a clip": ((31, 64, 128, 256), _frames),
+    "clips in a batch": ((16, 64, 256), _batch),
+    "pixels across": ((32, 64, 128), _pixels),
+    "coordinates of a vector state": ((1, 4, 16, 64), _state),
+    "steps of a rollout, differentiated by JAX": ((1000, 4000, 16000), _direct),
+    "steps of a rollout, reversible adjoint": ((1000, 4000, 16000), _reversible),
+}
+
+
+def measure(quick: bool = False) -> list[Point]:
+    """Measures every size of every kind, or the two smallest once."""
+    points = []
+    for kind, (sizes, function) in KINDS.items():
+        for size in sizes[:2] if quick else sizes:
+            points.append(Point(kind, size, *alone(function, size, 1 if quick else _REPEATS)))
+            print(*points[-1], file=sys.stderr, flush=True)
+    return points
+
+
+def exponent(points: Sequence[Point], cost: Callable[[Point], float]) -> float:
+    """Returns the power of the size with which a cost grows, fitted in the logarithms of both."""
+    sizes, costs = ([math.log(x) for x in values] for values in ([p.size for p in points], [cost(p) for p in points]))
+    return float(np.polyfit(sizes, costs, 1)[0])
+
+
+def describe(points: Sequence[Point]) -> list[Row]:
+    """Returns a row for each kind: the growth of time and memory, and the numbers behind them."""
+    lines = []
+    for kind in dict.fromkeys(point.kind for point in points):
+        here = [point for point in points if point.kind == kind]
+        times = exponent(here, lambda point: point.seconds)
+        memory = exponent(here, lambda point: point.gigabytes)
+        numbers = "; ".join(f"{p.size}: {p.seconds:.3g} s, {p.gigabytes:.3g} GB" for p in here)
+        lines.append(Row(None, kind, f"time ~ size^{times:.2f}, memory ~ size^{memory:.2f}", numbers))
+    return lines
+
+
+def rows(quick: bool) -> list[Row]:
+    """Returns the rows of `python -m benchmarks`."""
+    return describe(measure(quick))
+
+
+def draw(points: Sequence[Point], path: pathlib.Path) -> None:
+    """Draws time and memory against size, relative to the smallest size of each kind."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, name, title in zip(figure.subplots(1, 2), ("seconds", "gigabytes"), ("time", "peak memory"), strict=True):
+        for kind in dict.fromkeys(point.kind for point in points):
+            here = [point for point in points if point.kind == kind]
+            sizes = [point.size / here[0].size for point in here]
+            axes.loglog(sizes, [getattr(p, name) / getattr(here[0], name) for p in here], "o-", label=kind)
+        axes.loglog([1, 16], [1, 16], ":", color="grey", label="in proportion")
+        axes.set(xlabel="size, in units of the smallest", ylabel=f"{title}, in units of the smallest size's")
+    axes.legend(fontsize=7)
+    figure.savefig(path, dpi=150)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    points = measure()
+    if _OUTPUT.value:
+        folder = pathlib.Path(_OUTPUT.value)
+        folder.mkdir(parents=True, exist_ok=True)
+        records = [point._asdict() for point in points]
+        (folder / "growth.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+        draw(points, folder / "growth.png")
+    print(table(describe(points)))
+
+
+if __name__ == "__main__":
+    _OUTPUT = flags.DEFINE_string("output", None, "Directory for the numbers and the picture.")
+    command_line.run(main)
