@@ -12,6 +12,7 @@ from .physics.phase_space import PhaseState
 from .prediction import Prediction, predict
 from .runs import load_run
 from .training.in_memory import train
+from .version import __version__
 
 __all__ = [
     "HGNConfig",
@@ -30,4 +31,5 @@ __all__ = [
     "systems",
     "train",
     "vector_field",
+    "__version__",
 ]

@@ -7,6 +7,7 @@ from absl.testing import absltest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import hgn_jax
 from tests.root import ROOT
 
 _PACKAGES = ("hgn_jax", "data_builders", "experiments", "benchmarks")
@@ -20,7 +21,7 @@ def _requirements(extra):
 
 class InstallationTest(absltest.TestCase):
     def test_every_dependency_has_a_tested_range(self):
-        for extra in ("test", "benchmarks", "cuda", "tfds"):
+        for extra in importlib.metadata.metadata("hgn_jax").get_all("Provides-Extra"):
             for requirement in _requirements(extra):
                 operators = {specifier.operator for specifier in requirement.specifier}
                 self.assertEqual(operators, {">=", "<"}, requirement)
@@ -31,6 +32,11 @@ class InstallationTest(absltest.TestCase):
         for requirement in _requirements("test"):
             self.assertIn(canonicalize_name(requirement.name), versions)
             self.assertTrue(requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement)
+
+    def test_versions_agree(self):
+        (cited,) = re.findall(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+        newest, *_ = re.findall(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+        self.assertEqual([cited, newest], [hgn_jax.__version__] * 2)
 
     def test_nothing_is_unpickled(self):
         sources = [path for package in _PACKAGES for path in (ROOT / package).rglob("*.py")]
