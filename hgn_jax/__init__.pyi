@@ -20,6 +20,7 @@ __all__ = [
     "NHFConfig",
     "PhaseState",
     "Prediction",
+    "__version__",
     "data",
     "load_run",
     "make_hgn",
@@ -31,5 +32,4 @@ __all__ = [
     "systems",
     "train",
     "vector_field",
-    "__version__",
 ]
