@@ -5,6 +5,7 @@ import pathlib
 from setuptools import find_packages, setup
 
 _BEAM = "apache-beam>=2.77,<3"
+_DOCS = ["latex2mathml>=3.77,<4", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0,<2"]
 _README = pathlib.Path(__file__).parent / "README.md"
 
 setup(
@@ -66,7 +67,9 @@ setup(
     ],
     extras_require={
         "benchmarks": ["diffrax>=0.7,<0.8", "distrax>=0.1.9,<0.2", "flowjax>=19.1,<20"],
+        "docs": _DOCS,  # for the site of the documentation, which the tests build too
         "test": [
+            *_DOCS,
             "hypothesis>=6.100,<7",
             "mypy>=2.0,<3",
             "playwright>=1.50,<2",

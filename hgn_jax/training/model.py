@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:  # so that naming these types does not import JAX
     import jax
 
-# Arrays by the name of their feature, each with the examples along its first axis.
 Batch = dict[str, Any]
-# A pytree of arrays.
+"""Arrays by the name of their feature, each with the examples along its first axis."""
+
 Params = Any
-# Values to log, by name.
+"""A pytree of arrays."""
+
 Scalars = dict[str, float]
+"""Values to log, by name."""
 
 
 class Model(Protocol):

@@ -17,6 +17,7 @@ TARGETS: dict[str, Callable[[], Density]] = {
     "pinwheel": pinwheel,
     "checkerboard": checkerboard,
 }
+"""The targets by name, each as a function that makes it."""
 
 
 def get_target(name: str) -> Density:

@@ -1,0 +1,145 @@
+"""The documentation site: links are written for it, its build refuses what is broken, and its pages fit any screen."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.root import ROOT
+
+pytest.importorskip("material")
+pages = pytest.importorskip("docs.hooks.pages")
+reference = pytest.importorskip("docs.hooks.reference")
+formulas = pytest.importorskip("docs.hooks.formulas")
+
+_TINY = {
+    "README.md": "# Tiny\n",
+    "docs/README.md": "# Start\n\n[A](../results), [page](../results/README.md#numbers), ![image](../results/a.png)\n",
+    "docs/guide.md": "# Guide\n\n[A](../hgn_jax/physics/law.py), [data](../hgn_jax/data), [tool](../tool.py), $q^2$\n",
+    "results/README.md": "# Results\n\n## Numbers\n\n[A](../docs/guide.md), [start](../README.md), [more](more.md)\n",
+    "results/more.md": "# More\n\n`[no](link.md)`\n\n```\n[no](link.md)\n```\n",
+    "results/a.png": "",
+    "tool.py": "print('```')\n",
+    "hgn_jax/__init__.py": '"""A library."""\n',
+    "hgn_jax/__init__.pyi": 'from .physics.law import force\n\n__all__ = ["force"]\n',
+    "hgn_jax/data/__init__.py": '"""Data."""\n',
+    "hgn_jax/physics/__init__.py": '"""Physics."""\n',
+    "hgn_jax/physics/law.py": '"""Laws."""\n\n\ndef force(q):\n    """Returns the force."""\n',
+    "data_builders/__init__.py": '"""Builders."""\n',
+    "data_builders/datasets.py": '"""Data sets."""\n',
+    "data_builders/films.py": '"""Films."""\n',
+    "experiments/__init__.py": '"""Programs."""\n',
+    "experiments/tasks.py": '"""Tasks."""\n',
+}
+_NAVIGATION = "nav: [README.md, guide.md, Reference: reference/, results/README.md, results/more.md]\n"
+
+
+def write_tiny(root: pathlib.Path, changes: dict[str, str]) -> None:
+    """Writes a small repository with the settings and the hooks of this one."""
+    for name, text in (_TINY | changes).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    shutil.copytree(ROOT / "docs" / "hooks", root / "docs" / "hooks", ignore=shutil.ignore_patterns("__pycache__"))
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    (root / "mkdocs.yml").write_text(settings[: settings.index("\nnav:")] + "\n" + _NAVIGATION, encoding="utf-8")
+
+
+def build(root: pathlib.Path, site: pathlib.Path) -> tuple[int, str]:
+    """Builds a site; returns the exit status and what was printed."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=500)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "page, target, destination",
+    [
+        ("docs/README.md", "guide.md#top", "guide.md#top"),
+        ("docs/README.md", "../results", "results/README.md"),
+        ("docs/README.md", "../results/a.png", "results/a.png"),
+        ("docs/README.md", "../tool.py", "source/tool.py.md"),
+        ("docs/README.md", "../hgn_jax/physics/law.py", "reference/physics.md#hgn_jax.physics.law"),
+        ("docs/README.md", "../hgn_jax/physics", "reference/physics.md#hgn_jax.physics"),
+        ("docs/README.md", "../data_builders", None),
+        ("docs/README.md", "https://example.org/a.md", "https://example.org/a.md"),
+        ("docs/README.md", "missing.md", "missing.md"),
+        ("results/README.md", "../docs/guide.md#top", "../guide.md#top"),
+        ("results/README.md", "../README.md", "../README.md"),
+        ("results/README.md", "#numbers", "#numbers"),
+    ],
+)
+def test_destinations_of_links(tmp_path, page, target, destination):
+    write_tiny(tmp_path, {})
+    site = pages.Site(tmp_path, "docs")
+    uris = {"README.md", "guide.md", "results/README.md", "results/a.png", "source/tool.py.md", "reference/physics.md"}
+    modules = {"hgn_jax.physics": "reference/physics.md", "hgn_jax.physics.law": "reference/physics.md"}
+    assert site.destination(page, target, uris, modules) == destination
+
+
+def test_files_have_an_address_where_one_is_known(tmp_path):
+    write_tiny(tmp_path, {})
+    site = pages.Site(tmp_path, "docs", "https://example.org/tree/")
+    for target in ("../tool.py", "../data_builders"):
+        assert site.destination("docs/guide.md", target, set(), {}) == f"https://example.org/tree/{target[3:]}"
+
+
+def test_a_link_without_a_destination_becomes_its_text():
+    text = "[a `b` [c]](x) and ![d](y.png), `[e](x)`\n\n~~~\n[f](x)\n~~~\n"
+    assert pages.rewrite(text, lambda target: None) == "a `b` [c] and d, `[e](x)`\n\n~~~\n[f](x)\n~~~\n"
+    assert pages.rewrite(text, lambda target: target) == text
+
+
+def test_formulas_become_mathml():
+    page = r'<p><span class="arithmatex">\(q &lt; \dot p\)</span></p><div class="arithmatex">\[\frac{1}{2}\]</div>'
+    mathml = formulas.to_mathml(page)
+    assert mathml.count("<math") == 2 and "<mfrac>" in mathml
+    assert "&lt;" in mathml.replace("&#x0003C;", "&lt;") and "\\" not in mathml
+
+
+def test_public_names_have_docstrings():
+    assert not list(reference.undocumented(reference.load(ROOT, "hgn_jax")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({}, None),
+        ({"results/more.md": "# More\n\n[a page](nowhere.md)\n"}, "nowhere.md"),
+        ({"results/more.md": "# More\n\n![a picture](nowhere.png)\n"}, "nowhere.png"),
+        ({"results/more.md": "# More\n\n[a heading](README.md#letters)\n"}, "letters"),
+        ({"results/more.md": "# More\n\n[a heading](#letters)\n"}, "letters"),
+        ({"docs/lost.md": "# In no place of the navigation\n"}, "lost.md"),
+        ({"hgn_jax/physics/law.py": '"""Laws."""\n\n\ndef force(q):\n    return q\n'}, "hgn_jax.physics.law.force"),
+        ({"hgn_jax/physics/more.py": "def _force(q):\n    return q\n"}, "hgn_jax.physics.more"),
+        ({"hgn_jax/physics/law.py": '"""Laws."""\n\nforce = 1\n'}, "hgn_jax.physics.law.force"),
+    ],
+    ids=["all is well", "page", "picture", "heading", "own heading", "navigation", "function", "module", "attribute"],
+)
+def test_a_strict_build_refuses_what_is_broken(tmp_path, changes, message):
+    write_tiny(tmp_path, changes)
+    status, output = build(tmp_path, tmp_path / "site")
+    assert (status == 0) == (message is None), output
+    assert message is None or message in output
+    if message is None:
+        assert 'href="reference/physics.html#hgn_jax.physics.law"' in (tmp_path / "site" / "guide.html").read_text()
+        assert "<math" in (tmp_path / "site" / "guide.html").read_text()
+        assert (tmp_path / "site" / "results" / "a.png").exists()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site of this repository, built once."""
+    path = tmp_path_factory.mktemp("site")
+    status, output = build(ROOT, path)
+    assert status == 0, output
+    return path
+
+
+@pytest.mark.slow
+def test_the_strict_build_passes(site):
+    assert (site / "index.html").exists()
