@@ -85,7 +85,7 @@ def write_run(path: pathlib.Path) -> None:
 
 
 _PAGES_WITH_PYTHON = [page for page in GUIDE if any(language == "python" for language, _, _ in blocks(page))]
-_LONG_PAGES = ("anchored.md", "library.md", "nhf.md")  # their blocks compile for half a minute
+_LONG_PAGES = ("anchored.md", "leapfrog.md", "library.md", "nhf.md")  # their blocks compile for half a minute
 
 
 @pytest.mark.parametrize(
