@@ -1,13 +1,17 @@
 """The documentation site: links are written for it, its build refuses what is broken, and its pages fit any screen."""
 
+import functools
+import http.server
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from tests.experiments.reporting import browser
 from tests.root import ROOT
 
 pytest.importorskip("material")
@@ -34,7 +38,7 @@ _TINY = {
     "experiments/__init__.py": '"""Programs."""\n',
     "experiments/tasks.py": '"""Tasks."""\n',
 }
-_NAVIGATION = "nav: [README.md, guide.md, Reference: reference/, results/README.md, results/more.md]\n"
+_NAVIGATION = "nav: [README.md, guide.md, Reference: reference/, Results: [results/README.md, results/*]]\n"
 
 
 def write_tiny(root: pathlib.Path, changes: dict[str, str]) -> None:
@@ -64,6 +68,7 @@ def build(root: pathlib.Path, site: pathlib.Path) -> tuple[int, str]:
         ("docs/README.md", "../tool.py", "source/tool.py.md"),
         ("docs/README.md", "../hgn_jax/physics/law.py", "reference/physics.md#hgn_jax.physics.law"),
         ("docs/README.md", "../hgn_jax/physics", "reference/physics.md#hgn_jax.physics"),
+        ("docs/README.md", "hooks/pages.py", "source/docs/hooks/pages.py.md"),
         ("docs/README.md", "../data_builders", None),
         ("docs/README.md", "https://example.org/a.md", "https://example.org/a.md"),
         ("docs/README.md", "missing.md", "missing.md"),
@@ -75,7 +80,8 @@ def build(root: pathlib.Path, site: pathlib.Path) -> tuple[int, str]:
 def test_destinations_of_links(tmp_path, page, target, destination):
     write_tiny(tmp_path, {})
     site = pages.Site(tmp_path, "docs")
-    uris = {"README.md", "guide.md", "results/README.md", "results/a.png", "source/tool.py.md", "reference/physics.md"}
+    uris = {"README.md", "guide.md", "results/README.md", "results/a.png", "reference/physics.md"}
+    uris |= {"source/tool.py.md", "source/docs/hooks/pages.py.md"}
     modules = {"hgn_jax.physics": "reference/physics.md", "hgn_jax.physics.law": "reference/physics.md"}
     assert site.destination(page, target, uris, modules) == destination
 
@@ -129,6 +135,7 @@ def test_a_strict_build_refuses_what_is_broken(tmp_path, changes, message):
         assert 'href="reference/physics.html#hgn_jax.physics.law"' in (tmp_path / "site" / "guide.html").read_text()
         assert "<math" in (tmp_path / "site" / "guide.html").read_text()
         assert (tmp_path / "site" / "results" / "a.png").exists()
+        assert 'href="more.html"' in (tmp_path / "site" / "results" / "index.html").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +147,27 @@ def site(tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def address(site):
+    """The address at which the site is served."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        log_message = lambda self, *_: None
+
+    server = http.server.ThreadingHTTPServer(("localhost", 0), functools.partial(Handler, directory=site))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://localhost:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+
+
 @pytest.mark.slow
-def test_the_strict_build_passes(site):
-    assert (site / "index.html").exists()
+def test_every_page_fits_a_screen_and_a_telephone(site, address):
+    problems = []
+    with browser.launch() as chromium:
+        paths = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+        alike = [path for path in paths if path.startswith("source/")][1:]  # one of them stands for all
+        for page in sorted(set(paths) - set(alike)):
+            problems += [f"{page} {problem}" for problem in chromium.problems_of_address(address + page, address)]
+    assert not problems, "\n".join(problems)

@@ -68,10 +68,8 @@ class Site:
 
     def uri(self, path: str) -> str | None:
         """Returns the place on the site of a file of the repository, or None if it can have none."""
-        if path.startswith(f"{self.docs}/"):
-            return path.removeprefix(f"{self.docs}/")
         if path.endswith((".md", *_FILES)):
-            return path
+            return path.removeprefix(f"{self.docs}/")
         return f"source/{path}.md" if self.address is None and (self.root / path).is_file() else None
 
     def linked_files(self, pages: Iterable[str]) -> list[str]:
@@ -143,12 +141,35 @@ def _nav_paths(nav) -> Iterator[str]:
             yield from _nav_paths(part)
 
 
+def _linked_files(site: Site, config: MkDocsConfig) -> list[str]:
+    """Returns the files that the pages of the documentation and the navigation link to, and these themselves."""
+    pages = sorted(path.relative_to(site.root).as_posix() for path in (site.root / site.docs).glob("*.md"))
+    named = [path for path in _nav_paths(config.nav or []) if (site.root / path).is_file() and path != "README.md"]
+    return site.linked_files((*pages, *named))
+
+
+def _expanded(nav, pages: list[str]):
+    """Returns a navigation in which an entry `folder/*` is replaced by the pages of the folder that it lacks."""
+    if isinstance(nav, dict):
+        return {title: _expanded(part, pages) for title, part in nav.items()}
+    if isinstance(nav, str):
+        return nav
+    named = set(_nav_paths(nav))
+    below = lambda folder: [page for page in sorted(pages) if page.startswith(folder) and page not in named]
+    parts = [below(part[:-1]) if str(part).endswith("/*") else [_expanded(part, pages)] for part in nav]
+    return [part for expanded in parts for part in expanded]
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Completes the navigation."""
+    pages = [path for path in _linked_files(_site(config), config) if path.endswith(".md")]
+    config.nav = _expanded(config.nav, pages)
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds what the pages of the documentation and the navigation link to."""
     site, modules = _site(config), described_modules(files)
-    pages = [f"{site.docs}/{file.src_uri}" for file in files.documentation_pages()]
-    named = [path for path in _nav_paths(config.nav or []) if (site.root / path).is_file() and path != "README.md"]
-    for path in site.linked_files((*pages, *named)):
+    for path in _linked_files(site, config):
         uri = site.uri(path)
         if uri is None or files.get_file_from_path(uri) or module_name(path) in modules:
             continue

@@ -64,7 +64,8 @@ def _names_table(package: griffe.Module) -> str:
     for name in package.exports or ():
         member = package.members[str(name)]
         target = member.final_target if member.is_alias else member
-        lines.append(f"| [`{name}`][{target.path}] | {_summary(target)} |")
+        link = f"[`{name}`][{target.path}]" if is_public(target.name) else f"`{name}`"
+        lines.append(f"| {link} | {_summary(target)} |")
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
-_WIDTHS = (1280, 360)  # of a screen and of a telephone
+_WIDTHS = (1280, 400, 360)  # of a screen and of telephones
 _OPEN_DETAILS = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
 _PICTURES = "Promise.all([...document.images].map(async image => (await image.decode().catch(() => 0), image.alt)))"
 _BROKEN_PICTURES = "[...document.images].filter(image => !image.naturalWidth).map(image => image.alt)"
@@ -65,19 +65,40 @@ class Browser:
           The problems of the page, and the `alt` texts of its pictures.
         """
         problems = []
-        for width in _WIDTHS:
-            page = self._chromium.new_page(viewport={"width": width, "height": 800})
-            messages, errors, requests = (_collect(page, event) for event in ("console", "pageerror", "request"))
-            page.goto(path.as_uri())
-            page.evaluate(_OPEN_DETAILS)
+        with self._visit(path.as_uri(), path.as_uri(), problems) as page:
             pictures = page.evaluate(_PICTURES)
+            problems += [f"refers to {reference}" for reference in page.evaluate(_REFERENCES)]
+        return problems, pictures
+
+    def problems_of_address(self, address: str, site: str) -> list[str]:
+        """Opens a page of a site that loads nothing from elsewhere; returns its problems."""
+        problems = []
+        with self._visit(address, site, problems):
+            pass
+        return problems
+
+    @contextlib.contextmanager
+    def _visit(self, address: str, site: str, problems: list[str]):
+        """Opens a page on screens of all widths, and at the end of the block appends what is wrong with it.
+
+        Args:
+          address: Address of the page.
+          site: Start of the addresses that it may request.
+          problems: The list of problems.
+        """
+        page = self._chromium.new_page(viewport={"width": _WIDTHS[0], "height": 800})
+        messages, errors, requests = (_collect(page, event) for event in ("console", "pageerror", "request"))
+        page.goto(address)
+        page.evaluate(_OPEN_DETAILS)
+        page.evaluate(_PICTURES)
+        yield page
+        for width in _WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
             if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
                 problems.append(f"is {needed} pixels wide on a screen of {width}")
-            errors += [message.text for message in messages if message.type in ("error", "warning")]
-            problems += [f"error: {error}" for error in errors]
-            addresses = {request.url for request in requests if not request.url.startswith("data:")}
-            problems += [f"requests {address}" for address in addresses - {path.as_uri()}]
-            problems += [f"refers to {reference}" for reference in page.evaluate(_REFERENCES)]
-            problems += [f"cannot show {picture}" for picture in page.evaluate(_BROKEN_PICTURES)]
-            page.close()
-        return problems, pictures
+        errors += [message.text for message in messages if message.type in ("error", "warning")]
+        problems += [f"error: {error}" for error in errors]
+        addresses = {request.url for request in requests if not request.url.startswith("data:")}
+        problems += [f"requests {address}" for address in addresses if not address.startswith(site)]
+        problems += [f"cannot show {picture}" for picture in page.evaluate(_BROKEN_PICTURES)]
+        page.close()
