@@ -26,6 +26,7 @@ setup(
     package_data={
         "": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # TFDS reads them beside each builder
         "hgn_jax": ["py.typed", "*.pyi", "*/*.pyi"],  # lazy_loader reads the public names in the stubs
+        "hgn_jax.pretrained": ["models/*.json", "models/*.safetensors"],
     },
     entry_points={
         "console_scripts": [

@@ -9,12 +9,17 @@ configuration of the run says. `--beside=runs/other` shows those of another run 
 Of an NHF it writes `samples.csv`, points in the names and units of its table. `--score=FILE` also writes `scores.csv`,
 the log-density of each row of a table and its standard error.
 
+With `--pretrained=pendulum` instead of `--workdir`, all this is done with a model that comes with the package, or that
+`python -m experiments.export` has written; the files go to `samples_pendulum/`.
+
 With `--clip=my.mp4`, a run of an HGN or HNN is shown a film of your own instead: what it predicts before and after the
 window that it sees is drawn below the film, and written to `clip_my.npz`.
 """
 
+import functools
 import math
 import pathlib
+import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +29,7 @@ from absl import flags
 from data_builders import overrides
 from experiments.hgn import presets
 from experiments.nhf import units
-from experiments.run import command_line
+from experiments.run import command_line, pretrained
 from experiments.run.command_line import UserError
 from experiments.run.run_directory import (
     RunDirectory,
@@ -38,6 +43,7 @@ from experiments.run.run_directory import (
 from experiments.tasks import Task
 from hgn_jax import memory
 from hgn_jax.config_checks import MAX_COUNT, MAX_SEED
+from hgn_jax.pretrained import files
 
 _BYTES_PER_COLOUR = 6 * memory.FLOAT_BYTES  # of a frame: decoded, clipped, observed, and as a picture of the movie
 _NUM_TRAJECTORIES, _NUM_POINTS = 4, 1000  # by default
@@ -46,6 +52,8 @@ _FLAGS_OF_ONE = {"beside": "hgn", "num_steps": "hgn", "dt_scale": "hgn", "score"
 
 def check() -> None:
     """Raises UserError for what cannot be, before anything slow starts."""
+    if bool(_WORKDIR.value) == bool(_PRETRAINED.value):
+        raise UserError(f"give either --workdir=RUN or --pretrained=NAME, one of {', '.join(files.names())}")
     if not 0 < _DT_SCALE.value < math.inf:
         raise UserError(f"--dt_scale must be positive and finite, got {_DT_SCALE.value}")
     if _CLIP.value or flags.FLAGS["clip_settings"].present:
@@ -55,7 +63,9 @@ def check() -> None:
     wrong = [name for name, owner in _FLAGS_OF_ONE.items() if flags.FLAGS[name].present and owner != task]
     if wrong:
         names = ", ".join(f"--{name}" for name in wrong)
-        raise UserError(f"{names} cannot be used with a run of {task}, which {_WORKDIR.value} holds")
+        raise UserError(
+            f"{names} cannot be used with a run of {task}, which {_WORKDIR.value or _PRETRAINED.value} holds"
+        )
     if task == "nhf":
         require_checkpoint(_runs()[0])
         require_writable(_output(), "output", "give another --output")
@@ -103,6 +113,8 @@ def _need(image_size: int) -> memory.Need:
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    if _PRETRAINED.value:
+        pretrained.finish_run(files.locate(_PRETRAINED.value), _runs()[0])
     if read_task(_runs()[0]).name == "nhf":
         from experiments.nhf import sampling as flow_sampling
 
@@ -120,7 +132,8 @@ def main(argv: Sequence[str]) -> None:
     for directory in _runs():
         with lock(directory, only_reads=True):
             _, run = trainer.restore(directory)
-            print(f"new trajectories of {directory.path} begin with {states.fit_or_load(run).description}")
+            name = directory.path.name if _PRETRAINED.value else directory.path
+            print(f"new trajectories of {name} begin with {states.fit_or_load(run).description}")
         runs.append(run)
     directory = _output()
     options = sampling.Options(_NUM_SAMPLES.value or _NUM_TRAJECTORIES, _NUM_STEPS.value, _DT_SCALE.value, _SEED.value)
@@ -147,17 +160,37 @@ def _show_clip() -> None:
 
 def _runs() -> list[RunDirectory]:
     """The run, and the one beside it if there is one."""
-    paths = [path for path in (_WORKDIR.value, _BESIDE.value) if path]
+    first = _WORKDIR.value or _unpack(_PRETRAINED.value)
+    paths = [path for path in (first, _BESIDE.value) if path]
     return [RunDirectory(path, _OUTPUT.value, _MOVED()) for path in paths]
 
 
+@functools.cache
+def _temporary() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="hgn_jax_", ignore_cleanup_errors=True)
+
+
+@functools.cache
+def _unpack(name: str) -> pathlib.Path:
+    """Begins the run of a pretrained model in a directory that is deleted with the process."""
+    try:
+        path = files.locate(name)
+        directory = pathlib.Path(_temporary().name, path.stem)
+        pretrained.begin_run(path, RunDirectory(directory))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--pretrained={name}: {error}") from error
+    return directory
+
+
 def _output() -> pathlib.Path:
-    return pathlib.Path(_OUTPUT.value or pathlib.Path(_WORKDIR.value, "samples"))
+    default = f"samples_{pathlib.Path(_PRETRAINED.value).stem}" if _PRETRAINED.value else f"{_WORKDIR.value}/samples"
+    return pathlib.Path(_OUTPUT.value or default)
 
 
 if __name__ == "__main__":
     _MOVED = define_moved_data()
-    _WORKDIR = command_line.define_path("workdir", None, "Directory of the run.", required=True)
+    _WORKDIR = command_line.define_path("workdir", None, "Directory of the run.")
+    _PRETRAINED = command_line.define_path("pretrained", None, "Pretrained model, instead of a run: name or file.")
     _BESIDE = command_line.define_path("beside", None, "Directory of another run, whose new trajectories are shown.")
     _NUM_SAMPLES = flags.DEFINE_integer(
         "num_samples",
@@ -174,5 +207,7 @@ if __name__ == "__main__":
     )
     _SCORE = command_line.define_path("score", None, "Table whose rows a flow gives their log-densities.")
     _SEED = flags.DEFINE_integer("seed", 0, "Of the new trajectories or points.", lower_bound=0, upper_bound=MAX_SEED)
-    _OUTPUT = command_line.define_path("output", None, "Directory for the files; by default samples/ in the run's.")
+    _OUTPUT = command_line.define_path(
+        "output", None, "Directory for the files; by default samples/ in the run's, or samples_NAME."
+    )
     command_line.run(main, check=check)

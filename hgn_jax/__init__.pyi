@@ -10,6 +10,7 @@ from .physics.hamiltonian import separable, vector_field
 from .physics.integrators import rollout
 from .physics.phase_space import PhaseState
 from .prediction import Prediction, predict
+from .pretrained.loading import load_pretrained
 from .runs import load_run
 from .training.in_memory import train
 from .version import __version__
@@ -22,6 +23,7 @@ __all__ = [
     "Prediction",
     "__version__",
     "data",
+    "load_pretrained",
     "load_run",
     "make_hgn",
     "make_hnn",

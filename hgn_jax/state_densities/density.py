@@ -17,6 +17,7 @@ KINDS = ("mixture", "flow")
 Energy = Callable[[np.ndarray], np.ndarray]  # of points [n, d] to energies [n]
 
 _VERSION = 1
+_PARTS = ("whitening", "parameters", "correction")
 _HELD_OUT = 0.1  # of the groups
 _MAX_HELD_OUT = 1000
 _DRAWN_AT_ONCE = 4096
@@ -107,11 +108,8 @@ def _draw(density: Density, key: jax.Array, num_samples: int) -> np.ndarray:
 
 def write(path: pathlib.Path, density: Density, **facts: int | str) -> None:
     """Writes a density and facts about it as plain arrays in an `.npz` file, whole or not at all."""
-    arrays = {"version": _VERSION, "kind": density.kind, "held_out": density.held_out}
+    arrays = {"version": _VERSION, "kind": density.kind, **to_arrays(density)}
     arrays |= {f"facts/{name}": value for name, value in facts.items()}
-    for part in ("whitening", "parameters", "correction"):
-        leaves, _ = jax.tree_util.tree_flatten_with_path(getattr(density, part))
-        arrays |= {f"{part}/{_name(leaf_path)}": leaf for leaf_path, leaf in leaves}
     temporary = path.with_name(f"{path.stem}.part.npz")
     np.savez(temporary, **arrays)
     temporary.replace(path)
@@ -134,14 +132,23 @@ def read(path: pathlib.Path) -> tuple[Density, dict[str, int | str]]:
     if arrays.get("version") != _VERSION:
         raise ValueError(f"{path} has version {arrays.get('version')}, and this program reads {_VERSION}")
     try:
-        return _structure(arrays), _part(arrays, "facts", lambda value: value.item())
+        return from_arrays(str(arrays["kind"]), arrays), _part(arrays, "facts", lambda value: value.item())
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} lacks {error}") from error
 
 
-def _structure(arrays: dict[str, np.ndarray]) -> Density:
-    kind = str(arrays["kind"])
-    whitening, parameters, correction = (_part(arrays, part) for part in ("whitening", "parameters", "correction"))
+def to_arrays(density: Density) -> dict[str, np.ndarray]:
+    """Returns all of a density but its kind as arrays by name."""
+    arrays = {"held_out": np.float64(density.held_out)}
+    for part in _PARTS:
+        leaves, _ = jax.tree_util.tree_flatten_with_path(getattr(density, part))
+        arrays |= {f"{part}/{_name(leaf_path)}": leaf for leaf_path, leaf in leaves}
+    return {name: np.asarray(x) for name, x in arrays.items()}
+
+
+def from_arrays(kind: str, arrays: dict[str, np.ndarray]) -> Density:
+    """Returns the density of a kind that `to_arrays` gave; raises KeyError or TypeError if arrays are missing."""
+    whitening, parameters, correction = (_part(arrays, part) for part in _PARTS)
     whitening = Whitening(**whitening)
     if kind == "mixture":
         parameters = Mixture(**parameters)

@@ -30,6 +30,7 @@ _PROGRAMS = (
     "dataset_gallery",
     "nhf_table",
     "beyond_table",
+    "export",
 )
 _MISTAKES = {
     "hgn --config=moon": "unknown preset 'moon'; choose one of mass_spring, ",
@@ -54,6 +55,11 @@ _MISTAKES = {
     "nhf --config.training.num_steps=0": "num_steps must be 1 or more",
     "hnn --config.training.num_steps=0": "num_steps must be 1 or more",
     "evaluate --workdir=/nowhere": "no run in --workdir=/nowhere",
+    "sample": "give either --workdir=RUN or --pretrained=NAME, one of double_pendulum, ",
+    "sample --pretrained=moon": "no pretrained model 'moon'; choose one of double_pendulum, ",
+    "sample --pretrained=moon.safetensors": "there is no file moon.safetensors",
+    "sample --pretrained=pendulum --score=rows.csv": "--score cannot be used with a run of hgn",
+    "export --workdir=/nowhere --name=moon": "no run in --workdir=/nowhere",
     "figures --workdir=/nowhere": "no run in --workdir=/nowhere",
 }
 _COMMANDS = [f"{program} --help" for program in _PROGRAMS] + list(_MISTAKES)

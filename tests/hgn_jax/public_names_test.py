@@ -13,7 +13,7 @@ from hgn_jax import data
 
 _DOCUMENTED = (
     "PhaseState rollout vector_field separable systems make_hgn make_nhf make_hnn HGNConfig NHFConfig HNNConfig data "
-    "load_run"
+    "load_run load_pretrained"
 )
 
 
