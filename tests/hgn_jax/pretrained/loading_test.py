@@ -35,12 +35,12 @@ def test_every_model_loads(name):
     assert (run.state_density is not None) == (name in _OF_FRAMES)
 
 
-_QUICK = ("pendulum", "mass_spring")  # the others take five seconds each to compile
+def _first_is_quick(names):
+    """Parameters of which one is in the fast tests, since each takes seconds to compile."""
+    return [pytest.param(name, marks=pytest.mark.slow if number else ()) for number, name in enumerate(names)]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow) for name in _OF_FRAMES]
-)
+@pytest.mark.parametrize("name", _first_is_quick(sorted(_OF_FRAMES, key="pendulum".__ne__)))
 def test_the_learned_energy_is_conserved_along_new_trajectories(name):
     run = load_pretrained(name)
     state = sample_states(run.state_density, run.model, run.params, jax.random.PRNGKey(0), 6)
@@ -53,7 +53,7 @@ def test_the_learned_energy_is_conserved_along_new_trajectories(name):
     assert frames.shape == (2, 6, 32, 32, 3) and -0.1 < frames.min() and frames.max() < 1.1
 
 
-@pytest.mark.parametrize("name", _FLOWS)
+@pytest.mark.parametrize("name", _first_is_quick(_FLOWS))
 def test_samples_are_those_of_the_target(name):
     run = load_pretrained(name)
     target = densities.get_target(name)
