@@ -23,7 +23,8 @@ _TINY = {
     "README.md": "# Tiny\n",
     "docs/README.md": "# Start\n\n[A](../results), [page](../results/README.md#numbers), ![image](../results/a.png)\n",
     "docs/guide.md": "# Guide\n\n[A](../hgn_jax/physics/law.py), [data](../hgn_jax/data), [tool](../tool.py), $q^2$\n",
-    "results/README.md": "# Results\n\n## Numbers\n\n[A](../docs/guide.md), [start](../README.md), [more](more.md)\n",
+    "results/README.md": "# Results\n\n## Numbers\n\n[A](../docs/guide.md), [start](../README.md), [more](new)\n",
+    "results/new/README.md": "# New results\n\n[more](../more.md)\n",
     "results/more.md": "# More\n\n`[no](link.md)`\n\n```\n[no](link.md)\n```\n",
     "results/a.png": "",
     "tool.py": "print('```')\n",
@@ -38,7 +39,9 @@ _TINY = {
     "experiments/__init__.py": '"""Programs."""\n',
     "experiments/tasks.py": '"""Tasks."""\n',
 }
-_NAVIGATION = "nav: [README.md, guide.md, Reference: reference/, Results: [results/README.md, results/*]]\n"
+_NAVIGATION = (
+    "nav: [README.md, guide.md, Reference: reference/, Results: [results/README.md, results/more.md, results/*]]\n"
+)
 
 
 def write_tiny(root: pathlib.Path, changes: dict[str, str]) -> None:
@@ -106,6 +109,12 @@ def test_formulas_become_mathml():
     assert "&lt;" in mathml.replace("&#x0003C;", "&lt;") and "\\" not in mathml
 
 
+def test_functions_of_a_formula_have_space_before_their_arguments():
+    spaced = [r"\ln p", r"\cos q \sim r"]
+    assert all("<mspace" in formulas.to_mathml(rf'<span class="arithmatex">\({latex}\)</span>') for latex in spaced)
+    assert "<mspace" not in formulas.to_mathml(r'<span class="arithmatex">\(\ln(p)\)</span>')
+
+
 def test_public_names_have_docstrings():
     assert not list(reference.undocumented(reference.load(ROOT, "hgn_jax")))
 
@@ -135,7 +144,7 @@ def test_a_strict_build_refuses_what_is_broken(tmp_path, changes, message):
         assert 'href="reference/physics.html#hgn_jax.physics.law"' in (tmp_path / "site" / "guide.html").read_text()
         assert "<math" in (tmp_path / "site" / "guide.html").read_text()
         assert (tmp_path / "site" / "results" / "a.png").exists()
-        assert 'href="more.html"' in (tmp_path / "site" / "results" / "index.html").read_text()
+        assert 'href="new/index.html"' in (tmp_path / "site" / "results" / "index.html").read_text()
 
 
 @pytest.fixture(scope="module")

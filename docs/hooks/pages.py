@@ -149,13 +149,14 @@ def _linked_files(site: Site, config: MkDocsConfig) -> list[str]:
 
 
 def _expanded(nav, pages: list[str]):
-    """Returns a navigation in which an entry `folder/*` is replaced by the pages of the folder that it lacks."""
+    """Returns a navigation in which an entry `folder/*` is replaced by the READMEs below it that it lacks."""
     if isinstance(nav, dict):
         return {title: _expanded(part, pages) for title, part in nav.items()}
     if isinstance(nav, str):
         return nav
     named = set(_nav_paths(nav))
-    below = lambda folder: [page for page in sorted(pages) if page.startswith(folder) and page not in named]
+    readmes = [page for page in sorted(pages) if page.endswith("/README.md") and page not in named]
+    below = lambda folder: [page for page in readmes if page.startswith(folder)]
     parts = [below(part[:-1]) if str(part).endswith("/*") else [_expanded(part, pages)] for part in nav]
     return [part for expanded in parts for part in expanded]
 

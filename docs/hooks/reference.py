@@ -61,11 +61,10 @@ def _summary(member: griffe.Object) -> str:
 def _names_table(package: griffe.Module) -> str:
     """Returns the table of the names that a package's stub declares, with links to where they are described."""
     lines = ["| name | |", "|---|---|"]
-    for name in package.exports or ():
-        member = package.members[str(name)]
+    for name in filter(is_public, map(str, package.exports or ())):
+        member = package.members[name]
         target = member.final_target if member.is_alias else member
-        link = f"[`{name}`][{target.path}]" if is_public(target.name) else f"`{name}`"
-        lines.append(f"| {link} | {_summary(target)} |")
+        lines.append(f"| [`{name}`][{target.path}] | {_summary(target)} |")
     return "\n".join(lines)
 
 
