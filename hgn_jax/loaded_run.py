@@ -32,7 +32,7 @@ class LoadedRun(NamedTuple):
         has not been fitted yet. See `hgn_jax.state_densities.sampling.sample_states`.
     """
 
-    model: Model
+    model: Any
     params: Params
     config: Any
     state_density: Density | None = None

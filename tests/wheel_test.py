@@ -26,6 +26,7 @@ from data_builders import datasets
 assert pathlib.Path(hgn_jax.__file__).is_relative_to(sys.argv[1]), hgn_jax.__file__
 assert sorted(hgn_jax.__all__) == sorted(name for name in dir(hgn_jax) if getattr(hgn_jax, name) is not None)
 assert pathlib.Path(hgn_jax.__file__).with_name("py.typed").exists()
+assert hgn_jax.load_pretrained("pendulum").state_density.kind == "mixture"
 for name in datasets.NAMES:
     metadata = datasets.get_builder(name).get_metadata()
     assert metadata.description and metadata.tags, name
@@ -106,6 +107,7 @@ for name in hgn_jax.__all__:
     getattr(hgn_jax, name)
 start = hgn_jax.PhaseState(q=np.ones(1), p=np.zeros(1))
 hgn_jax.rollout(hgn_jax.systems.pendulum().hamiltonian, start, dt=0.1, num_steps=3)
+hgn_jax.load_pretrained("pendulum")
 """
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from hgn_jax.models.frames import TargetFrames, direct, draw_target_frames, unit_interval
 from hgn_jax.models.hgn_config import (
@@ -43,7 +44,7 @@ from hgn_jax.physics.hamiltonian import Hamiltonian, separable
 from hgn_jax.physics.phase_space import PhaseState
 
 Params = dict[str, Any]
-Batch = dict[str, jax.Array]
+Batch = dict[str, Any]  # of arrays
 
 _LARGEST_SHIFT = 0.1  # of a point when it is sharpened, about half a pixel of a small picture
 _INITIAL_STRIDE = 8  # from one frame to the next that keypoints are initialised with
@@ -83,16 +84,16 @@ class HGN(NamedTuple):
 
     config: HGNConfig
     init: Callable[[jax.Array, Batch], Params]
-    infer: Callable[[Params, jax.Array], Posterior]
-    infer_state: Callable[[Params, jax.Array], PhaseState]
+    infer: Callable[[Params, ArrayLike], Posterior]
+    infer_state: Callable[[Params, ArrayLike], PhaseState]
     initial_state: Callable[..., PhaseState]
     hamiltonian: Callable[[Params], Hamiltonian]
     friction: Callable[[Params], jax.Array | None]
     rollout: Callable[..., PhaseState]
-    decode: Callable[[Params, jax.Array], jax.Array]
-    places: Callable[[Params, jax.Array], jax.Array] | None
-    start: Callable[[Params, jax.Array], PhaseState]
-    reconstruct: Callable[[Params, jax.Array, int], jax.Array]
+    decode: Callable[[Params, ArrayLike], jax.Array]
+    places: Callable[[Params, ArrayLike], jax.Array] | None
+    start: Callable[[Params, ArrayLike], PhaseState]
+    reconstruct: Callable[..., jax.Array]
     sample: Callable[..., jax.Array]
     loss: Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
 

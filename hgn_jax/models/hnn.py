@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from hgn_jax.models.frames import unit_interval
 from hgn_jax.models.hnn_config import HNNConfig, validate
@@ -23,7 +24,7 @@ from hgn_jax.physics.hamiltonian import Hamiltonian, vector_field
 from hgn_jax.physics.phase_space import PhaseState
 
 Params = dict[str, Any]
-Batch = dict[str, jax.Array]
+Batch = dict[str, Any]  # of arrays
 
 
 class HNN(NamedTuple):
@@ -51,9 +52,9 @@ class HNN(NamedTuple):
     hamiltonian: Callable[[Params], Hamiltonian]
     rollout: Callable[..., PhaseState]
     loss: Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
-    encode: Callable[[Params, jax.Array], PhaseState] | None = None
+    encode: Callable[[Params, ArrayLike], PhaseState] | None = None
     decode: Callable[[Params, PhaseState], jax.Array] | None = None
-    reconstruct: Callable[[Params, jax.Array, int], jax.Array] | None = None
+    reconstruct: Callable[..., jax.Array] | None = None
 
 
 def make_hnn(config: HNNConfig) -> HNN:

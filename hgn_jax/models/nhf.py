@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from hgn_jax.models.densities import Density, normal, soft_uniform
 from hgn_jax.models.flow import make_flow
@@ -21,7 +22,7 @@ from hgn_jax.models.objectives import default_slots, example_keys, geco_lagrangi
 from hgn_jax.physics.phase_space import PhaseState
 
 Params = dict[str, Any]
-Batch = dict[str, jax.Array]
+Batch = dict[str, Any]  # of arrays
 
 _SAMPLES_PER_CHUNK = 64  # momenta per example; bounds the memory of `log_weights`
 
@@ -53,18 +54,18 @@ class NHF(NamedTuple):
     """
 
     config: NHFConfig
-    init: Callable[[jax.Array, Batch | jax.Array], Params]
+    init: Callable[[jax.Array, Batch | ArrayLike], Params]
     push_forward: Callable[[Params, PhaseState], PhaseState]
     pull_back: Callable[[Params, PhaseState], PhaseState]
     path: Callable[..., PhaseState]
-    potential: Callable[[Params, jax.Array], jax.Array]
-    kinetic: Callable[[Params, jax.Array], jax.Array]
+    potential: Callable[[Params, ArrayLike], jax.Array]
+    kinetic: Callable[[Params, ArrayLike], jax.Array]
     log_prior: Callable[[Params, PhaseState], jax.Array]
     sample_prior: Callable[[Params, jax.Array, int], PhaseState]
-    log_weights: Callable[[Params, jax.Array, jax.Array, int], jax.Array]
+    log_weights: Callable[..., jax.Array]
     elbo: Callable[..., jax.Array]
     log_prob: Callable[..., jax.Array]
-    sample: Callable[[Params, jax.Array, int], jax.Array]
+    sample: Callable[..., jax.Array]
     loss: Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
 
 

@@ -9,8 +9,14 @@ from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.state_densities.density import Density, Energy, sample
 
 
-def sample_states(density: Density, hgn: HGN, params: Params, key: jax.Array, num_samples: int) -> PhaseState:
-    """Draws states `[num_samples, ...]` of an HGN from a density of its states as points."""
+def sample_states(density: Density | None, hgn: HGN, params: Params, key: jax.Array, num_samples: int) -> PhaseState:
+    """Draws states `[num_samples, ...]` of an HGN from a density of its states as points.
+
+    Raises:
+      ValueError: If there is no density, as where new trajectories begin with the prior.
+    """
+    if density is None:
+        raise ValueError("there is no density of states; the model's own `sample` draws from the prior")
     points = sample(density, energy_of_points(hgn, params), key, num_samples)
     return to_states(points, hgn.config)
 
