@@ -111,5 +111,6 @@ hgn_jax.load_pretrained("pendulum")
 """
 
 
+@pytest.mark.slow
 def test_the_library_needs_no_dependency_of_the_programs():
     subprocess.run([sys.executable, "-c", _LIBRARY], cwd=ROOT, check=True)
