@@ -69,7 +69,7 @@ _IDENTIFYING_FIELDS = {
         "integrator", "variational", "use_transform", "inference_frames", "hamiltonian", "hamiltonian_network",
         "objective", "latent", "rollout_directions", "background", "chart", "kinetic", "confinement", "friction",
         "time_reversal", "sharpen_points", "frame_weight", "painter", "seen_frames",
-        "refinement_steps", "refinement_target",
+        "refinement_steps", "training_refinement_steps", "refinement_target",
     ),
     "hnn": ("model",),
 }  # fmt: skip

@@ -189,6 +189,12 @@ def make_hgn(config: HGNConfig) -> HGN:
             z = levenberg_marquardt(seen_residuals(params, seen_by_model(frames)), z, config.refinement_steps)
         return transform(params, z)
 
+    def shifted(params: Params, seen: jax.Array, z: jax.Array) -> jax.Array:
+        """States z of windows, shifted to where a refinement takes them; the shift has no gradient."""
+        params, seen, start = jax.lax.stop_gradient((params, seen, z))
+        residuals = seen_residuals(params, seen)
+        return z + levenberg_marquardt(residuals, start, config.training_refinement_steps) - start
+
     def seen_residuals(params: Params, seen: jax.Array) -> Callable[[jax.Array], jax.Array]:
         """The part of the frames seen that a state z does not explain: distances of points, or pixel differences."""
         num_frames, flat = seen.shape[1], seen.reshape(-1, *seen.shape[2:])
@@ -305,6 +311,8 @@ def make_hgn(config: HGNConfig) -> HGN:
         if outward:
             windows = draw_windows(config, example_keys(frame_key, slots), frames, progress)
             posterior = encode(params, windows.seen)
+            if config.training_refinement_steps:
+                posterior = posterior._replace(mean=shifted(params, windows.seen, posterior.mean))
         else:
             clips = direct(config, frames, slots)
             posterior = infer(params, clips.seen)

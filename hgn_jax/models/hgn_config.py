@@ -54,6 +54,9 @@ _REQUIREMENTS = (
     ("seen_frames", _ANY, "rollout_directions", ("outward",)),
     ("refinement_target", "points", "latent", ("keypoints",)),
     ("refinement_steps", _ANY, "rollout_directions", ("outward",)),
+    ("training_refinement_steps", _ANY, "rollout_directions", ("outward",)),
+    ("training_refinement_steps", _ANY, "latent", ("vector", "keypoints")),
+    ("training_refinement_steps", _ANY, "use_transform", (False,)),
     ("refinement_steps", _ANY, "latent", ("vector", "keypoints")),
     ("refinement_steps", _ANY, "use_transform", (False,)),
 )
@@ -73,6 +76,8 @@ class HGNConfig:
         and the refinement all of them. For `outward` only; None for `inference_frames`.
       refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
         model fixed, when a trained model reads a clip; see `hgn_jax.models.refinement`.
+      training_refinement_steps: Number of such steps on the frames of the window in training. The gradient treats them
+        as constant shifts of the states.
       refinement_target: Data that the refined state should explain: the `pixels` of the frames seen, or, for keypoints,
         the `points` found in them, which is better where the places are noisy.
       latent: `spatial`: q and p live on a 4x4 grid; `vector`: on a vector, by a linear projection of the encoder's
@@ -154,6 +159,7 @@ class HGNConfig:
     inference_frames: int | None = at_least(None, 1)
     seen_frames: int | None = at_least(None, 1)
     refinement_steps: int = at_least(0, 0, MAX_STEPS)
+    training_refinement_steps: int = at_least(0, 0, MAX_STEPS)
     refinement_target: str = choice("pixels", ("pixels", "points"))
     latent: str = choice("spatial", ("spatial", "vector", "keypoints"))
     state_channels: int = at_least(16, 1)
