@@ -88,9 +88,9 @@ class AnchoredTest(Float64TestCase):
 
 
 class RefinementTest(Float64TestCase):
-    def _check_that_a_perturbed_state_is_recovered(self, latent):
-        """The encoder answers the same state to all frames; the refinement finds the one that the model painted."""
-        model, params, _ = _made(latent, seen_frames=7, refinement_steps=12, time_reversal=False)
+    def _painted(self, latent):
+        """A state, the frames painted from it, and an encoder that answers another state to all frames."""
+        _, params, _ = _made(latent, time_reversal=False)
         rng = np.random.default_rng(0)
         state = PhaseState(rng.uniform(-1, 1, (1, 2)), 0.3 * rng.normal(size=(1, 2)))
         answer = np.concatenate([state.q[0] + 0.1 * rng.normal(size=2), np.zeros(2)])
@@ -103,10 +103,33 @@ class RefinementTest(Float64TestCase):
             params = params | {"encoder": zeros}
         decode = compiled(_made(latent)[0].decode)
         frames = jnp.swapaxes(decode(params, _walk_both_ways(latent, params, state, 3, 3)), 0, 1)
+        return params, state, frames
+
+    def _check_that_a_perturbed_state_is_recovered(self, latent):
+        params, state, frames = self._painted(latent)
+        model, *_ = _made(latent, seen_frames=7, refinement_steps=12, time_reversal=False)
         chex.assert_trees_all_close(compiled(model.infer_state)(params, frames), state, atol=1e-6)
+
+    def _check_that_training_starts_from_the_recovered_state(self, latent):
+        params, _, frames = self._painted(latent)
+        errors = []
+        for steps in (0, 12):
+            model, *_ = _made(latent, training_refinement_steps=steps, time_reversal=False)
+            loss = lambda key, model=model: model.loss(params, 1.0, key, {"image": frames})[1]["mse"]
+            errors.append(jax.jit(loss)(jax.random.PRNGKey(0)))
+        self.assertGreater(errors[0], 1e-6)
+        self.assertLess(errors[1], 1e-6 * errors[0])
 
     def test_recovers_a_state_of_keypoints(self):
         self._check_that_a_perturbed_state_is_recovered("keypoints")
+
+    @pytest.mark.slow
+    def test_training_starts_from_recovered_keypoints(self):
+        self._check_that_training_starts_from_the_recovered_state("keypoints")
+
+    @pytest.mark.slow
+    def test_training_starts_from_a_recovered_vector(self):
+        self._check_that_training_starts_from_the_recovered_state("vector")
 
     @pytest.mark.slow
     def test_recovers_a_vector(self):
