@@ -46,6 +46,8 @@ from hgn_jax.physics.phase_space import PhaseState
 Params = dict[str, Any]
 Batch = dict[str, Any]  # of arrays
 
+_REFINED_FROM = 0.5  # fraction of the training: before, the dynamics are not good enough to refine by
+_LARGEST_TRAINING_SHIFT = 0.2  # of a state by the refinement in training; states have a scale of about 1
 _LARGEST_SHIFT = 0.1  # of a point when it is sharpened, about half a pixel of a small picture
 _INITIAL_STRIDE = 8  # from one frame to the next that keypoints are initialised with
 _FRAMES_LOCATED = 2  # frames of a clip that are decoded from their own keypoints in each step
@@ -189,11 +191,10 @@ def make_hgn(config: HGNConfig) -> HGN:
             z = levenberg_marquardt(seen_residuals(params, seen_by_model(frames)), z, config.refinement_steps)
         return transform(params, z)
 
-    def shifted(params: Params, seen: jax.Array, z: jax.Array) -> jax.Array:
-        """States z of windows, shifted to where a refinement takes them; the shift has no gradient."""
-        params, seen, start = jax.lax.stop_gradient((params, seen, z))
-        residuals = seen_residuals(params, seen)
-        return z + levenberg_marquardt(residuals, start, config.training_refinement_steps) - start
+    def shift_to_seen(params: Params, seen: jax.Array, z: jax.Array) -> jax.Array:
+        """The shift of the states z of windows by which a refinement improves them."""
+        refined = levenberg_marquardt(seen_residuals(params, seen), z, config.training_refinement_steps)
+        return jnp.clip(refined - z, -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
 
     def seen_residuals(params: Params, seen: jax.Array) -> Callable[[jax.Array], jax.Array]:
         """The part of the frames seen that a state z does not explain: distances of points, or pixel differences."""
@@ -312,7 +313,11 @@ def make_hgn(config: HGNConfig) -> HGN:
             windows = draw_windows(config, example_keys(frame_key, slots), frames, progress)
             posterior = encode(params, windows.seen)
             if config.training_refinement_steps:
-                posterior = posterior._replace(mean=shifted(params, windows.seen, posterior.mean))
+                shift = jax.lax.cond(
+                    progress < _REFINED_FROM, lambda params, seen, z: jnp.zeros_like(z), shift_to_seen,
+                    *jax.lax.stop_gradient((params, windows.seen, posterior.mean)),
+                )  # fmt: skip
+                posterior = posterior._replace(mean=posterior.mean + shift)
         else:
             clips = direct(config, frames, slots)
             posterior = infer(params, clips.seen)
