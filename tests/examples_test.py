@@ -43,6 +43,13 @@ def test_constants_of_a_hamiltonian_are_found():
 
 
 @pytest.mark.slow
+def test_a_model_of_ones_own_finds_potential_and_friction():
+    found = _load("custom_model").main()
+    assert found["amplitudes"] == pytest.approx([1.0, 0.0, 0.0], abs=0.01)
+    assert found["friction"] == pytest.approx(0.3, rel=0.02)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [False, True])
 def test_an_hgn_learns_from_an_array(own, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
