@@ -145,6 +145,7 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
             "hamiltonian": "joint",
             "kinetic": "rods",
             "window_degree": 4,
+            "training_refinement_steps": 2,
             "integrator": "rk4",
             "substeps": 2,
         }

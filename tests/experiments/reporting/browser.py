@@ -58,6 +58,14 @@ class Browser:
     def __init__(self, chromium):
         self._chromium = chromium
 
+    def evaluate(self, path: pathlib.Path, expression: str) -> object:
+        """Opens a page and returns the value of an expression in it."""
+        page = self._chromium.new_page()
+        page.goto(path.as_uri())
+        value = page.evaluate(expression)
+        page.close()
+        return value
+
     def problems(self, path: pathlib.Path) -> tuple[list[str], list[str]]:
         """Opens a page that should be complete in one file, on a screen and on a telephone.
 
