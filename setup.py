@@ -27,6 +27,7 @@ setup(
         "": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # TFDS reads them beside each builder
         "hgn_jax": ["py.typed", "*.pyi", "*/*.pyi"],  # lazy_loader reads the public names in the stubs
         "hgn_jax.pretrained": ["models/*.json", "models/*.safetensors"],
+        "experiments.explorer": ["explorer.html", "explorer.js"],
     },
     entry_points={
         "console_scripts": [
