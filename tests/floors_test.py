@@ -38,7 +38,7 @@ FLOORS = (
     "experiments.clips",
     "experiments.hgn | experiments.hnn | experiments.nhf",
     "experiments.comparison",
-    "experiments.figures",
+    "experiments.figures | experiments.explorer",
     "experiments.evaluate | experiments.sample | experiments.table1 | experiments.dataset_gallery"
     " | experiments.nhf_table | experiments.beyond_table | experiments.console"
     " | experiments.export | experiments",
