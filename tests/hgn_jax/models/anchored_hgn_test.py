@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+from unittest import mock
 
 import chex
 import jax
@@ -112,6 +113,7 @@ class RefinementTest(Float64TestCase):
 
     def _check_that_training_starts_from_the_recovered_state(self, latent):
         params, _, frames = self._painted(latent)
+        self.enter_context(mock.patch("hgn_jax.models.hgn._LARGEST_TRAINING_SHIFT", 2.0))
         errors = []
         for steps in (0, 12):
             model, *_ = _made(latent, training_refinement_steps=steps, time_reversal=False)
