@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from benchmarks.processes import alone, peak_gigabytes
+from benchmarks.processes import Cost, alone, peak_gigabytes, training_step
 from benchmarks.table import Row, missing, table, version
 from experiments.run import command_line
 
@@ -35,55 +35,33 @@ _SHARES = (0.125, 0.25, 0.5, 1.0)
 _CHECK_EVERY = 40  # steps of PyTorch's between measurements of its skill
 
 
-class Step(NamedTuple):
-    """A training step, measured in a process of its own.
-
-    Attributes:
-      seconds: Median wall time.
-      gigabytes: Peak memory of the process, with its libraries.
-    """
-
-    seconds: float
-    gigabytes: float
-
-
-def _measure_ours(loss_frames: int | None, quick: bool) -> Step:
-    import jax
-
+def _measure_ours(loss_frames: int | None, quick: bool) -> Cost:
     from benchmarks import train_step
-    from experiments.comparison.step_timing import median_seconds, prepare, random_batch
     from experiments.hgn import presets
-    from experiments.run import allocator
-    from hgn_jax.models.hgn import make_hgn
 
-    allocator.keep_freed_memory()
     config = dataclasses.replace(presets.PRESETS["mass_spring"], loss_frames=loss_frames)
-    if quick:
-        config = train_step.smallest(config)
-    batch = random_batch(config, config.training.batch_size)
-    prepared = prepare(make_hgn(config), config, batch, jax.local_devices())
-    return Step(median_seconds(prepared.step, 1 if quick else _STEPS), peak_gigabytes())
+    return training_step(train_step.smallest(config) if quick else config, 1 if quick else _STEPS)
 
 
-def _measure_torch(quick: bool) -> Step:
+def _measure_torch(quick: bool) -> Cost:
     from benchmarks import torch_hgn
 
     shape = (2, 3, 32, 32, 3) if quick else (16, 31, 32, 32, 3)
     frames = np.random.default_rng(0).random(shape, np.float32)
     training = torch_hgn.prepare(shape[1])
-    return Step(torch_hgn.median_seconds(training.step, frames, 1 if quick else _STEPS), peak_gigabytes())
+    return Cost(torch_hgn.median_seconds(training.step, frames, 1 if quick else _STEPS), peak_gigabytes())
 
 
-def measure_steps(quick: bool = False) -> dict[str, Step]:
+def measure_steps(quick: bool = False) -> dict[str, Cost]:
     """Measures a step of each, by turns: `all` frames, `six` random frames, and `torch` where it is installed."""
     kinds: dict[str, tuple[Any, ...]] = {"all": (_measure_ours, None, quick), "six": (_measure_ours, 6, quick)}
     if importlib.util.find_spec("torch"):
         kinds["torch"] = (_measure_torch, quick)
-    measured: dict[str, list[Step]] = {name: [] for name in kinds}
+    measured: dict[str, list[Cost]] = {name: [] for name in kinds}
     for _ in range(1 if quick else _TURNS):
         for name, call in kinds.items():
             measured[name].append(alone(*call))
-    return {name: Step(*map(statistics.median, zip(*steps, strict=True))) for name, steps in measured.items()}
+    return {name: Cost(*map(statistics.median, zip(*steps, strict=True))) for name, steps in measured.items()}
 
 
 def estimate_spread(num_draws: int = 32) -> float:
@@ -145,15 +123,18 @@ class Reached(NamedTuple):
 def _films(system: str, split: str, number: int) -> np.ndarray:
     from experiments.clips.data import open_clips
     from experiments.hgn import presets
+    from hgn_jax import data
 
-    clips = open_clips(presets.PRESETS[f"{system}_anchored_noise_free"])
-    examples = clips.splits[split].__getitems__(range(min(number, len(clips.splits[split]))))
-    return np.stack([example["image"] for example in examples])
+    clips = open_clips(presets.PRESETS[f"{system}_anchored_noise_free"]).splits[split]
+    return data.stack(clips, range(min(number, len(clips))), ("image",))["image"]
 
 
 def skill(images: np.ndarray, films: np.ndarray) -> float:
     """Returns 1 - MSE / MSE of the mean image for clips `[n, time, size, size, 3]` with values in [0, 1]."""
-    return float(1 - np.mean((images - films) ** 2) / np.mean((films - films.mean(axis=(0, 1))) ** 2))
+    from hgn_jax.metrics import rollouts
+
+    mean_image = np.mean((films - films.mean(axis=(0, 1))) ** 2)
+    return float(rollouts.skill(np.mean((images - films) ** 2), 0.0, mean_image))
 
 
 def train_ours(system: str, preset: str, share: float) -> Reached:

@@ -5,6 +5,7 @@ memory of the process, with its libraries. Both are fitted to a power of the siz
 differentiated by JAX and by the reversible adjoint, `hgn_jax.rollout(..., adjoint="reversible")`.
 """
 
+import functools
 import json
 import math
 import pathlib
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from benchmarks.processes import alone, peak_gigabytes
+from benchmarks.processes import Cost, alone, peak_gigabytes, training_step
 from benchmarks.table import Row, table
 from experiments.run import command_line
 
@@ -28,7 +29,7 @@ class Point(NamedTuple):
     Attributes:
       kind: Name of what is varied.
       size: The size.
-      seconds: Median wall time of a step.
+      seconds: Median wall time.
       gigabytes: Peak memory of the process, with its libraries.
     """
 
@@ -38,28 +39,20 @@ class Point(NamedTuple):
     gigabytes: float
 
 
-def _training_step(preset: str, repeats: int, **changes: Any) -> tuple[float, float]:
-    import jax
+def _step(preset: str, resize: Callable[[Any, int], None]) -> Callable[[int, int], Cost]:
+    """Returns `(size, repeats) -> cost` of a training step of a preset that `resize` gives the size."""
 
-    from experiments.comparison.step_timing import median_seconds, prepare, random_batch
-    from experiments.hgn import presets
-    from experiments.run import allocator
-    from hgn_jax.models.hgn import make_hgn
+    def measure(size: int, repeats: int) -> Cost:
+        from experiments.hgn import presets
 
-    allocator.keep_freed_memory()
-    config = presets.get(preset)
-    for field, value in changes.items():
-        *parents, name = field.split("__")
-        target = config
-        for parent in parents:
-            target = getattr(target, parent)
-        setattr(target, name, value)
-    batch = random_batch(config, config.training.batch_size)
-    step = prepare(make_hgn(config), config, batch, jax.local_devices()).step
-    return median_seconds(step, repeats), peak_gigabytes()
+        config = presets.get(preset)
+        resize(config, size)
+        return training_step(config, repeats)
+
+    return measure
 
 
-def _rollout_gradient(adjoint: str, num_steps: int, repeats: int) -> tuple[float, float]:
+def _rollout_gradient(adjoint: str, num_steps: int, repeats: int) -> Cost:
     import jax
     import jax.numpy as jnp
 
@@ -75,54 +68,48 @@ def _rollout_gradient(adjoint: str, num_steps: int, repeats: int) -> tuple[float
     keys = jax.random.split(jax.random.PRNGKey(0))
     state = PhaseState(*(jax.random.normal(key, (1000, 4)) for key in keys))
     gradient = jax.jit(jax.grad(loss))
-    return median_seconds(lambda: gradient(jnp.float32(1.0), state), repeats), peak_gigabytes()
+    return Cost(median_seconds(lambda: gradient(jnp.float32(1.0), state), repeats), peak_gigabytes())
 
 
-def _frames(size: int, repeats: int) -> tuple[float, float]:
-    return _training_step("mass_spring_small", repeats, data__num_steps=size - 1, loss_frames=6)
+def _frames(config: Any, size: int) -> None:
+    config.data.num_steps = size - 1
 
 
-def _batch(size: int, repeats: int) -> tuple[float, float]:
-    return _training_step("mass_spring_small", repeats, training__batch_size=size)
+def _clips(config: Any, size: int) -> None:
+    config.training.batch_size = size
 
 
-def _pixels(size: int, repeats: int) -> tuple[float, float]:
-    blocks = int(math.log2(size // 4))
-    return _training_step(
-        "mass_spring_small", repeats, image_size=size, decoder_filters=(64, 32, 16, 16, 16)[:blocks],
-        encoder_filters=(32, 48, 64, 64, 64),
-    )  # fmt: skip
+def _pixels(config: Any, size: int) -> None:
+    config.image_size = size
+    config.encoder_filters = (32, 48, 64, 64, 64)
+    config.decoder_filters = (64, 32, 16, 16, 16)[: size.bit_length() - 3]  # a block per doubling of 4 pixels
 
 
-def _state(size: int, repeats: int) -> tuple[float, float]:
-    return _training_step("mass_spring_plus_plus_small", repeats, state_channels=size)
+def _state(config: Any, size: int) -> None:
+    config.state_channels = size
 
 
-def _direct(size: int, repeats: int) -> tuple[float, float]:
-    return _rollout_gradient("direct", size, repeats)
-
-
-def _reversible(size: int, repeats: int) -> tuple[float, float]:
-    return _rollout_gradient("reversible", size, repeats)
-
-
-# What is varied -> the sizes, and the measurement at one of them.
-KINDS: dict[str, tuple[Sequence[int], Callable[[int, int], tuple[float, float]]]] = {
-    "frames in a clip": ((31, 64, 128, 256), _frames),
-    "clips in a batch": ((16, 64, 256), _batch),
-    "pixels across": ((32, 64, 128), _pixels),
-    "coordinates of a vector state": ((1, 4, 16, 64), _state),
-    "steps of a rollout, differentiated by JAX": ((1000, 4000, 16000), _direct),
-    "steps of a rollout, reversible adjoint": ((1000, 4000, 16000), _reversible),
+# What is varied -> the sizes, and the measurement of one of them.
+KINDS: dict[str, tuple[Sequence[int], Callable[[int, int], Cost]]] = {
+    "frames in a clip": ((31, 64, 128, 256), _step("mass_spring_small", _frames)),
+    "clips in a batch": ((16, 64, 256), _step("mass_spring_small", _clips)),
+    "pixels across": ((32, 64, 128), _step("mass_spring_small", _pixels)),
+    "coordinates of a vector state": ((1, 4, 16, 64), _step("mass_spring_plus_plus_small", _state)),
+    "steps of a rollout, differentiated by JAX": ((1000, 4000, 16000), functools.partial(_rollout_gradient, "direct")),
+    "steps of a rollout, reversible adjoint": ((1000, 4000, 16000), functools.partial(_rollout_gradient, "reversible")),
 }
+
+
+def _measure(kind: str, size: int, repeats: int) -> Cost:
+    return KINDS[kind][1](size, repeats)
 
 
 def measure(quick: bool = False) -> list[Point]:
     """Measures every size of every kind, or the two smallest of the last kind once."""
     points = []
-    for kind, (sizes, function) in list(KINDS.items())[-1 if quick else 0 :]:
+    for kind, (sizes, _) in list(KINDS.items())[-1 if quick else 0 :]:
         for size in sizes[:2] if quick else sizes:
-            points.append(Point(kind, size, *alone(function, size, 1 if quick else _REPEATS)))
+            points.append(Point(kind, size, *alone(_measure, kind, size, 1 if quick else _REPEATS)))
             print(*points[-1], file=sys.stderr, flush=True)
     return points
 

@@ -79,8 +79,8 @@ def median_seconds(run: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
-def seconds_per_step(config: Any) -> float:
-    """Returns the seconds per training step of a model of frames, on this process's devices."""
+def seconds_per_step(config: Any, repeats: int = _TIMED_STEPS) -> float:
+    """Returns the median of seconds per training step of a model of frames, on this process's devices."""
     model = TASKS[config.program].make_model(config)
     batch = random_batch(config, config.training.batch_size)
-    return median_seconds(prepare(model, config, batch, jax.local_devices()).step, _TIMED_STEPS)
+    return median_seconds(prepare(model, config, batch, jax.local_devices()).step, repeats)

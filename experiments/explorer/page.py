@@ -17,7 +17,7 @@ from experiments.reporting.names import pretty
 from experiments.run.command_line import UserError
 from experiments.run.trainer import Run
 from hgn_jax import data
-from hgn_jax.models.hgn_config import num_seen
+from hgn_jax.models.hgn_config import inferred_frame, num_seen
 from hgn_jax.physics import systems
 from hgn_jax.physics.phase_space import PhaseState
 
@@ -113,9 +113,8 @@ def _states(run: Run) -> tuple[PhaseState, list[dict[str, Any]]]:
 
 def _window(run: Run) -> tuple[int, int]:
     """The first frame seen in the middle of a clip, and the frame that the state belongs to."""
-    seen = num_seen(run.config) or run.data.num_frames
-    first = (run.data.num_frames - seen) // 2
-    return first, first + (seen // 2 if run.config.rollout_directions == "outward" else 0)
+    first = (run.data.num_frames - (num_seen(run.config) or run.data.num_frames)) // 2
+    return first, first + inferred_frame(run.config)
 
 
 def _range(x: np.ndarray) -> list[float]:

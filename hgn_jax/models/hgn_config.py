@@ -54,11 +54,11 @@ _REQUIREMENTS = (
     ("seen_frames", _ANY, "rollout_directions", ("outward",)),
     ("refinement_target", "points", "latent", ("keypoints",)),
     ("refinement_steps", _ANY, "rollout_directions", ("outward",)),
+    ("refinement_steps", _ANY, "latent", ("vector", "keypoints")),
+    ("refinement_steps", _ANY, "use_transform", (False,)),
     ("training_refinement_steps", _ANY, "rollout_directions", ("outward",)),
     ("training_refinement_steps", _ANY, "latent", ("vector", "keypoints")),
     ("training_refinement_steps", _ANY, "use_transform", (False,)),
-    ("refinement_steps", _ANY, "latent", ("vector", "keypoints")),
-    ("refinement_steps", _ANY, "use_transform", (False,)),
 )
 
 
