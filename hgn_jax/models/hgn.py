@@ -27,7 +27,7 @@ from hgn_jax.models.hgn_config import (
     validate,
     validate_frames,
 )
-from hgn_jax.models.hgn_networks import make_decoder, make_encoder, make_energies, make_transform, momentum
+from hgn_jax.models.hgn_networks import bind, make_decoder, make_encoder, make_energies, make_transform, momentum
 from hgn_jax.models.hgn_terms import (
     Posterior,
     draw_latent,
@@ -229,16 +229,12 @@ def make_hgn(config: HGNConfig) -> HGN:
         return at_first_frame(params, infer_state(params, frames))
 
     def hamiltonian(params: Params) -> Hamiltonian:
+        bound = {name: bind(networks[name], params[name]) for name in energies}
         if config.kinetic in METRIC_KINETICS:
-            return lambda s: (
-                networks["kinetic"].apply(params["kinetic"], s) + networks["potential"].apply(params["potential"], s.q)
-            )
+            return lambda s: bound["kinetic"](s) + bound["potential"](s.q)
         if config.hamiltonian == "joint":
-            return lambda s: networks["hamiltonian"].apply(params["hamiltonian"], jnp.concatenate(s, axis=-1))
-        return separable(
-            lambda p: networks["kinetic"].apply(params["kinetic"], p),
-            lambda q: networks["potential"].apply(params["potential"], q),
-        )
+            return lambda s: bound["hamiltonian"](jnp.concatenate(s, axis=-1))
+        return separable(bound["kinetic"], bound["potential"])
 
     def friction(params: Params) -> jax.Array | None:
         return None if config.friction is None else jnp.exp(params["log_friction"])

@@ -1,5 +1,6 @@
 """Networks of an energy: the Hamiltonian H(q, p), or a kinetic or potential energy (Eq. 10 of the paper)."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -8,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hgn_jax.networks.blocks import ConvLayer, conv_stack, convolution, pure
+from hgn_jax.networks.blocks import ACTIVATIONS, ConvLayer, conv_stack, convolution, pure
 from hgn_jax.networks.kinematics import on_circle
+from hgn_jax.networks.latent_grid import LATENT_SIZE
 from hgn_jax.networks.mlp import mlp
 from hgn_jax.networks.precision import in_precision
 from hgn_jax.physics.phase_space import PhaseState
@@ -29,7 +31,23 @@ _METRIC_GAIN = 0.1  # inertia starts nearly the same everywhere
 _SMALLEST_METRIC = 1e-4
 
 
-def conv_energy(layers: Sequence[ConvLayer], activation: str, gain: float, output_gain: float) -> hk.Transformed:
+class ConvEnergy(NamedTuple):
+    """A convolutional energy as pure functions.
+
+    Attributes:
+      init: `(key, x [batch, 4, 4, c]) -> params`.
+      apply: `(params, x) -> energies [batch]`.
+      multiplied_out: `(params) -> function of x`, the same energy with every convolution as one product with a matrix.
+        The matrices are made once, for a rollout to use many times: on an accelerator, convolutions of so small a grid
+        take much longer to start than to compute.
+    """
+
+    init: Callable[[jax.Array, jax.Array], dict]
+    apply: Callable[[dict, jax.Array], jax.Array]
+    multiplied_out: Callable[[dict], Callable[[jax.Array], jax.Array]]
+
+
+def conv_energy(layers: Sequence[ConvLayer], activation: str, gain: float, output_gain: float) -> ConvEnergy:
     """A convolutional energy: maps grids `[batch, 4, 4, c]` to energies `[batch]`.
 
     The activation must be smooth, because training differentiates the gradient of the energy. A softplus halves
@@ -43,12 +61,45 @@ def conv_energy(layers: Sequence[ConvLayer], activation: str, gain: float, outpu
       output_gain: The same scale for the last layer.
     """
     *hidden_layers, output_layer = layers
+    names = [f"convolution_{i}" for i in range(len(hidden_layers))] + ["energy"]
 
-    def apply(x: jax.Array) -> jax.Array:
+    def energy(x: jax.Array) -> jax.Array:
         features = conv_stack(x, hidden_layers, activation, gain)
         return jnp.sum(convolution(output_layer, output_gain, "energy")(features), axis=(1, 2, 3))
 
-    return pure(apply)
+    def multiplied_out(params: dict) -> Callable[[jax.Array], jax.Array]:
+        shape = (LATENT_SIZE, LATENT_SIZE, params[names[0]]["w"].shape[2])
+        matrices = []
+        for name, layer in zip(names, layers, strict=True):
+            matrix, bias, shape = _matrix(params[name], layer, shape)
+            matrices.append((matrix, bias))
+
+        def multiply(x: jax.Array) -> jax.Array:
+            *hidden, (last_matrix, last_bias) = matrices
+            x = x.reshape(len(x), -1)
+            for matrix, bias in hidden:
+                x = ACTIVATIONS[activation](x @ matrix + bias)
+            return x @ jnp.sum(last_matrix, axis=1) + jnp.sum(last_bias)
+
+        return multiply
+
+    network = pure(energy)
+    return ConvEnergy(network.init, network.apply, multiplied_out)
+
+
+def _matrix(params: dict, layer: ConvLayer, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array, tuple[int, ...]]:
+    """The matrix `[inputs, outputs]` and the bias `[outputs]` of a convolution of grids, and the shape of its result.
+
+    Row i of the matrix is the convolution of the grid whose value i is 1 and all others 0.
+    """
+    size = math.prod(shape)
+    units = jnp.eye(size, dtype=params["w"].dtype).reshape(size, *shape)
+    strides = (layer.stride, layer.stride)
+    images = jax.lax.conv_general_dilated(
+        units, params["w"], strides, layer.padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    shape = images.shape[1:]
+    return images.reshape(size, -1), jnp.broadcast_to(params["b"], shape).reshape(-1), shape
 
 
 def mlp_energy(hidden_sizes: Sequence[int], activation: str, gain: float, output_gain: float) -> hk.Transformed:
