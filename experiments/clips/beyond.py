@@ -87,7 +87,7 @@ def measure_beyond_the_clip(
     clips: Clips = run.data
     max_steps, num_frames = max(run.config.evaluation.horizons), clips.num_frames
     if clips.has_true_states:
-        long_clips = _extend(clips, max_steps)
+        long_clips = extend_clips(clips, max_steps)
     else:
         long_clips = take_films(clips, num_frames, max_steps, NUM_LONG_CLIPS)
     targets = long_clips.expected_images(clips.metadata)
@@ -158,7 +158,7 @@ def _measure_states(dynamics: CompiledDynamics, long_clips: LongClips, rollout: 
     }
 
 
-def _extend(clips: Clips, max_steps: int) -> LongClips:
+def extend_clips(clips: Clips, max_steps: int) -> LongClips:
     """Extends test clips at both ends by `max_steps`, or by fewer if float64 cannot follow enough of them so far."""
     examples = first_examples(clips, NUM_LONG_CLIPS, clips.num_frames)
     for num_steps in (max_steps, *(step for step in reversed(STEPS) if step < max_steps), 0):
