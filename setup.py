@@ -5,7 +5,7 @@ import pathlib
 from setuptools import find_packages, setup
 
 _BEAM = "apache-beam>=2.77,<3"
-_DOCS = ["latex2mathml>=3.77,<4", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0,<2"]
+_DOCS = ["latex2mathml>=3.77,<4", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0,<2", "nbconvert>=7.16,<8"]
 _README = pathlib.Path(__file__).parent / "README.md"
 
 setup(
@@ -73,7 +73,9 @@ setup(
         "test": [
             *_DOCS,
             "hypothesis>=6.100,<7",
+            "ipykernel>=6.29,<8",  # with nbclient it runs the notebooks
             "mypy>=2.0,<3",
+            "nbclient>=0.10,<0.12",
             "playwright>=1.50,<2",
             "pytest>=8.4,<10",
             "pytest-xdist>=3.8,<4",

@@ -1,7 +1,9 @@
 """The documentation site: links are written for it, its build refuses what is broken, and its pages fit any screen."""
 
+import base64
 import functools
 import http.server
+import json
 import os
 import pathlib
 import shutil
@@ -18,16 +20,34 @@ pytest.importorskip("material")
 pages = pytest.importorskip("docs.hooks.pages")
 reference = pytest.importorskip("docs.hooks.reference")
 formulas = pytest.importorskip("docs.hooks.formulas")
+notebooks = pytest.importorskip("docs.hooks.notebooks")
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+TOUR = {
+    "cells": [
+        {"cell_type": "markdown", "metadata": {}, "source": "# Tour\n\n[guide](../docs/guide.md)\n\n## Dots"},
+        {
+            "cell_type": "code",
+            "execution_count": 1,
+            "metadata": {},
+            "outputs": [{"data": {"image/png": PIXEL}, "metadata": {}, "output_type": "display_data"}],
+            "source": "draw()",
+        },
+    ],
+    "metadata": {"language_info": {"name": "python"}},
+    "nbformat": 4,
+    "nbformat_minor": 4,
+}
 _TINY = {
     "README.md": "# Tiny\n",
     "docs/README.md": "# Start\n\n[A](../results), [page](../results/README.md#numbers), ![image](../results/a.png)\n",
-    "docs/guide.md": "# Guide\n\n[A](../hgn_jax/physics/law.py), [data](../hgn_jax/data), [tool](../tool.py), $q^2$\n",
+    "docs/guide.md": "# Guide\n\n[A](../hgn_jax/physics/law.py), [data](../hgn_jax/data), [tool](../tool.py), [tour](../notebooks/tour.ipynb), $q^2$\n",
     "results/README.md": "# Results\n\n## Numbers\n\n[A](../docs/guide.md), [start](../README.md), [more](new)\n",
     "results/new/README.md": "# New results\n\n[more](../more.md)\n",
     "results/more.md": "# More\n\n`[no](link.md)`\n\n```\n[no](link.md)\n```\n",
     "results/a.png": "",
     "tool.py": "print('```')\n",
+    "notebooks/tour.ipynb": json.dumps(TOUR),
     "hgn_jax/__init__.py": '"""A library."""\n',
     "hgn_jax/__init__.pyi": 'from .physics.law import force\n\n__all__ = ["force"]\n',
     "hgn_jax/data/__init__.py": '"""Data."""\n',
@@ -40,7 +60,7 @@ _TINY = {
     "experiments/tasks.py": '"""Tasks."""\n',
 }
 _NAVIGATION = (
-    "nav: [README.md, guide.md, Reference: reference/, Results: [results/README.md, results/more.md, results/*]]\n"
+    "nav: [README.md, guide.md, notebooks/tour.md, Reference: reference/, Results: [results/README.md, results/more.md, results/*]]\n"
 )
 
 
@@ -69,6 +89,8 @@ def build(root: pathlib.Path, site: pathlib.Path) -> tuple[int, str]:
         ("docs/README.md", "../results", "results/README.md"),
         ("docs/README.md", "../results/a.png", "results/a.png"),
         ("docs/README.md", "../tool.py", "source/tool.py.md"),
+        ("docs/README.md", "../notebooks/tour.ipynb", "notebooks/tour.md"),
+        ("notebooks/tour.md", "../docs/guide.md", "../guide.md"),
         ("docs/README.md", "../hgn_jax/physics/law.py", "reference/physics.md#hgn_jax.physics.law"),
         ("docs/README.md", "../hgn_jax/physics", "reference/physics.md#hgn_jax.physics"),
         ("docs/README.md", "hooks/pages.py", "source/docs/hooks/pages.py.md"),
@@ -84,7 +106,7 @@ def test_destinations_of_links(tmp_path, page, target, destination):
     write_tiny(tmp_path, {})
     site = pages.Site(tmp_path, "docs")
     uris = {"README.md", "guide.md", "results/README.md", "results/a.png", "reference/physics.md"}
-    uris |= {"source/tool.py.md", "source/docs/hooks/pages.py.md"}
+    uris |= {"notebooks/tour.md", "source/tool.py.md", "source/docs/hooks/pages.py.md"}
     modules = {"hgn_jax.physics": "reference/physics.md", "hgn_jax.physics.law": "reference/physics.md"}
     assert site.destination(page, target, uris, modules) == destination
 
@@ -113,6 +135,14 @@ def test_functions_of_a_formula_have_space_before_their_arguments():
     spaced = [r"\ln p", r"\cos q \sim r"]
     assert all("<mspace" in formulas.to_mathml(rf'<span class="arithmatex">\({latex}\)</span>') for latex in spaced)
     assert "<mspace" not in formulas.to_mathml(r'<span class="arithmatex">\(\ln(p)\)</span>')
+
+
+def test_a_notebook_becomes_a_page_with_its_pictures(tmp_path):
+    write_tiny(tmp_path, {})
+    page, pictures = notebooks.to_markdown(tmp_path / "notebooks" / "tour.ipynb")
+    [(name, picture)] = pictures.items()
+    assert picture == base64.b64decode(PIXEL)
+    assert page.startswith("# Tour\n") and f"![Dots]({name})" in page and "```python\ndraw()" in page
 
 
 def test_public_names_have_docstrings():
@@ -144,6 +174,8 @@ def test_a_strict_build_refuses_what_is_broken(tmp_path, changes, message):
         assert 'href="reference/physics.html#hgn_jax.physics.law"' in (tmp_path / "site" / "guide.html").read_text()
         assert "<math" in (tmp_path / "site" / "guide.html").read_text()
         assert (tmp_path / "site" / "results" / "a.png").exists()
+        tour = (tmp_path / "site" / "notebooks" / "tour.html").read_text()
+        assert 'href="../guide.html"' in tour and 'href="tour.ipynb"' in tour and 'alt="Dots"' in tour
         assert 'href="new/index.html"' in (tmp_path / "site" / "results" / "index.html").read_text()
 
 

@@ -18,6 +18,7 @@ _LINK = re.compile(r"(?P<start>!?\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\()(?P<t
 _CODE = re.compile(r"^(?P<fence>```+|~~~+).*?^(?P=fence)\s*$|(?P<tick>`+)(?!`).+?(?<!`)(?P=tick)(?!`)", re.M | re.S)
 _DESCRIBED = re.compile(r"^::: (\S+)", re.M)  # as mkdocstrings spells it
 _LANGUAGES = {".py": "python", ".pyi": "python", ".sh": "bash", ".toml": "toml", "": "bash"}
+_NOTEBOOK = ".ipynb"
 _FILES = (".csv", ".gif", ".html", ".json", ".mp4", ".npz", ".pdf", ".png", ".svg", ".tex")
 
 
@@ -68,8 +69,9 @@ class Site:
 
     def uri(self, path: str) -> str | None:
         """Returns the place on the site of a file of the repository, or None if it can have none."""
-        if path.endswith((".md", *_FILES)):
-            return path.removeprefix(f"{self.docs}/")
+        if path.endswith((".md", _NOTEBOOK, *_FILES)):
+            page = f"{path.removesuffix(_NOTEBOOK)}.md" if path.endswith(_NOTEBOOK) else path
+            return page.removeprefix(f"{self.docs}/")
         return f"source/{path}.md" if self.address is None and (self.root / path).is_file() else None
 
     def linked_files(self, pages: Iterable[str]) -> list[str]:
