@@ -41,7 +41,8 @@ TOUR = {
 _TINY = {
     "README.md": "# Tiny\n",
     "docs/README.md": "# Start\n\n[A](../results), [page](../results/README.md#numbers), ![image](../results/a.png)\n",
-    "docs/guide.md": "# Guide\n\n[A](../hgn_jax/physics/law.py), [data](../hgn_jax/data), [tool](../tool.py), [tour](../notebooks/tour.ipynb), $q^2$\n",
+    "docs/tour.md": "# On tour\n\n[tour](../notebooks/tour.ipynb)\n",
+    "docs/guide.md": "# Guide\n\n[A](../hgn_jax/physics/law.py), [data](../hgn_jax/data), [tool](../tool.py), $q^2$\n",
     "results/README.md": "# Results\n\n## Numbers\n\n[A](../docs/guide.md), [start](../README.md), [more](new)\n",
     "results/new/README.md": "# New results\n\n[more](../more.md)\n",
     "results/more.md": "# More\n\n`[no](link.md)`\n\n```\n[no](link.md)\n```\n",
@@ -59,9 +60,10 @@ _TINY = {
     "experiments/__init__.py": '"""Programs."""\n',
     "experiments/tasks.py": '"""Tasks."""\n',
 }
-_NAVIGATION = (
-    "nav: [README.md, guide.md, notebooks/tour.md, Reference: reference/, Results: [results/README.md, results/more.md, results/*]]\n"
-)
+_NAVIGATION = """
+nav: [README.md, guide.md, tour.md, notebooks/tour.md, Reference: reference/,
+      Results: [results/README.md, results/more.md, results/*]]
+"""
 
 
 def write_tiny(root: pathlib.Path, changes: dict[str, str]) -> None:
