@@ -111,7 +111,7 @@ def make_transform(config: HGNConfig) -> hk.Transformed:
     return _full_precision(network)
 
 
-def make_energies(config: HGNConfig) -> dict[str, hk.Transformed | MetricKinetic]:
+def make_energies(config: HGNConfig) -> dict[str, Energy]:
     """Returns the energies by the names of their parameters: `hamiltonian`, or `kinetic` and `potential`."""
     if config.hamiltonian == "joint" and config.kinetic not in METRIC_KINETICS:
         return {"hamiltonian": _full_precision(_energy(config))}
@@ -134,7 +134,7 @@ def make_energies(config: HGNConfig) -> dict[str, hk.Transformed | MetricKinetic
     return {"kinetic": kinetic, "potential": _full_precision(potential)}
 
 
-def momentum(kinetic: hk.Transformed | MetricKinetic, params: Params, q: jax.Array, velocity: jax.Array) -> jax.Array:
+def momentum(kinetic: Energy, params: Params, q: jax.Array, velocity: jax.Array) -> jax.Array:
     """Momenta `[batch, d]` of velocities, for a quadratic kinetic energy or a `MetricKinetic`."""
     if isinstance(kinetic, MetricKinetic):
         return kinetic.momentum(params, q, velocity)
@@ -142,7 +142,7 @@ def momentum(kinetic: hk.Transformed | MetricKinetic, params: Params, q: jax.Arr
     return jnp.repeat(masses, velocity.shape[-1] // len(masses)) * velocity
 
 
-def _energy(config: HGNConfig) -> hk.Transformed:
+def _energy(config: HGNConfig) -> hk.Transformed | ConvEnergy:
     settings = (config.hamiltonian_activation, config.hamiltonian_gain, config.hamiltonian_output_gain)
     if config.hamiltonian_network == "pairwise":
         return pairwise_energy(config.num_keypoints, config.hamiltonian_filters, *settings)
@@ -154,23 +154,17 @@ def _energy(config: HGNConfig) -> hk.Transformed:
 
 
 def bind(energy: Energy, params: Params) -> Callable[[Any], jax.Array]:
-    """Returns an energy as a function of its input alone, in the form that is fastest on this device."""
+    """Returns an energy as a function of its input alone, in the form that is fastest on this device.
+
+    Call it once per rollout, outside the loop over time.
+    """
     if isinstance(energy, ConvEnergy) and jax.default_backend() != "cpu":
         return energy.multiplied_out(params)
     return functools.partial(energy.apply, params)
 
 
 def _full_precision(network: hk.Transformed | ConvEnergy) -> hk.Transformed | ConvEnergy:
-    full = in_precision(network, "full")
-    if not isinstance(network, ConvEnergy):
-        return full
-
-    def multiplied_out(params: Params) -> Callable[[jax.Array], jax.Array]:
-        making = in_precision(hk.Transformed(network.init, lambda params, _: network.multiplied_out(params)), "full")
-        energy = making.apply(params, None)
-        return lambda x: in_precision(hk.Transformed(network.init, lambda _, x: energy(x)), "full").apply(params, x)
-
-    return network._replace(apply=full.apply, multiplied_out=multiplied_out)
+    return network._replace(apply=in_precision(network, "full").apply)
 
 
 def _conv_encoder(config: HGNConfig) -> Encoder:

@@ -1,5 +1,6 @@
 """Networks of an energy: the Hamiltonian H(q, p), or a kinetic or potential energy (Eq. 10 of the paper)."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -78,13 +79,16 @@ def conv_energy(layers: Sequence[ConvLayer], activation: str, gain: float, outpu
             *hidden, (last_matrix, last_bias) = matrices
             x = x.reshape(len(x), -1)
             for matrix, bias in hidden:
-                x = ACTIVATIONS[activation](x @ matrix + bias)
-            return x @ jnp.sum(last_matrix, axis=1) + jnp.sum(last_bias)
+                x = ACTIVATIONS[activation](_product(x, matrix) + bias)
+            return _product(x, jnp.sum(last_matrix, axis=1)) + jnp.sum(last_bias)
 
         return multiply
 
     network = pure(energy)
     return ConvEnergy(network.init, network.apply, multiplied_out)
+
+
+_product = functools.partial(jnp.matmul, precision="highest")
 
 
 def _matrix(params: dict, layer: ConvLayer, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array, tuple[int, ...]]:
@@ -94,10 +98,10 @@ def _matrix(params: dict, layer: ConvLayer, shape: tuple[int, ...]) -> tuple[jax
     """
     size = math.prod(shape)
     units = jnp.eye(size, dtype=params["w"].dtype).reshape(size, *shape)
-    strides = (layer.stride, layer.stride)
     images = jax.lax.conv_general_dilated(
-        units, params["w"], strides, layer.padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+        units, params["w"], (layer.stride, layer.stride), layer.padding,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"), precision="highest",
+    )  # fmt: skip
     shape = images.shape[1:]
     return images.reshape(size, -1), jnp.broadcast_to(params["b"], shape).reshape(-1), shape
 

@@ -1,5 +1,7 @@
 """Tests of `hgn_jax.networks.energies`."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -35,6 +37,28 @@ def _convolve(x, layer):
     return b + sum(
         padded[:, i : i + height, j : j + width] @ w[i, j] for i in range(w.shape[0]) for j in range(w.shape[1])
     )
+
+
+class MultipliedOutTest(Float64TestCase, parameterized.TestCase):
+    @parameterized.named_parameters(
+        ("paper", [ConvLayer(5), ConvLayer(4), ConvLayer(1)]),
+        ("authors", AUTHORS_HAMILTONIAN),
+    )
+    def test_equals_the_convolutions_in_value_and_in_derivatives(self, layers):
+        energy = conv_energy(layers, "softplus", gain=2.0, output_gain=1.0)
+        x = jax.random.normal(_KEY, (3, 4, 4, 2), jnp.float64)
+        params = random_params(energy, x)
+
+        @functools.partial(jax.jit, static_argnums=0)
+        def derivatives(function, params):
+            field = lambda params, x: jax.grad(lambda x: jnp.sum(function(params)(x)))(x)
+            return function(params)(x), field(params, x), jax.grad(lambda p: jnp.sum(field(p, x) ** 2))(params)
+
+        chex.assert_trees_all_close(
+            derivatives(energy.multiplied_out, params),
+            derivatives(lambda params: functools.partial(energy.apply, params), params),
+            rtol=1e-10,
+        )
 
 
 class ConvEnergyTest(absltest.TestCase):
