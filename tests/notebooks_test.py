@@ -22,6 +22,12 @@ assert largest["leapfrog"] < 0.05 and largest["yoshida4"] < 0.005 and largest["e
 assert max(gaps["leapfrog"], gaps["yoshida4"]) < 1e-12 and min(gaps["euler"], gaps["rk4"]) > 1e-10, gaps
 assert abs(growth["leapfrog"] - 1) < 1e-3 and growth["euler"] > 1.5, growth
 """,
+    "newton_from_pixels": """
+assert abs(newton.exponent + 2) < 0.15 and abs(newton.strength - 1) < 0.1, newton
+assert abs(pair.mass_ratio - 1) < 0.02, pair.mass_ratio
+assert skill.min() > 0.6 and skill[len(skill) // 2] > 0.98, skill
+assert fit.r_squared > 0.999 and abs(fit.slope - 1) < 0.05, fit
+""",
     "nhf": """
 assert all(abs(integral - 1) < 0.03 for integral in integrals.values()), integrals
 assert min(depths.values()) > 0, depths

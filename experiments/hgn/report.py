@@ -16,7 +16,7 @@ from experiments.run.trainer import Run
 from experiments.tasks import Evaluation
 from hgn_jax.training.logs import read_metrics
 
-_MODEL = "HGN"
+MODEL = "HGN"
 _LEAD = (
     "A Hamiltonian Generative Network (HGN) watches a clip, infers a state (q, p) of an abstract phase space, learns a "
     "Hamiltonian on it, rolls the state out along Hamilton's equations, and decodes each position q to a frame."
@@ -34,7 +34,7 @@ _PICTURES = (
         "GECO is used; and the norm of the gradient, whose peaks show where training was rough.",
     ),
 )
-_CURVES = {
+CURVES = {
     "mse": "mean squared error per pixel",
     "kl": "KL, nats per clip",
     "multiplier": "multiplier of GECO",
@@ -46,24 +46,24 @@ def write(run: Run, evaluation: Evaluation) -> None:
     """Writes the pictures of a run and the page that shows them into its `report/`."""
     directory, results = run.directory, evaluation.results
     directory.report.mkdir(exist_ok=True)
-    write_reconstructions(directory.report, evaluation.shown.reconstructions, _MODEL, "the inferred initial state")
-    write_beyond(directory.report, evaluation.shown.beyond, _MODEL)
+    write_reconstructions(directory.report, evaluation.shown.reconstructions, MODEL, "the inferred initial state")
+    write_beyond(directory.report, evaluation.shown.beyond, MODEL)
     sampling.write_new(run, sampling.Options(), directory.report / "new_trajectories", movies=(".gif",))
-    curves = draw_training(read_metrics(directory.path / "metrics.csv"), _CURVES)
-    figures = {"error_per_step.png": draw_errors(results, _MODEL), "training.png": curves}
+    curves = draw_training(read_metrics(directory.path / "metrics.csv"), CURVES)
+    figures = {"error_per_step.png": draw_errors(results, MODEL), "training.png": curves}
     if evaluation.shown.law is not None:
         figures[law_report.PICTURE.name] = evaluation.shown.law()
     style.save_all(directory.report, figures)
     origin = provenance(directory, results.run)
     title = f"Hamiltonian Generative Network: {results.run.preset}"
     lead = (*verdict(results), _LEAD, frame_report.describe(origin.config, results))
-    tables = law_report.tables(results.beyond_the_clip) + frame_report.frame_tables(results, _MODEL)
+    tables = law_report.tables(results.beyond_the_clip) + frame_report.frame_tables(results, MODEL)
     write_page(directory.report, title, lead, tables, _PICTURES, origin)
 
 
 def print_summary(results: FrameResults) -> None:
     """Prints the numbers of the page."""
-    print_tables(frame_report.number_tables(results, _MODEL))
+    print_tables(frame_report.number_tables(results, MODEL))
     frame_report.print_unmeasured(results)
     if results.beyond_the_clip is not None and results.beyond_the_clip.law is not None:
         print(law_report.sentence(results.beyond_the_clip.law))

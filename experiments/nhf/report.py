@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+from matplotlib.figure import Figure
 
 from experiments.nhf import pictures
 from experiments.nhf.results import FlowResults
@@ -12,6 +13,7 @@ from experiments.reporting.tables import Table, print_tables
 from experiments.run.provenance import provenance
 from experiments.run.trainer import Run
 from experiments.tasks import Evaluation
+from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training.logs import read_metrics
 
 _NUM_SAMPLES = 1000  # of the kernel density estimates (App. A.2) and the movie
@@ -88,8 +90,7 @@ def write(flow: Run, evaluation: Evaluation) -> None:
     results, directory = evaluation.results, flow.directory.report
     directory.mkdir(exist_ok=True)
     nhf, params, points = flow.model, flow.state.params, flow.data
-    key = jax.random.PRNGKey(flow.config.evaluation.seed)
-    start, observed = nhf.sample_prior(params, key, _NUM_SAMPLES), points.test[:_NUM_SAMPLES]
+    key, start, observed = _shown(flow)
     curves = draw_training(read_metrics(flow.directory.path / "metrics.csv"), _CURVES, logarithmic=False)
     labels = (
         [name.replace("$", r"\$") + ", standardised" for name in points.table.columns.names] if points.table else None
@@ -100,13 +101,26 @@ def write(flow: Run, evaluation: Evaluation) -> None:
         "training.png": curves,
     }
     if observed.shape[1] == 2:
-        figures["figure9.png"] = pictures.draw_figure_9(nhf, params, start, observed)
+        figures["figure9.png"] = draw_figure_9(flow)
         figures["density.png"] = pictures.draw_densities(nhf, params, key, points.density, observed)
         pictures.write_movie(directory / "flow.gif", nhf, params, start, observed)
     style.save_all(directory, figures)
     title = f"Neural Hamiltonian Flow: {flow.config.preset}"
     origin = provenance(flow.directory, results.run)
     write_page(directory, title, (_LEAD, describe(results)), tables(results), _PICTURES, origin)
+
+
+def draw_figure_9(flow: Run) -> Figure:
+    """Draws Fig. 9 of the paper for a run on points of the plane."""
+    _, start, observed = _shown(flow)
+    return pictures.draw_figure_9(flow.model, flow.state.params, start, observed)
+
+
+def _shown(flow: Run) -> tuple[jax.Array, PhaseState, np.ndarray]:
+    """Returns the key of the pictures, the samples of the prior and the test points that they show."""
+    key = jax.random.PRNGKey(flow.config.evaluation.seed)
+    start = flow.model.sample_prior(flow.state.params, key, _NUM_SAMPLES)
+    return key, start, flow.data.test[:_NUM_SAMPLES]
 
 
 def describe(results: FlowResults) -> str:
