@@ -1,9 +1,9 @@
 """What a pod would do, on paper: `python -m benchmarks.pod [--config=PRESET] [--step_ms=35]`.
 
-Data parallelism exchanges one thing per step, the mean of the gradients. Here their bytes are counted from the model, and
-the time that a ring all-reduce takes to move them is computed for several numbers of devices, beside the time of a step
-on one device, which is measured elsewhere (`benchmarks.train_step`). Nothing is overlapped, so the efficiency is a lower
-bound of what links of this speed allow.
+Data parallelism exchanges one thing per step, the mean of the gradients. Here their bytes are counted from the model,
+and the time that a ring all-reduce takes to move them is computed for several numbers of devices, beside the time of a
+step on one device, which is measured elsewhere (`benchmarks.train_step`). Nothing is overlapped, so the efficiency is a
+lower bound of what links of this speed allow.
 """
 
 from collections.abc import Sequence
