@@ -36,6 +36,10 @@ assert all(low < high + 0.01 for low, high in zip(means, means[1:], strict=False
 assert -0.02 < divergence < 0.06, divergence
 assert scores.mean() > gaussian.mean() and caught > 0.9, (scores.mean(), gaussian.mean(), caught)
 """,
+    "own_film": """
+assert skill_of_frames[seen].min() > 0.9 and skill_of_frames.min() > 0.5, skill_of_frames
+assert np.abs(frequencies / [2.0, 2.9] - 1).max() < 0.1, frequencies
+""",
 }
 
 
@@ -88,7 +92,7 @@ def test_it_needs_the_package_alone(path):
     notebook = _read(path)
     first = notebook["cells"][0]
     assert first["cell_type"] == "markdown" and "pip install" in _text(first["source"])
-    assert _imports("\n\n".join(_text(cell["source"]) for cell in _code(notebook))) <= OTHERS | {"hgn_jax"}
+    assert _imports("\n\n".join(_text(cell["source"]) for cell in _code(notebook))) <= OTHERS | {"data_builders", "hgn_jax"}
 
 
 @pytest.mark.slow
