@@ -1,11 +1,14 @@
 """Tests of `experiments.figures.documentation`: every picture that is shown can be redrawn from what is committed."""
 
+import pathlib
 import re
+import sys
 
 import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+from experiments.figures import __main__ as program
 from experiments.figures import documentation, screenshot
 from tests.experiments.reporting import browser
 from tests.root import ROOT
@@ -38,8 +41,11 @@ def test_a_picture_is_redrawn_from_what_is_committed(place, tmp_path, monkeypatc
     np.testing.assert_allclose(drawn.shape, committed.shape, rtol=0.03)
 
 
-def test_what_cannot_be_drawn_here_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(documentation, "PICTURES", {"docs/page.png": lambda: screenshot.take(tmp_path, (10, 10), "")})
-    monkeypatch.setitem(__import__("sys").modules, "playwright", None)
-    [(place, reason)] = documentation.redraw(tmp_path)
-    assert place == "docs/page.png" and "Playwright" in reason and not (tmp_path / "docs").exists()
+def test_the_command_names_what_it_drew_and_what_it_could_not(tmp_path, monkeypatch, capsys):
+    drawn = {"docs/a.png": lambda: b"a picture", "docs/b.png": lambda: screenshot.take(tmp_path, (10, 10), "")}
+    monkeypatch.setattr(documentation, "PICTURES", drawn)
+    monkeypatch.setitem(sys.modules, "playwright", None)
+    program.redraw_documentation(tmp_path)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == str(tmp_path / "docs" / "a.png") and pathlib.Path(first).read_bytes() == b"a picture"
+    assert second.startswith("left out, docs/b.png: needs Playwright")
