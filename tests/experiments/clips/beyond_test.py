@@ -95,10 +95,10 @@ def test_trajectories_that_float64_cannot_follow_are_left_out_or_followed_less_f
         return mock.patch.object(simulation, "follow", follow_some)
 
     with lose(60, 5):
-        long_clips = beyond._extend(clips, 120)
+        long_clips = beyond.extend_clips(clips, 120)
     assert (long_clips.margins, long_clips.left_out) == ((120, 120), 5)
     with lose(60, 30):
-        long_clips = beyond._extend(clips, 120)
+        long_clips = beyond.extend_clips(clips, 120)
     assert (long_clips.margins, long_clips.left_out) == ((60, 60), 0)
 
 

@@ -13,7 +13,7 @@ def clips(tmp_path_factory):
 
 
 def test_the_true_system_departs_from_itself_by_more_if_it_starts_more_wrong(clips):
-    long_clips = beyond._extend(clips, 30)
+    long_clips = beyond.extend_clips(clips, 30)
     exact, close, far = (
         divergence.roll_out_from_wrong_start(clips, long_clips, 34, level).q for level in (0.0, 0.001, 0.01)
     )

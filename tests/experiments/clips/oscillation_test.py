@@ -26,7 +26,7 @@ def _paths(clips, long_clips, dt):
 
 
 def test_the_true_pendulum_has_the_true_periods(clips):
-    long_clips = beyond._extend(clips, 60)
+    long_clips = beyond.extend_clips(clips, 60)
     measured = measure_oscillation(clips, long_clips, _paths(clips, long_clips, clips.metadata["dt"]))
     np.testing.assert_allclose(measured.learned, measured.true, rtol=2e-3)
     assert measured.error < 1e-3
@@ -35,13 +35,13 @@ def test_the_true_pendulum_has_the_true_periods(clips):
 
 
 def test_a_pendulum_in_a_hurry_is_found_out(clips):
-    long_clips = beyond._extend(clips, 10)
+    long_clips = beyond.extend_clips(clips, 10)
     measured = measure_oscillation(clips, long_clips, _paths(clips, long_clips, 1.1 * clips.metadata["dt"]))
     assert measured.error == pytest.approx(1 - 1 / 1.1, rel=0.02)
 
 
 def test_a_still_rollout_has_no_period(clips):
-    long_clips = beyond._extend(clips, 10)
+    long_clips = beyond.extend_clips(clips, 10)
     measured = measure_oscillation(clips, long_clips, np.zeros((9, 29, 4)))
     assert measured.error == np.inf and np.isnan(measured.learned).all()
 
@@ -49,4 +49,4 @@ def test_a_still_rollout_has_no_period(clips):
 @pytest.mark.parametrize("changes", [{"system": "two_body"}, {"damping": 0.1}, {"constant_ranges": {"l": (1, 2)}}])
 def test_only_periods_that_are_known_are_compared(clips, changes):
     other = clips._replace(metadata={**clips.metadata, **changes})
-    assert measure_oscillation(other, beyond._extend(clips, 10), np.zeros((9, 29, 4))) is None
+    assert measure_oscillation(other, beyond.extend_clips(clips, 10), np.zeros((9, 29, 4))) is None
