@@ -98,7 +98,7 @@ def measure_beyond_the_clip(
     oscillation = measure_oscillation(clips, long_clips, rollout.states) if clips.has_true_states else None
     samples = measure_samples(clips, dynamics, targets)
     measured = BeyondTheClip(
-        **_measure_frames(comparison),
+        **measure_frames(comparison),
         **_measure_states(dynamics, long_clips, rollout, comparison.clip),
         reencoding_error=_number(beyond_clip.reencoding_error(rolled_out, inferred)) if len(inferred) > 1 else None,
         samples=samples and samples.numbers,
@@ -130,7 +130,7 @@ def measure_beyond_the_clip(
     return measured, shown
 
 
-def _measure_frames(comparison: Comparison) -> dict[str, Any]:
+def measure_frames(comparison: Comparison) -> dict[str, Any]:
     """The fields of `BeyondTheClip` that are about frames."""
     after, before = comparison.sides(comparison.errors)
     return {

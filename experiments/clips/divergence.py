@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.clips.data import Clips
@@ -39,13 +40,28 @@ def roll_out_from_wrong_start(clips: Clips, long_clips: LongClips, start: int, l
     rng = np.random.default_rng(0)
     halves = [half[:, start] for half in (long_clips.q, long_clips.p)]
     wrong = [half + level * half.std(axis=0) * rng.standard_normal(half.shape) for half in halves]
-    state = PhaseState(*(half.reshape(-1, *system.state_shape).astype(np.float32) for half in wrong))
+    z = np.concatenate(wrong, axis=-1).astype(np.float32)
+    after, dt = long_clips.q.shape[1] - start - 1, clips.metadata["dt"]
+    path = jax.jit(functools.partial(follow, system, before=start, after=after, dt=dt))
+    return long_clips._replace(q=np.asarray(path(z)))
 
-    @functools.partial(jax.jit, static_argnums=(1, 2))
-    def follow(state: PhaseState, num_steps: int, dt: float) -> jax.Array:
-        return rollout(system.hamiltonian, state, dt, num_steps, "rk4", _SUBSTEPS).q
 
-    num_times, dt = long_clips.q.shape[1], clips.metadata["dt"]
-    before, after = (np.asarray(follow(state, n, x)) for n, x in ((start, -dt), (num_times - start - 1, dt)))
-    q = np.concatenate([before[:0:-1], after]).reshape(num_times, len(long_clips.q), -1)
-    return long_clips._replace(q=np.swapaxes(q, 0, 1))
+def follow(system: systems.System, z: jax.Array, before: int, after: int, dt: float) -> jax.Array:
+    """Follows the true system from states, forwards and backwards.
+
+    Args:
+      system: The system.
+      z: States, positions and then momenta, `[clips, 2 d]`.
+      before: Number of steps back.
+      after: Number of steps ahead.
+      dt: Time of a step.
+
+    Returns:
+      Positions, `[clips, before + 1 + after, d]`.
+    """
+    state = PhaseState(*(half.reshape(-1, *system.state_shape) for half in jnp.split(z, 2, axis=-1)))
+    back, ahead = (
+        rollout(system.hamiltonian, state, t, n, "rk4", _SUBSTEPS).q for t, n in ((-dt, before), (dt, after))
+    )
+    q = jnp.concatenate([back[:0:-1], ahead])
+    return jnp.swapaxes(q.reshape(len(q), len(z), -1), 0, 1)

@@ -31,6 +31,8 @@ _SOFTENING = 0.01
 _METRIC_GAIN = 0.1  # inertia starts nearly the same everywhere
 _SMALLEST_METRIC = 1e-4
 
+_product = functools.partial(jnp.matmul, precision="highest")
+
 
 class ConvEnergy(NamedTuple):
     """A convolutional energy as pure functions.
@@ -86,9 +88,6 @@ def conv_energy(layers: Sequence[ConvLayer], activation: str, gain: float, outpu
 
     network = pure(energy)
     return ConvEnergy(network.init, network.apply, multiplied_out)
-
-
-_product = functools.partial(jnp.matmul, precision="highest")
 
 
 def _matrix(params: dict, layer: ConvLayer, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array, tuple[int, ...]]:
