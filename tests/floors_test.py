@@ -11,7 +11,7 @@ from tests.root import ROOT
 # From the ground up. A room is a module, or a package with everything in it. A file imports from its own room and from
 # the floors below it. Rooms on the same floor do not know each other.
 FLOORS = (
-    "hgn_jax.errors | hgn_jax.version",
+    "hgn_jax.errors | hgn_jax.version | hgn_jax.whole_files",
     "hgn_jax.config_checks | hgn_jax.memory",
     "hgn_jax.physics",
     "hgn_jax.networks | hgn_jax.data",

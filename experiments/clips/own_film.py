@@ -15,6 +15,7 @@ from experiments.run.trainer import Run
 from hgn_jax.metrics.rollouts import frame_errors
 from hgn_jax.models.frames import unit_interval
 from hgn_jax.prediction import Prediction, predict
+from hgn_jax.whole_files import whole_file
 
 _MAX_FRAMES = 13  # in a strip
 _GREY = 0.85  # fills the place of frames that the film has not
@@ -55,7 +56,8 @@ def write(
         pictures.write_movie(stem.with_suffix(suffix), [observed, model])
     arrays = {"q": prediction.state.q, "p": prediction.state.p, "first": prediction.first, "seen": prediction.seen}
     arrays |= {"energy": prediction.energy, "forward": prediction.forward, "backward": prediction.backward}
-    np.savez_compressed(stem.with_suffix(".npz"), **arrays)
+    with whole_file(stem.with_suffix(".npz")) as part:
+        np.savez_compressed(part, **arrays)
     yield f"film above model: {stem}.png, .gif and .mp4; states, energies and frames: {stem}.npz"
 
 

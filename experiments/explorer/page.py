@@ -20,6 +20,7 @@ from hgn_jax import data
 from hgn_jax.models.hgn_config import inferred_frame, num_seen
 from hgn_jax.physics import systems
 from hgn_jax.physics.phase_space import PhaseState
+from hgn_jax.whole_files import whole_file
 
 _FOLDER = pathlib.Path(__file__).parent
 _NUM_FILMS, _NUM_STATES = 4, 200  # shown, and used for the ranges of the axes and the true energy
@@ -64,7 +65,8 @@ def write(run: Run, path: pathlib.Path) -> None:
     model = json.dumps(describe(run), separators=(",", ":")).replace("</", "<\\/")
     script = (_FOLDER / "explorer.js").read_text(encoding="utf-8")
     text = text.replace("{{ script }}", script).replace("{{ model }}", model)
-    path.write_text(text, encoding="utf-8")
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def describe(run: Run) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from experiments.reporting import style
 from hgn_jax.models.densities import Density, gaussian_mixture
 from hgn_jax.models.nhf import NHF
 from hgn_jax.physics.phase_space import PhaseState
+from hgn_jax.whole_files import whole_file
 
 _BANDWIDTH = 0.3  # of the kernel density estimates (App. A.2)
 _NUM_PATHS = 150  # shown of the flow
@@ -107,7 +108,8 @@ def write_movie(path: pathlib.Path, nhf: NHF, params: Any, start: PhaseState, ob
         panel.set_title(f"{i / (len(positions) - 1):.0%} of the flow")
         figure.canvas.draw()
         frames.append(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
-    imageio.imwrite(path, frames + [frames[-1]] * _STILL_FRAMES, duration=60, loop=0)
+    with whole_file(path) as part:
+        imageio.imwrite(part, frames + [frames[-1]] * _STILL_FRAMES, duration=60, loop=0)
 
 
 def draw_samples(observed: np.ndarray, samples: np.ndarray, labels: Sequence[str] | None = None) -> Figure:

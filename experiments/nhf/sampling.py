@@ -18,6 +18,7 @@ from hgn_jax.metrics import flow as flow_metrics
 from hgn_jax.models.nhf import NHF
 from hgn_jax.runs import load_run
 from hgn_jax.training.progress import progress_bar
+from hgn_jax.whole_files import whole_file
 
 _SAMPLES_PER_CALL = 1000
 
@@ -114,9 +115,7 @@ def write_scores(flow: Flow, rows: Rows, directory: RunDirectory, path: pathlib.
 def _csv(path: pathlib.Path, names: tuple[str, ...]) -> Iterator[Any]:
     """Opens a CSV file and writes its header; the file appears when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
         yield writer
-    part.replace(path)

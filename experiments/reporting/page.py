@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from experiments.reporting.tables import Table, to_html
 from experiments.run.provenance import Provenance
+from hgn_jax.whole_files import whole_file
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
@@ -85,16 +86,15 @@ def write_page(
     paragraphs = "\n".join(f"<p>{html.escape(text)}</p>" for text in lead)
     parts = [f"<h1>{html.escape(title)}</h1>", paragraphs, f'<nav aria-label="Sections">{links}</nav>']
     parts += [f'<h2 id="{_anchor(heading)}">{heading}</h2>\n{content}' for heading, content in sections.items()]
-    part = directory / "index.html.part"
-    part.write_text(
+    text = (
         "<!doctype html>\n"
         f'<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(parts) + "\n</main>\n</body>\n</html>\n",
-        encoding="utf-8",
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(parts) + "\n</main>\n</body>\n</html>\n"
     )
-    part.replace(directory / "index.html")
+    with whole_file(directory / "index.html") as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _anchor(heading: str) -> str:

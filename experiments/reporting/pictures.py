@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.reporting import style
+from hgn_jax.whole_files import whole_file
 
 _MAX_FRAMES = 11  # in a strip
 _GAP = 1  # image pixels between frames
@@ -89,7 +90,8 @@ def write_movie(path: pathlib.Path, rows: Sequence[np.ndarray]) -> None:
     padded = [np.pad(images, gaps, constant_values=1.0) for images in rows]
     frames = np.concatenate([np.concatenate(list(images), axis=2) for images in padded], axis=1)
     frames = frames.repeat(_MOVIE_SCALE, axis=1).repeat(_MOVIE_SCALE, axis=2)
-    imageio.imwrite(path, (np.clip(frames, 0, 1) * 255).astype(np.uint8), **_MOVIE_OPTIONS[path.suffix])
+    with whole_file(path) as part:
+        imageio.imwrite(part, (np.clip(frames, 0, 1) * 255).astype(np.uint8), **_MOVIE_OPTIONS[path.suffix])
 
 
 def draw_training(

@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from hgn_jax.whole_files import whole_file
+
 # The colours of Okabe and Ito, which colour-blind readers can tell apart.
 BLUE, SKY, GREEN, YELLOW = "#0072b2", "#56b4e9", "#009e73", "#f0e442"
 ORANGE, VERMILION, PURPLE, BLACK = "#e69f00", "#d55e00", "#cc79a7", "#000000"
@@ -61,8 +63,8 @@ def save_for_print(figure: Figure, directory: pathlib.Path, name: str) -> None:
 
 
 def _write(figure: Figure, path: pathlib.Path, dpi: int) -> None:
-    with matplotlib.rc_context(_EMBEDDED_FONTS):
-        figure.savefig(path, dpi=dpi, bbox_inches="tight", metadata=_UNDATED[path.suffix])
+    with matplotlib.rc_context(_EMBEDDED_FONTS), whole_file(path) as part:
+        figure.savefig(part, dpi=dpi, bbox_inches="tight", metadata=_UNDATED[path.suffix])
 
 
 def positive(values: Any) -> np.ndarray:

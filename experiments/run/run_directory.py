@@ -24,6 +24,7 @@ from absl import flags
 from data_builders import locks
 from experiments.run.command_line import UserError, define_path
 from experiments.tasks import TASKS, Task
+from hgn_jax import whole_files
 from hgn_jax.config_checks import absolute_paths, expand_home
 from hgn_jax.errors import first_line
 from hgn_jax.training import hosts
@@ -34,7 +35,6 @@ _MAY_CHANGE = ("data.data_dir", "data.source", "data.path", "training.checkpoint
 _MOVED = {"data_dir": ("data_dir",), "source": ("source", "path")}
 _FINGERPRINT = "data.fingerprint"
 _LOCK = ".lock"
-_PART = ".part"  # ends the name of a file that is being written
 _CONVERTER = cattrs.Converter(forbid_extra_keys=True)
 
 
@@ -114,7 +114,7 @@ def open_run(workdir: str | os.PathLike[str], config: Any) -> RunDirectory:
 
 def _is_left_over(path: pathlib.Path) -> bool:
     """Whether a file is left of a run that ended, however it ended, before its configuration was written."""
-    return path.name.startswith(_LOCK) or path.suffix == _PART
+    return path.name.startswith(_LOCK) or whole_files.is_part(path)
 
 
 def _nearest_existing(path: pathlib.Path) -> pathlib.Path:
@@ -265,12 +265,8 @@ def write_config(directory: RunDirectory, config: Any) -> None:
 
 def write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
     """Writes JSON, whole or not at all."""
-    part = path.with_name(path.name + _PART)
-    with part.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())  # or a power failure may leave the new name on an empty file
-    part.replace(path)
+    with whole_files.whole_file(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

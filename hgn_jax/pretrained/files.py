@@ -17,6 +17,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from hgn_jax.whole_files import whole_file
+
 _VERSION = 1
 _MODELS = importlib.resources.files("hgn_jax.pretrained") / "models"
 
@@ -75,15 +77,9 @@ def write(path: pathlib.Path, arrays: Mapping[str, np.ndarray], model: Pretraine
     description = {"version": _VERSION, "sha256": hashlib.sha256(content).hexdigest(), **model._asdict()}
     text = json.dumps(description, indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = {path: content, path.with_suffix(".json"): text.encode()}
-    for file, whole in parts.items():
-        _part(file).write_bytes(whole)
-    for file in parts:
-        _part(file).replace(file)
-
-
-def _part(path: pathlib.Path) -> pathlib.Path:
-    return path.with_name(f"{path.name}.part")
+    with whole_file(path.with_suffix(".json")) as json_part, whole_file(path) as part:
+        part.write_bytes(content)
+        json_part.write_text(text, encoding="utf-8")
 
 
 def read_description(path: pathlib.Path) -> Pretrained:

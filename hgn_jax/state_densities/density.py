@@ -12,6 +12,7 @@ from hgn_jax.state_densities import flow, mixture
 from hgn_jax.state_densities.energy_correction import EnergyCorrection, fit_energy_correction
 from hgn_jax.state_densities.mixture import Mixture
 from hgn_jax.state_densities.whitening import Whitening, fit_whitening
+from hgn_jax.whole_files import whole_file
 
 KINDS = ("mixture", "flow")
 Energy = Callable[[np.ndarray], np.ndarray]  # of points [n, d] to energies [n]
@@ -110,9 +111,8 @@ def write(path: pathlib.Path, density: Density, **facts: int | str) -> None:
     """Writes a density and facts about it as plain arrays in an `.npz` file, whole or not at all."""
     arrays = {"version": _VERSION, "kind": density.kind, **to_arrays(density)}
     arrays |= {f"facts/{name}": value for name, value in facts.items()}
-    temporary = path.with_name(f"{path.stem}.part.npz")
-    np.savez(temporary, **arrays)
-    temporary.replace(path)
+    with whole_file(path) as part:
+        np.savez(part, **arrays)
 
 
 def read(path: pathlib.Path) -> tuple[Density, dict[str, int | str]]:

@@ -5,6 +5,8 @@ import pathlib
 
 import tensorboardX
 
+from hgn_jax.whole_files import whole_file
+
 
 class MetricsWriter:
     """Writes rows of scalars to `metrics.csv` and to TensorBoard events.
@@ -22,10 +24,9 @@ class MetricsWriter:
         self._path = directory / "metrics.csv"
         rows, self.damage = _read(self._path)
         rows = [row for row in rows if row["step"] <= resume_step]
-        part = self._path.with_name("metrics.csv.part")
-        part.unlink(missing_ok=True)
-        _append(part, rows)
-        part.replace(self._path)
+        with whole_file(self._path) as part:
+            part.unlink(missing_ok=True)
+            _append(part, rows)
         self._events = tensorboardX.SummaryWriter(str(directory), purge_step=resume_step + 1)
 
     def write(self, step: int, scalars: dict[str, float], speed: dict[str, float]) -> None:

@@ -36,12 +36,12 @@ with tempfile.TemporaryDirectory() as directory:
     status, output = program(*TOY, f"--workdir={directory}/a", cwd=ROOT)
     expect(status == 0, "the same command goes on", output)
     if FULL.exists():
-        for name in ("config.json.part", "metrics.json.part", "report/index.html.part"):
+        for name in ("config.part.json", "metrics.part.json", "report/index.part.html"):
             part = pathlib.Path(directory, "a", name)
             part.symlink_to(FULL)
             status, output = program(*TOY, f"--workdir={directory}/a", cwd=ROOT)
             expect(
                 status == 2 and f"error: {part}: No space left on device" in output, f"a full disk at {name}", output
             )
-            part.unlink()
+            expect(not part.is_symlink(), "nothing is left of what was half-written", part)
 print("OK")

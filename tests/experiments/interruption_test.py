@@ -127,6 +127,6 @@ def test_ctrl_c_at_any_time_is_no_traceback(toy_task, tmp_path):
         for word in ("Traceback", "Exception", "Error"):
             assert word not in errors
         assert re.match(_LAST_LINES[process.returncode], errors.splitlines()[-1])
-        assert not list(workdir.rglob("*.part"))
+        assert not list(workdir.rglob("*.part*"))
     assert sum(code != 0 for code in codes) > _NUM_INTERRUPTS / 2, codes
     _finish(toy_task, workdir)

@@ -41,7 +41,7 @@ def test_samples_are_in_the_names_and_units_of_the_table(tiny_runs, tmp_path):
     table = np.load(tiny_runs("nhf table").config.data.path)
     np.testing.assert_allclose(np.median(values, axis=0), table.mean(axis=0), atol=table.std())
     assert (values.std(axis=0) > 0.3 * table.std(axis=0)).all()
-    assert list(tmp_path.glob("*.part")) == []
+    assert list(tmp_path.glob("*.part*")) == []
 
 
 def test_scores_are_those_of_the_evaluation(tiny_runs, tmp_path):

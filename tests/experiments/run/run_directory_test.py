@@ -116,7 +116,7 @@ def test_a_directory_that_may_not_be_written_can_only_be_read(tmp_path):
 
 
 def test_what_a_run_leaves_that_ended_before_its_configuration_was_written_is_no_other_file(tmp_path):
-    for name in (".lock", ".lock.held", "config.json.part"):
+    for name in (".lock", ".lock.held", "config.part.json"):
         (tmp_path / name).touch()
     assert open_run(tmp_path, presets.get("pendulum")).path == tmp_path
 
