@@ -42,10 +42,15 @@ def roll_out(dynamics: CompiledDynamics, frames: np.ndarray, first_seen: int) ->
       first_seen: Index of the first frame of the windows.
     """
     state = dynamics.infer(frames[:, first_seen : first_seen + dynamics.num_seen])
-    before = dynamics.rollout(state, first_seen, -dynamics.dt)
-    after = dynamics.rollout(state, frames.shape[1] - first_seen - 1, dynamics.dt)
-    path = jax.tree.map(lambda x, y: np.concatenate([x[:0:-1], y]), before, after)
+    path = path_through(dynamics, state, first_seen, frames.shape[1])
     return Rollout(first_seen, path, np.swapaxes(dynamics.coordinates(path, 2), 0, 1), dynamics.decode(path))
+
+
+def path_through(dynamics: CompiledDynamics, state: PhaseState, index: int, length: int) -> PhaseState:
+    """Rolls states out both ways into paths `[length, clips, ...]`, on which they stand at `index`."""
+    before = dynamics.rollout(state, index, -dynamics.dt)
+    after = dynamics.rollout(state, length - index - 1, dynamics.dt)
+    return jax.tree.map(lambda x, y: np.concatenate([x[:0:-1], y]), before, after)
 
 
 class Comparison(NamedTuple):

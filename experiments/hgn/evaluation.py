@@ -36,7 +36,7 @@ def evaluate(run: Run) -> Evaluation:
     """Measures a trained model on both splits; shows a `Shown`."""
     start = time.monotonic()
     clips, test = run.data, run.data.splits["test"]
-    dynamics = CompiledDynamics(_latent_dynamics(run))
+    dynamics = compiled_dynamics(run)
     reconstructions = {split: reconstruction.reconstruct(run, split) for split in reconstruction.SPLITS}
     features = ("image", "q", "p") if clips.has_true_states else ("image",)
     examples = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), features)
@@ -123,7 +123,8 @@ def measure_dynamics(hgn: HGN, params: Any, start: PhaseState, num_steps: int) -
     )
 
 
-def _latent_dynamics(run: Run) -> LatentDynamics:
+def compiled_dynamics(run: Run) -> CompiledDynamics:
+    """Returns the functions of a trained HGN, with the density that its new trajectories come from."""
     hgn, density = run.model, fit_or_load(run)
     config = hgn.config
 
@@ -135,7 +136,7 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
 
     num_used = num_seen(config) or run.data.num_frames
     has_states = config.variational or density.kind != "prior"
-    return LatentDynamics(
+    dynamics = LatentDynamics(
         params=run.state.params,
         num_seen=num_used,
         dt=config.dt,
@@ -148,6 +149,7 @@ def _latent_dynamics(run: Run) -> LatentDynamics:
         affordable_clips=affordable_clips(config, num_used),
         angles=config.chart == "rods",
     )
+    return CompiledDynamics(dynamics)
 
 
 def posterior_variances(hgn: HGN, params: Any, frames: np.ndarray) -> np.ndarray | None:

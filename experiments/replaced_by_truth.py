@@ -1,0 +1,207 @@
+"""What limits a model: each of its parts replaced by the truth: `python -m experiments.replaced_by_truth RUN`.
+
+A model of frames predicts with three parts: a state that it infers, an energy that it rolls out and a picture that it
+decodes. Where its states are the true ones but for an affine map, as states of keypoints and of rods are, each part can
+be replaced: by the true state, the true system, or the renderer. The table shows the skill beyond the clip of all eight
+combinations, so that it says which part costs what.
+
+What no true state does, such as a drift of the middle between two bodies that are always opposite each other, is lost
+where a learned state is mapped to a true one, to be drawn by the renderer or followed by the true system.
+"""
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.clips.beyond import STEPS, extend_clips, measure_frames
+from experiments.clips.divergence import follow
+from experiments.clips.long_clips import LongClips
+from experiments.clips.long_rollouts import Rollout, compare, path_through, roll_out
+from experiments.clips.prediction import CompiledDynamics
+from experiments.reporting.tables import Table, to_markdown
+from experiments.run import command_line
+from experiments.run.command_line import UserError
+from experiments.run.run_directory import RunDirectory
+from experiments.run.trainer import Run
+from hgn_jax.physics import systems
+from hgn_jax.physics.phase_space import PhaseState
+
+PARTS = ("state", "energy", "picture")
+_MIN_R_SQUARED = 0.9
+_RCOND = 1e-4  # of least squares: two bodies opposite each other move in a subspace
+_COLUMNS = (
+    *PARTS,
+    "in the clip",
+    *(f"{sign}{step}" for step in STEPS[:-1] for sign in ("+", "−")),
+    "VPT after, before",
+    "horizon after, before",
+)
+
+
+class Affine(NamedTuple):
+    """The map `y = x A + b` of rows, and its inverse on the rows that it was fitted to."""
+
+    matrix: np.ndarray
+    offset: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return (x @ self.matrix + self.offset).astype(np.float32)
+
+    def inverse(self, y: np.ndarray) -> np.ndarray:
+        return ((y - self.offset) @ np.linalg.pinv(self.matrix, rcond=_RCOND)).astype(np.float32)
+
+
+def fit_affine(x: np.ndarray, y: np.ndarray, periodic: bool = False) -> tuple[Affine, float]:
+    """Fits an affine map by least squares.
+
+    Args:
+      x: Rows along paths, `[paths, time, d]`.
+      y: Rows to map them to, `[paths, time, e]`.
+      periodic: Whether x and y are angles, which may jump by 2π: the matrix is then fitted to their differences from
+        one time to the next, and is rounded to whole numbers, since a turn of one is a turn of the other.
+
+    Returns:
+      The map, and the part of the variance of y that it explains.
+    """
+    x, y = np.float64(x), np.float64(y)
+    if periodic:
+        x_steps, y_steps = (_wrap(np.diff(each, axis=1)).reshape(-1, each.shape[-1]) for each in (x, y))
+        matrix = np.round(np.linalg.lstsq(x_steps, y_steps, rcond=_RCOND)[0])
+        offset = np.angle(np.exp(1j * (y - x @ matrix)).mean(axis=(0, 1)))
+        residual, total = _wrap(y - x @ matrix - offset), np.exp(1j * y)
+    else:
+        x_mean, y_mean = x.mean(axis=(0, 1)), y.mean(axis=(0, 1))
+        rows = [(each - mean).reshape(-1, each.shape[-1]) for each, mean in ((x, x_mean), (y, y_mean))]
+        matrix = np.linalg.lstsq(*rows, rcond=_RCOND)[0]
+        offset = y_mean - x_mean @ matrix
+        residual, total = y - x @ matrix - offset, y
+    unexplained = np.square(residual).mean() / np.square(np.abs(total - total.mean(axis=(0, 1)))).mean()
+    return Affine(matrix, offset), float(1.0 - unexplained)
+
+
+def _wrap(angle: np.ndarray) -> np.ndarray:
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+class _Parts(NamedTuple):
+    """A model and the truth that it learned from, with the maps from true to learned positions and momenta."""
+
+    dynamics: CompiledDynamics
+    long_clips: LongClips
+    metadata: Mapping[str, Any]
+    learned: Rollout
+    to_learned: PhaseState
+
+    def images(self, state: str, energy: str, picture: str) -> np.ndarray:
+        """The frames `[clips, time, size, size, 3]` predicted with each part `"learned"` or `"true"`."""
+        start = self.learned.first_seen
+        if state == "learned":
+            halves = [x[start].reshape(x.shape[1], -1) for x in self.learned.path]
+        else:
+            halves = [self.long_clips.q[:, start], self.long_clips.p[:, start]]
+        if energy == "learned":
+            if state == "true":
+                halves = [to_learned(x) for to_learned, x in zip(self.to_learned, halves, strict=True)]
+            q = self._follow_learned(halves)
+            return self._decode(q) if picture == "learned" else self._render(self.to_learned.q.inverse(q))
+        if state == "learned":
+            halves = [to_learned.inverse(x) for to_learned, x in zip(self.to_learned, halves, strict=True)]
+        q = self._follow_true(halves)
+        return self._decode(self.to_learned.q(q)) if picture == "learned" else self._render(q)
+
+    def _follow_learned(self, halves: Sequence[np.ndarray]) -> np.ndarray:
+        """Positions `[clips, time, d]` by the learned energy, from learned positions and momenta `[clips, d]`."""
+        shape = self.learned.path.q.shape
+        state = PhaseState(*(half.reshape(shape[1:]) for half in halves))
+        path = path_through(self.dynamics, state, self.learned.first_seen, len(self.learned.path.q))
+        return np.swapaxes(path.q.reshape(*shape[:2], -1), 0, 1)
+
+    def _follow_true(self, halves: Sequence[np.ndarray]) -> np.ndarray:
+        """Positions `[clips, time, d]` by the true system, from true positions and momenta `[clips, d]`."""
+        system = systems.get_system(self.metadata["system"], **self.metadata["constants"])
+        start, length = self.learned.first_seen, self.long_clips.q.shape[1]
+        path = functools.partial(follow, system, before=start, after=length - start - 1, dt=self.metadata["dt"])
+        return np.asarray(jax.jit(path)(jnp.concatenate(halves, axis=-1)))
+
+    def _decode(self, q: np.ndarray) -> np.ndarray:
+        q = np.swapaxes(q, 0, 1).reshape(self.learned.path.q.shape)
+        return self.dynamics.decode(PhaseState(q, np.zeros_like(q)))
+
+    def _render(self, q: np.ndarray) -> np.ndarray:
+        return self.long_clips._replace(q=q).expected_images(self.metadata)
+
+
+def measure(run: Run, dynamics: CompiledDynamics) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Measures the frames of long clips with each part of a model learned or true.
+
+    Args:
+      run: The run.
+      dynamics: Its model.
+
+    Returns:
+      What `measure_frames` measures, by what the state, the energy and the picture are, each `"learned"` or `"true"`.
+
+    Raises:
+      UserError: If the states of the model are not the true ones but for an affine map.
+    """
+    clips = run.data
+    if not clips.has_true_states or clips.metadata.get("constant_ranges") or clips.metadata.get("damping"):
+        raise UserError("needs a simulated data set without friction and with the same constants in all clips")
+    long_clips = extend_clips(clips, STEPS[-2])
+    first_seen = long_clips.margins[0] + (clips.num_frames - dynamics.num_seen) // 2
+    rollout = roll_out(dynamics, long_clips.frames, first_seen)
+    seen = slice(long_clips.margins[0], long_clips.margins[0] + clips.num_frames)
+    maps = {}
+    true_states = long_clips.q, long_clips.p
+    for name, true, learned in zip(("positions", "momenta"), true_states, rollout.path, strict=True):
+        learned = np.swapaxes(learned.reshape(*learned.shape[:2], -1), 0, 1)
+        if learned.shape != true.shape:
+            raise UserError(f"the {name} of the model have {learned.shape[-1]} entries, the true ones {true.shape[-1]}")
+        periodic = name == "positions" and dynamics.dynamics.angles
+        maps[name], r_squared = fit_affine(true[:, seen], learned[:, seen], periodic)
+        if r_squared < _MIN_R_SQUARED:
+            raise UserError(
+                f"the {name} of the model are no affine map of the true ones: it explains {r_squared:.3f} of their "
+                f"variance, and {_MIN_R_SQUARED} are needed"
+            )
+    parts = _Parts(dynamics, long_clips, clips.metadata, rollout, PhaseState(*maps.values()))
+    targets = long_clips.expected_images(clips.metadata)
+    measured = {}
+    for choice in itertools.product(("learned", "true"), repeat=len(PARTS)):
+        images = rollout._replace(images=parts.images(*choice))
+        measured[choice] = measure_frames(compare(clips, long_clips, targets, images))
+    return measured
+
+
+def _row(choice: tuple[str, str, str], numbers: Mapping[str, Any]) -> list[str]:
+    cells = [_cell(numbers["skill"], ".3f")]
+    for step in map(str, STEPS[:-1]):
+        cells += [_cell(numbers[side][step], ".3f") for side in ("skill_forward", "skill_backward")]
+    return [*choice, *cells, *(", ".join(_cell(side, "g") for side in numbers[name]) for name in ("vpt", "horizon"))]
+
+
+def _cell(number: float | None, form: str) -> str:
+    return "–" if number is None else f"{number:{form}}"
+
+
+def main(argv: Sequence[str]) -> None:
+    # Imported here because JAX takes seconds, which neither `--help` nor a mistake should cost.
+    from experiments.hgn.evaluation import compiled_dynamics
+    from experiments.run import trainer
+
+    if len(argv) != 2:
+        raise UserError("give the directory of one run of experiments.hgn")
+    task, run = trainer.restore(RunDirectory(argv[1]))
+    if task.name != "hgn":
+        raise UserError(f"{argv[1]} holds a run of experiments.{task.name}, not of experiments.hgn")
+    rows = [_row(choice, numbers) for choice, numbers in measure(run, compiled_dynamics(run)).items()]
+    print(to_markdown(Table(_COLUMNS[0], rows, columns=_COLUMNS[1:])))
+
+
+if __name__ == "__main__":
+    command_line.run(main, takes_arguments=True)
