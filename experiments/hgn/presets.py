@@ -108,6 +108,7 @@ def _plus_plus(config: Config, preset: str) -> Config:
 
 
 _FITTED_TO_POINTS = {"refinement_steps": 8, "refinement_target": "points"}
+_FITTED_IN_TRAINING = {"window_degree": 4, "training_refinement_steps": 2} | _FITTED_TO_POINTS
 
 _KEYPOINTS = {
     "latent": "keypoints",
@@ -127,7 +128,8 @@ def _bodies(number: int) -> dict[str, Any]:
         "num_keypoints": number,
         "state_channels": 2 * number,
         "hamiltonian_network": "pairwise",
-    } | _FITTED_TO_POINTS
+        "substeps": 4,
+    } | _FITTED_IN_TRAINING
 
 
 # System -> number of training steps, and the fields that say what kind of system it is.
@@ -144,12 +146,10 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
             "state_channels": 2,
             "hamiltonian": "joint",
             "kinetic": "rods",
-            "window_degree": 4,
-            "training_refinement_steps": 2,
             "integrator": "rk4",
             "substeps": 2,
         }
-        | _FITTED_TO_POINTS,
+        | _FITTED_IN_TRAINING,
     ),
 }
 
