@@ -56,7 +56,8 @@ def code_spans(page: pathlib.Path) -> list[str]:
 
 def commands(page: pathlib.Path) -> list[list[str]]:
     """The words of every `python -m` command in the blocks and the text of a page, without `python -m`."""
-    lines = [line for language, _, text in blocks(page) if not language for line in text.splitlines()]
+    texts = [text.replace("\\\n", "") for language, _, text in blocks(page) if not language]
+    lines = [line for text in texts for line in text.splitlines()]
     parts = [part for line in (*lines, *code_spans(page)) for part in line.split("&&")]
     matches = (re.search(r"\bpython3? -m (?!venv)(\S.*)", part) for part in parts)
     return [shlex.split(match[1]) for match in matches if match]

@@ -20,6 +20,7 @@ pytest.importorskip("material")
 pages = pytest.importorskip("docs.hooks.pages")
 reference = pytest.importorskip("docs.hooks.reference")
 formulas = pytest.importorskip("docs.hooks.formulas")
+flags = pytest.importorskip("docs.hooks.flags")
 notebooks = pytest.importorskip("docs.hooks.notebooks")
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
@@ -139,6 +140,36 @@ def test_functions_of_a_formula_have_space_before_their_arguments():
     assert "<mspace" not in formulas.to_mathml(r'<span class="arithmatex">\(\ln(p)\)</span>')
 
 
+def test_flags_of_commands_stay_whole():
+    marked = '<p>a -- b <code>run <span class="flag">--config.a=1,2</span> -- c-d</code> --e</p>'
+    assert flags.keep_whole("<p>a -- b <code>run --config.a=1,2 -- c-d</code> --e</p>") == marked
+    long = f"<code>--{'a' * 50}</code>"
+    assert flags.keep_whole(long) == long
+
+
+def test_a_page_without_a_title_gets_one():
+    assert pages.titled("A pendulum.\n", "data_builders/two_body/README.md") == "# Two body\n\nA pendulum.\n"
+    assert pages.titled("| a |\n", "results/table1.md") == "# Table1\n\n| a |\n"
+    assert pages.titled("Text\n\n# Title\n", "results/table1.md") == "Text\n\n# Title\n"
+
+
+def test_what_is_printed_in_parts_is_one_block(tmp_path):
+    printed = [{"name": "stdout", "output_type": "stream", "text": f"step {step}\n"} for step in (1, 2)]
+    cell = TOUR["cells"][1] | {"outputs": printed}
+    write_tiny(tmp_path, {"notebooks/tour.ipynb": json.dumps(TOUR | {"cells": [TOUR["cells"][0], cell]})})
+    page, _ = notebooks.to_markdown(tmp_path / "notebooks" / "tour.ipynb")
+    assert "    step 1\n    step 2\n" in page
+
+
+def test_the_reference_lists_its_pages_and_describes_no_name_twice():
+    contents = reference.pages(ROOT)
+    front, below = contents["reference/index.md"], contents["reference/below.md"]
+    assert all(f"]({name}.md) |" in front for name in ("physics", "models", "data_builders", "experiments"))
+    assert "::: hgn_jax.runs\n" in front and "::: hgn_jax.errors\n" in below and "hgn_jax.errors" not in front
+    densities = contents["reference/models.md"].split("::: hgn_jax.models.densities")[1]
+    assert "members: false" in densities and "[hgn_jax.models.densities.plane.two_moons]" in densities
+
+
 def test_a_notebook_becomes_a_page_with_its_pictures(tmp_path):
     write_tiny(tmp_path, {})
     page, pictures = notebooks.to_markdown(tmp_path / "notebooks" / "tour.ipynb")
@@ -214,3 +245,11 @@ def test_every_page_fits_a_screen_and_a_telephone(site, address):
         for page in sorted(set(paths) - set(alike)):
             problems += [f"{page} {problem}" for problem in chromium.problems_of_address(address + page, address)]
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.slow
+def test_the_search_finds_pages_served_and_from_a_folder(site, address):
+    with browser.launch() as chromium:
+        for start in (address, f"{site.as_uri()}/"):
+            found = chromium.search(f"{start}results/index.html", "leapfrog")
+            assert any(place.startswith(f"{start}leapfrog.html") for place in found), found

@@ -7,6 +7,7 @@ import nbformat
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from nbconvert import MarkdownExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 _PICTURE = re.compile(r"!\[png\]")
 _HEADING = re.compile(r"^#+ (.*)$", re.M)
@@ -18,10 +19,11 @@ def to_markdown(path: pathlib.Path) -> tuple[str, dict[str, bytes]]:
     Below the title stands a link to the notebook itself. A picture is described by the heading above it.
     """
     notebook = nbformat.read(path, as_version=4)
-    markdown, resources = MarkdownExporter().from_notebook_node(notebook, {"output_files_dir": f"{path.stem}_files"})
+    exporter = MarkdownExporter(preprocessors=[CoalesceStreamsPreprocessor])  # lines that were printed one by one
+    markdown, resources = exporter.from_notebook_node(notebook, {"output_files_dir": f"{path.stem}_files"})
     described = lambda match: f"![{_HEADING.findall(markdown[: match.start()])[-1]}]"
     title, _, rest = _PICTURE.sub(described, markdown).lstrip().partition("\n")
-    link = f'<a href="{path.name}" download>The notebook itself</a>'  # in Markdown it would lead to the page
+    link = f'<a href="{path.name}" download>Download this notebook</a>'  # in Markdown it would lead to the page
     return f"{title}\n\n{link}\n{rest}", resources["outputs"]
 
 

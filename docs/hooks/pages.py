@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 _LINK = re.compile(r"(?P<start>!?\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\()(?P<target>[^)\s]+)(?P<end>[^)]*\))")
 _CODE = re.compile(r"^(?P<fence>```+|~~~+).*?^(?P=fence)\s*$|(?P<tick>`+)(?!`).+?(?<!`)(?P=tick)(?!`)", re.M | re.S)
 _DESCRIBED = re.compile(r"^::: (\S+)", re.M)  # as mkdocstrings spells it
+_TITLED = re.compile(r"^# \S", re.M)
 _LANGUAGES = {".py": "python", ".pyi": "python", ".sh": "bash", ".toml": "toml", "": "bash"}
 _NOTEBOOK = ".ipynb"
 _FILES = (".csv", ".gif", ".html", ".json", ".mp4", ".npz", ".pdf", ".png", ".svg", ".tex")
@@ -125,6 +126,13 @@ def source_page(root: pathlib.Path, path: str) -> str:
     return f"---\nsearch:\n  exclude: true\n---\n\n# {path}\n\n~~~~~{language}\n{text}\n~~~~~\n"
 
 
+def titled(markdown: str, path: str) -> str:
+    """Returns a page with a title: if it has none, the name of its file, or of its folder if it is the README there."""
+    place = pathlib.PurePosixPath(path)
+    name = place.parent.name if place.name == "README.md" else place.stem
+    return markdown if _TITLED.search(markdown) else f"# {name.replace('_', ' ').capitalize()}\n\n{markdown}"
+
+
 def _external(target: str) -> bool:
     return target.startswith("#") or "://" in target or target.startswith("mailto:")
 
@@ -188,4 +196,4 @@ def on_page_markdown(markdown: str, page, config: MkDocsConfig, files: Files) ->
         return markdown
     path = f"{site.docs}/{uri}" if (site.root / site.docs / uri).is_file() else uri
     uris, modules = set(files.src_uris), described_modules(files)
-    return rewrite(markdown, lambda target: site.destination(path, target, uris, modules))
+    return rewrite(titled(markdown, path), lambda target: site.destination(path, target, uris, modules))

@@ -16,6 +16,8 @@ _log = logging.getLogger("mkdocs.hooks.reference")
 
 # Modules beside the library that the guides import from.
 _BESIDE = {"data_builders": ("datasets", "films"), "experiments": ("tasks",)}
+# Modules that the floors stand on, and users seldom need.
+_BELOW = {"config_checks", "errors", "memory", "version", "whole_files"}
 
 
 def is_public(name: str) -> bool:
@@ -60,7 +62,7 @@ def _summary(member: griffe.Object) -> str:
 
 def _names_table(package: griffe.Module) -> str:
     """Returns the table of the names that a package's stub declares, with links to where they are described."""
-    lines = ["| name | |", "|---|---|"]
+    lines = ["| name | what it is |", "|---|---|"]
     for name in filter(is_public, map(str, package.exports or ())):
         member = package.members[name]
         target = member.final_target if member.is_alias else member
@@ -69,7 +71,9 @@ def _names_table(package: griffe.Module) -> str:
 
 
 def _description(module: griffe.Module) -> str:
-    return f"::: {module.path}\n    options:\n      heading_level: 2\n"
+    """Returns the Markdown of a module; that of a package lists the names which its modules describe."""
+    description = f"::: {module.path}\n    options:\n      heading_level: 2\n"
+    return f"{description}      members: false\n\n{_names_table(module)}\n" if module.is_init_module else description
 
 
 def floor_page(package: griffe.Module, title: str) -> str:
@@ -79,22 +83,28 @@ def floor_page(package: griffe.Module, title: str) -> str:
     return "\n".join((header, names, *map(_description, submodules(package))))
 
 
-def front_page(library: griffe.Module) -> str:
-    """Returns the Markdown of the first page: the public names, and the modules that belong to no floor."""
-    modules = [module for module in _modules(library) if not module.is_init_module]
-    header = f"# Reference\n\nWhat `from {library.path} import ...` gives:\n\n{_names_table(library)}\n"
-    return "\n".join((header, *map(_description, modules)))
+def front_page(library: griffe.Module, packages: dict[str, griffe.Module]) -> str:
+    """Returns the Markdown of the first page: the public names, the other pages, and the modules of no floor."""
+    names = f"# Reference\n\nWhat `from {library.path} import ...` gives:\n\n{_names_table(library)}\n"
+    rows = [f"| [{_title(name)}]({name}.md) | {_summary(package)} |" for name, package in packages.items()]
+    floors = "\n".join(("The other pages of this reference:\n\n| page | what is there |\n|---|---|", *rows, ""))
+    modules = [module for module in _modules(library) if not module.is_init_module and module.name not in _BELOW]
+    return "\n".join((names, floors, *map(_description, modules)))
 
 
 def pages(root: pathlib.Path) -> dict[str, str]:
     """Returns the Markdown of each page of the reference, by its place on the site."""
     library = load(root, "hgn_jax")
-    contents = {"index": front_page(library)}
-    for floor in filter(lambda module: module.is_init_module, _modules(library)):
-        contents[floor.name] = floor_page(floor, _title(floor.name))
-    for name, modules in _BESIDE.items():
-        package = load(root, name)
-        contents[name] = "\n".join((f"# {_title(name)}\n", *(_description(package[module]) for module in modules)))
+    floors = {floor.name: floor for floor in _modules(library) if floor.is_init_module}
+    beside = {name: load(root, name) for name in _BESIDE}
+    contents = {"index": front_page(library, floors | beside)}
+    contents |= {name: floor_page(floor, _title(name)) for name, floor in floors.items()}
+    for name, package in beside.items():
+        modules = (_description(package[module]) for module in _BESIDE[name])
+        contents[name] = "\n".join((f"# {_title(name)}\n", *modules))
+    below = [_description(module) for module in _modules(library) if module.name in _BELOW]
+    header = "# Checks, errors and files\n\nWhat all of it stands on; users seldom need it.\n"
+    contents["below"] = "\n".join((header, *below))
     return {f"reference/{name}.md": content for name, content in contents.items()}
 
 

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from experiments.reporting.style import save_for_print
 from experiments.run.trainer import Run
 
+_LISTED = 4  # runs that a caption names one by one
+
 
 class PaperFigure(NamedTuple):
     """A figure of the paper.
@@ -52,7 +54,15 @@ def write(figures: Sequence[PaperFigure], directory: pathlib.Path) -> None:
 
 
 def _section(figure: PaperFigure) -> str:
-    name, runs = figure.name, ", ".join(f"`{run}`" for run in figure.runs)
-    source = f"Drawn from {runs}." if runs else "Needs no run."
+    name = figure.name
+    source = f"Drawn from {_sources(figure.runs)}." if figure.runs else "Needs no run."
     files = f"Files: [`{name}.png`]({name}.png), [`{name}.pdf`]({name}.pdf)."
     return f"## {figure.title}\n\n![{figure.title}]({name}.png)\n\n{figure.caption}\n\n{source} {files}"
+
+
+def _sources(runs: Sequence[pathlib.Path]) -> str:
+    """Returns the names of runs; of many in one directory, this directory and their number."""
+    directories = {run.parent for run in runs}
+    if len(runs) > _LISTED and len(directories) == 1:
+        return f"the {len(runs)} runs `{directories.pop()}/*`"
+    return ", ".join(f"`{run}`" for run in runs)

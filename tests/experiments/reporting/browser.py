@@ -15,6 +15,7 @@ _WIDTHS = (1280, 400, 360)  # of a screen and of telephones
 _OPEN_DETAILS = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
 _PICTURES = "Promise.all([...document.images].map(async image => (await image.decode().catch(() => 0), image.alt)))"
 _BROKEN_PICTURES = "[...document.images].filter(image => !image.naturalWidth).map(image => image.alt)"
+_FOUND = ".md-search-result__link"
 # References of elements to anything but data URIs and places in the page.
 _REFERENCES = """
 [...document.querySelectorAll('[src], [href], [srcset], [poster], [data], [action]')]
@@ -84,6 +85,14 @@ class Browser:
         with self._visit(address, site, problems):
             pass
         return problems
+
+    def search(self, address: str, words: str) -> list[str]:
+        """Returns the addresses that the search of a site finds, from one of its pages."""
+        with contextlib.closing(self._chromium.new_page()) as page:
+            page.goto(address)
+            page.fill("[data-md-component=search-query]", words)
+            page.wait_for_selector(_FOUND)
+            return page.evaluate(f"[...document.querySelectorAll('{_FOUND}')].map(link => link.href)")
 
     @contextlib.contextmanager
     def _visit(self, address: str, site: str, problems: list[str]):
