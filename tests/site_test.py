@@ -147,6 +147,13 @@ def test_flags_of_commands_stay_whole():
     assert flags.keep_whole(long) == long
 
 
+def test_a_picture_of_its_own_leads_to_its_file():
+    image = '<img alt="a" src="b.png" />'
+    assert pages.on_page_content(f"<p>{image}</p>") == f'<p><a href="b.png">{image}</a></p>'
+    for content in (f"<p>c {image}</p>", f'<p><a href="d.html">{image}</a></p>'):
+        assert pages.on_page_content(content) == content
+
+
 def test_a_page_without_a_title_gets_one():
     assert pages.titled("A pendulum.\n", "data_builders/two_body/README.md") == "# Two body\n\nA pendulum.\n"
     assert pages.titled("| a |\n", "results/table1.md") == "# Table1\n\n| a |\n"

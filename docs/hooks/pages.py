@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 _LINK = re.compile(r"(?P<start>!?\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\()(?P<target>[^)\s]+)(?P<end>[^)]*\))")
 _CODE = re.compile(r"^(?P<fence>```+|~~~+).*?^(?P=fence)\s*$|(?P<tick>`+)(?!`).+?(?<!`)(?P=tick)(?!`)", re.M | re.S)
 _DESCRIBED = re.compile(r"^::: (\S+)", re.M)  # as mkdocstrings spells it
+_PICTURE = re.compile(r'<p>(?P<picture><img [^>]*src="(?P<place>[^"]+)"[^>]*>)</p>')
 _TITLED = re.compile(r"^# \S", re.M)
 _LANGUAGES = {".py": "python", ".pyi": "python", ".sh": "bash", ".toml": "toml", "": "bash"}
 _NOTEBOOK = ".ipynb"
@@ -197,3 +198,8 @@ def on_page_markdown(markdown: str, page, config: MkDocsConfig, files: Files) ->
     path = f"{site.docs}/{uri}" if (site.root / site.docs / uri).is_file() else uri
     uris, modules = set(files.src_uris), described_modules(files)
     return rewrite(titled(markdown, path), lambda target: site.destination(path, target, uris, modules))
+
+
+def on_page_content(content: str, **_) -> str:
+    """Makes each picture a link to its file, where a telephone can enlarge it."""
+    return _PICTURE.sub(r'<p><a href="\g<place>">\g<picture></a></p>', content)

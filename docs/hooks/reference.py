@@ -18,6 +18,8 @@ _log = logging.getLogger("mkdocs.hooks.reference")
 _BESIDE = {"data_builders": ("datasets", "films"), "experiments": ("tasks",)}
 # Modules that the floors stand on, and users seldom need.
 _BELOW = {"config_checks", "errors", "memory", "version", "whole_files"}
+_BELOW_TITLE = "Checks, errors and files"
+_BELOW_SUMMARY = "What all of it stands on; users seldom need it."
 
 
 def is_public(name: str) -> bool:
@@ -87,6 +89,7 @@ def front_page(library: griffe.Module, packages: dict[str, griffe.Module]) -> st
     """Returns the Markdown of the first page: the public names, the other pages, and the modules of no floor."""
     names = f"# Reference\n\nWhat `from {library.path} import ...` gives:\n\n{_names_table(library)}\n"
     rows = [f"| [{_title(name)}]({name}.md) | {_summary(package)} |" for name, package in packages.items()]
+    rows.append(f"| [{_BELOW_TITLE}](below.md) | {_BELOW_SUMMARY} |")
     floors = "\n".join(("The other pages of this reference:\n\n| page | what is there |\n|---|---|", *rows, ""))
     modules = [module for module in _modules(library) if not module.is_init_module and module.name not in _BELOW]
     return "\n".join((names, floors, *map(_description, modules)))
@@ -103,8 +106,7 @@ def pages(root: pathlib.Path) -> dict[str, str]:
         modules = (_description(package[module]) for module in _BESIDE[name])
         contents[name] = "\n".join((f"# {_title(name)}\n", *modules))
     below = [_description(module) for module in _modules(library) if module.name in _BELOW]
-    header = "# Checks, errors and files\n\nWhat all of it stands on; users seldom need it.\n"
-    contents["below"] = "\n".join((header, *below))
+    contents["below"] = "\n".join((f"# {_BELOW_TITLE}\n\n{_BELOW_SUMMARY}\n", *below))
     return {f"reference/{name}.md": content for name, content in contents.items()}
 
 
