@@ -143,8 +143,9 @@ def test_functions_of_a_formula_have_space_before_their_arguments():
 def test_flags_of_commands_stay_whole():
     marked = '<p>a -- b <code>run <span class="flag">--config.a=1,2</span> -- c-d</code> --e</p>'
     assert flags.keep_whole("<p>a -- b <code>run --config.a=1,2 -- c-d</code> --e</p>") == marked
-    long = f"<code>--{'a' * 50}</code>"
-    assert flags.keep_whole(long) == long
+    value = "a" * 50
+    assert flags.keep_whole(f"<code>--b={value}</code>") == f'<code><span class="flag">--b=</span>{value}</code>'
+    assert flags.keep_whole("<code>FLAGS=--a</code>") == "<code>FLAGS=--a</code>"
 
 
 def test_a_picture_of_its_own_leads_to_its_file():
@@ -156,7 +157,7 @@ def test_a_picture_of_its_own_leads_to_its_file():
 
 def test_a_page_without_a_title_gets_one():
     assert pages.titled("A pendulum.\n", "data_builders/two_body/README.md") == "# Two body\n\nA pendulum.\n"
-    assert pages.titled("| a |\n", "results/table1.md") == "# Table1\n\n| a |\n"
+    assert pages.titled("| a |\n", "results/table1.md") == "# Table 1\n\n| a |\n"
     assert pages.titled("Text\n\n# Title\n", "results/table1.md") == "Text\n\n# Title\n"
 
 

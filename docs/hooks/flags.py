@@ -1,9 +1,9 @@
-"""Flags of commands stay on one line: a browser would break them after their hyphens."""
+"""Flags of commands stay on one line, at least their names: a browser would break them after their hyphens."""
 
 import re
 
 _CODE = re.compile(r"<code>.*?</code>", re.S)
-_FLAG = re.compile(r"(?<![\w-])--[\w.]+(?:=[^\s<]+)?")
+_FLAG = re.compile(r"(?<![\w=-])(?P<name>--[\w.]+=?)(?P<value>(?<==)[^\s<]+)?")
 _LONGEST = 42  # characters that fit a telephone
 
 
@@ -11,7 +11,8 @@ def keep_whole(content: str) -> str:
     """Marks the flags in the code of a page, for `site.css`."""
 
     def marked(flag: re.Match) -> str:
-        return f'<span class="flag">{flag[0]}</span>' if len(flag[0]) <= _LONGEST else flag[0]
+        whole = flag[0] if len(flag[0]) <= _LONGEST else flag["name"]
+        return f'<span class="flag">{whole}</span>{flag[0].removeprefix(whole)}'
 
     return _CODE.sub(lambda code: _FLAG.sub(marked, code[0]), content)
 

@@ -131,7 +131,8 @@ def titled(markdown: str, path: str) -> str:
     """Returns a page with a title: if it has none, the name of its file, or of its folder if it is the README there."""
     place = pathlib.PurePosixPath(path)
     name = place.parent.name if place.name == "README.md" else place.stem
-    return markdown if _TITLED.search(markdown) else f"# {name.replace('_', ' ').capitalize()}\n\n{markdown}"
+    words = re.sub(r"_|(?<=[a-z])(?=\d)", " ", name)
+    return markdown if _TITLED.search(markdown) else f"# {words.capitalize()}\n\n{markdown}"
 
 
 def _external(target: str) -> bool:
