@@ -102,7 +102,7 @@ def make_decoder(config: HGNConfig) -> Decoder:
 
 
 def make_transform(config: HGNConfig) -> hk.Transformed:
-    """Returns f_psi."""
+    """Returns the network f_psi, which maps a latent to the initial state."""
     state_size = 2 * config.state_channels
     if config.latent == "vector":
         network = mlp((*config.transform_filters, state_size), config.encoder_activation)
