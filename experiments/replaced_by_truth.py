@@ -3,7 +3,8 @@
 A model of frames predicts with three parts: a state that it infers, an energy that it rolls out and a picture that it
 decodes. Where its states are the true ones but for an affine map, as states of keypoints and of rods are, each part can
 be replaced: by the true state, the true system, or the renderer. The table shows the skill beyond the clip of all eight
-combinations, so that it says which part costs what.
+combinations, so that it says which part costs what. A last row follows the true law from true states by the integrator
+of the model: what its steps from frame to frame cost, before anything is learned.
 
 What no true state does, such as a drift of the middle between two bodies that are always opposite each other, is lost
 where a learned state is mapped to a true one, to be drawn by the renderer or followed by the true system.
@@ -111,7 +112,7 @@ class _Parts(NamedTuple):
             return self._decode(q) if picture == "learned" else self._render(self.to_learned.q.inverse(q))
         if state == "learned":
             halves = [to_learned.inverse(x) for to_learned, x in zip(self.to_learned, halves, strict=True)]
-        q = self._follow_true(halves)
+        q = _follow_true(self.metadata, self.long_clips, start, halves)
         return self._decode(self.to_learned.q(q)) if picture == "learned" else self._render(q)
 
     def _follow_learned(self, halves: Sequence[np.ndarray]) -> np.ndarray:
@@ -120,13 +121,6 @@ class _Parts(NamedTuple):
         state = PhaseState(*(half.reshape(shape[1:]) for half in halves))
         path = path_through(self.dynamics, state, self.learned.first_seen, len(self.learned.path.q))
         return np.swapaxes(path.q.reshape(*shape[:2], -1), 0, 1)
-
-    def _follow_true(self, halves: Sequence[np.ndarray]) -> np.ndarray:
-        """Positions `[clips, time, d]` by the true system, from true positions and momenta `[clips, d]`."""
-        system = systems.get_system(self.metadata["system"], **self.metadata["constants"])
-        start, length = self.learned.first_seen, self.long_clips.q.shape[1]
-        path = functools.partial(follow, system, before=start, after=length - start - 1, dt=self.metadata["dt"])
-        return np.asarray(jax.jit(path)(jnp.concatenate(halves, axis=-1)))
 
     def _decode(self, q: np.ndarray) -> np.ndarray:
         q = np.swapaxes(q, 0, 1).reshape(self.learned.path.q.shape)
@@ -149,11 +143,7 @@ def measure(run: Run, dynamics: CompiledDynamics) -> dict[tuple[str, str, str], 
     Raises:
       UserError: If the states of the model are not the true ones but for an affine map.
     """
-    clips = run.data
-    if not clips.has_true_states or clips.metadata.get("constant_ranges") or clips.metadata.get("damping"):
-        raise UserError("needs a simulated data set without friction and with the same constants in all clips")
-    long_clips = extend_clips(clips, STEPS[-2])
-    first_seen = long_clips.margins[0] + (clips.num_frames - dynamics.num_seen) // 2
+    clips, long_clips, first_seen = run.data, *_long_clips(run, dynamics)
     rollout = roll_out(dynamics, long_clips.frames, first_seen)
     seen = slice(long_clips.margins[0], long_clips.margins[0] + clips.num_frames)
     maps = {}
@@ -178,7 +168,46 @@ def measure(run: Run, dynamics: CompiledDynamics) -> dict[tuple[str, str, str], 
     return measured
 
 
-def _row(choice: tuple[str, str, str], numbers: Mapping[str, Any]) -> list[str]:
+def measure_integrator(run: Run, dynamics: CompiledDynamics, integrator: str, substeps: int) -> dict[str, Any]:
+    """Measures the frames of long clips, followed from true states by the true law and an integrator.
+
+    Args:
+      run: The run.
+      dynamics: Its model, for the frame that it would begin at.
+      integrator: Name of the integrator.
+      substeps: Number of its steps per frame.
+
+    Returns:
+      What `measure_frames` measures.
+    """
+    clips, long_clips, start = run.data, *_long_clips(run, dynamics)
+    halves = [long_clips.q[:, start], long_clips.p[:, start]]
+    q = _follow_true(clips.metadata, long_clips, start, halves, integrator=integrator, substeps=substeps)
+    images = long_clips._replace(q=q).expected_images(clips.metadata)
+    targets = long_clips.expected_images(clips.metadata)
+    return measure_frames(compare(clips, long_clips, targets, Rollout(start, None, None, images)))
+
+
+def _long_clips(run: Run, dynamics: CompiledDynamics) -> tuple[LongClips, int]:
+    """The long clips, and the index of the first frame that the model sees of them."""
+    clips = run.data
+    if not clips.has_true_states or clips.metadata.get("constant_ranges") or clips.metadata.get("damping"):
+        raise UserError("needs a simulated data set without friction and with the same constants in all clips")
+    long_clips = extend_clips(clips, STEPS[-2])
+    return long_clips, long_clips.margins[0] + (clips.num_frames - dynamics.num_seen) // 2
+
+
+def _follow_true(
+    metadata: Mapping[str, Any], long_clips: LongClips, start: int, halves: Sequence[np.ndarray], **settings: Any
+) -> np.ndarray:
+    """Positions `[clips, time, d]` by the true law, from positions and momenta `[clips, d]` at index `start`."""
+    system = systems.get_system(metadata["system"], **metadata["constants"])
+    after = long_clips.q.shape[1] - start - 1
+    path = functools.partial(follow, system, before=start, after=after, dt=metadata["dt"], **settings)
+    return np.asarray(jax.jit(path)(jnp.concatenate(halves, axis=-1)))
+
+
+def _row(choice: Sequence[str], numbers: Mapping[str, Any]) -> list[str]:
     cells = [_cell(numbers["skill"], ".3f")]
     for step in map(str, STEPS[:-1]):
         cells += [_cell(numbers[side][step], ".3f") for side in ("skill_forward", "skill_backward")]
@@ -199,7 +228,10 @@ def main(argv: Sequence[str]) -> None:
     task, run = trainer.restore(RunDirectory(argv[1]))
     if task.name != "hgn":
         raise UserError(f"{argv[1]} holds a run of experiments.{task.name}, not of experiments.hgn")
-    rows = [_row(choice, numbers) for choice, numbers in measure(run, compiled_dynamics(run)).items()]
+    dynamics, config = compiled_dynamics(run), run.config
+    rows = [_row(choice, numbers) for choice, numbers in measure(run, dynamics).items()]
+    integrated = measure_integrator(run, dynamics, config.integrator, config.substeps)
+    rows.append(_row(("true", f"true, {config.integrator} × {config.substeps}", "true"), integrated))
     print(to_markdown(Table(_COLUMNS[0], rows, columns=_COLUMNS[1:])))
 
 

@@ -46,7 +46,15 @@ def roll_out_from_wrong_start(clips: Clips, long_clips: LongClips, start: int, l
     return long_clips._replace(q=np.asarray(path(z)))
 
 
-def follow(system: systems.System, z: jax.Array, before: int, after: int, dt: float) -> jax.Array:
+def follow(
+    system: systems.System,
+    z: jax.Array,
+    before: int,
+    after: int,
+    dt: float,
+    integrator: str = "rk4",
+    substeps: int = _SUBSTEPS,
+) -> jax.Array:
     """Follows the true system from states, forwards and backwards.
 
     Args:
@@ -55,13 +63,15 @@ def follow(system: systems.System, z: jax.Array, before: int, after: int, dt: fl
       before: Number of steps back.
       after: Number of steps ahead.
       dt: Time of a step.
+      integrator: Name of the integrator. The default, with its substeps, is exact for the clips here.
+      substeps: Number of its steps in one step.
 
     Returns:
       Positions, `[clips, before + 1 + after, d]`.
     """
     state = PhaseState(*(half.reshape(-1, *system.state_shape) for half in jnp.split(z, 2, axis=-1)))
     back, ahead = (
-        rollout(system.hamiltonian, state, t, n, "rk4", _SUBSTEPS).q for t, n in ((-dt, before), (dt, after))
+        rollout(system.hamiltonian, state, t, n, integrator, substeps).q for t, n in ((-dt, before), (dt, after))
     )
     q = jnp.concatenate([back[:0:-1], ahead])
     return jnp.swapaxes(q.reshape(len(q), len(z), -1), 0, 1)

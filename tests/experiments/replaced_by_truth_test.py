@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.replaced_by_truth import fit_affine, measure
+from experiments.replaced_by_truth import fit_affine, measure, measure_integrator
 from experiments.run.command_line import UserError
 from hgn_jax.physics.phase_space import PhaseState
 from tests.experiments.clips.true_oscillator import make_clips, make_films, make_run, oscillator
@@ -54,6 +54,16 @@ def test_a_wrong_picture_is_mended_by_the_renderer(clips):
 
     for (_, _, picture), skill in _skills(clips, decode=decode).items():
         assert skill > 0.998 if picture == "true" else skill < 0.95
+
+
+def test_an_integrator_costs_what_its_frequency_is_off(clips):
+    """Leapfrog's frequency is off by (w dt)^2 / 24 of it, with four times as many steps by a sixteenth of that."""
+    dynamics, run = oscillator(clips.metadata, 5), make_run(clips, 60)
+    coarse, fine = (measure_integrator(run, dynamics, "leapfrog", n)["skill_forward"]["60"] for n in (1, 4))
+    wrong = oscillator(clips.metadata, 5, frequency=2.0 * (1 + (2.0 * 0.125) ** 2 / 24))
+    same = measure(run, wrong)["true", "learned", "true"]["skill_forward"]["60"]
+    assert 1 - coarse == pytest.approx(1 - same, rel=0.5)  # its ellipse is a little wrong as well
+    assert 1 - fine < (1 - coarse) / 50
 
 
 def test_an_affine_map_is_found_and_inverted_in_the_subspace_of_its_rows():
