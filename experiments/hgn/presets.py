@@ -147,7 +147,7 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
             "hamiltonian": "joint",
             "kinetic": "rods",
             "integrator": "rk4",
-            "substeps": 2,
+            "substeps": 3,
         }
         | _FITTED_IN_TRAINING,
     ),
