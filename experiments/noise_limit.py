@@ -8,7 +8,6 @@ A model that also knows which states are likely might. `python -m experiments.no
 the systems.
 """
 
-import functools
 from collections.abc import Sequence
 from statistics import mean
 from typing import Any
@@ -20,7 +19,7 @@ import numpy as np
 from experiments.clips.beyond import STEPS, extend_clips, measure_frames
 from experiments.clips.config import SYSTEMS
 from experiments.clips.data import Clips, open_clips
-from experiments.clips.divergence import follow
+from experiments.clips.divergence import follow, follow_true
 from experiments.clips.long_clips import LongClips
 from experiments.clips.long_rollouts import Rollout, compare
 from experiments.hgn.presets import PRESETS
@@ -70,8 +69,7 @@ def measure(clips: Clips, long_clips: LongClips, draw: int) -> dict[str, Any]:
     observed = (long_clips.q + noise)[:, first : middle + half + 1].astype(np.float32)
     true = np.concatenate([long_clips.q[:, middle], long_clips.p[:, middle]], axis=-1)
     z = fit_states(system, observed, true, dt)
-    path = jax.jit(functools.partial(follow, system, before=middle, after=long_clips.q.shape[1] - middle - 1, dt=dt))
-    images = long_clips._replace(q=np.asarray(path(z))).expected_images(metadata)
+    images = follow_true(clips, long_clips, middle, z).expected_images(metadata)
     targets = long_clips.expected_images(metadata)
     return measure_frames(compare(clips, long_clips, targets, Rollout(first, None, None, images)))
 

@@ -10,17 +10,15 @@ What no true state does, such as a drift of the middle between two bodies that a
 where a learned state is mapped to a true one, to be drawn by the renderer or followed by the true system.
 """
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.clips.beyond import STEPS, extend_clips, measure_frames
-from experiments.clips.divergence import follow
+from experiments.clips.data import Clips
+from experiments.clips.divergence import follow_true, has_one_energy
 from experiments.clips.long_clips import LongClips
 from experiments.clips.long_rollouts import Rollout, compare, path_through, roll_out
 from experiments.clips.prediction import CompiledDynamics
@@ -29,14 +27,14 @@ from experiments.run import command_line
 from experiments.run.command_line import UserError
 from experiments.run.run_directory import RunDirectory
 from experiments.run.trainer import Run
-from hgn_jax.physics import systems
 from hgn_jax.physics.phase_space import PhaseState
 
-PARTS = ("state", "energy", "picture")
 _MIN_R_SQUARED = 0.9
 _RCOND = 1e-4  # of least squares: two bodies opposite each other move in a subspace
 _COLUMNS = (
-    *PARTS,
+    "state",
+    "energy",
+    "picture",
     "in the clip",
     *(f"{sign}{step}" for step in STEPS[:-1] for sign in ("+", "−")),
     "VPT after, before",
@@ -89,122 +87,131 @@ def _wrap(angle: np.ndarray) -> np.ndarray:
     return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
-class _Parts(NamedTuple):
-    """A model and the truth that it learned from, with the maps from true to learned positions and momenta."""
+class Parts(NamedTuple):
+    """A model, and the truth that it learned from.
 
-    dynamics: CompiledDynamics
+    Attributes:
+      clips: The data set.
+      long_clips: Its long clips.
+      targets: Best predictions of their frames, `[clips, time, size, size, 3]`.
+      dynamics: The model.
+      learned: Its rollouts over the long clips.
+      to_learned: The maps from true to learned positions and momenta.
+    """
+
+    clips: Clips
     long_clips: LongClips
-    metadata: Mapping[str, Any]
+    targets: np.ndarray
+    dynamics: CompiledDynamics
     learned: Rollout
     to_learned: PhaseState
 
-    def images(self, state: str, energy: str, picture: str) -> np.ndarray:
-        """The frames `[clips, time, size, size, 3]` predicted with each part `"learned"` or `"true"`."""
-        start = self.learned.first_seen
+    @property
+    def true_state(self) -> PhaseState:
+        """True positions and momenta, each `[clips, d]`, at the first frame that the model sees."""
+        return PhaseState(*(half[:, self.learned.first_seen] for half in (self.long_clips.q, self.long_clips.p)))
+
+    def images(self, state: str, energy: str) -> dict[str, np.ndarray]:
+        """The frames `[clips, time, size, size, 3]` with these parts and each picture, `"learned"` or `"true"`."""
+        halves = self.true_state
         if state == "learned":
-            halves = [x[start].reshape(x.shape[1], -1) for x in self.learned.path]
-        else:
-            halves = [self.long_clips.q[:, start], self.long_clips.p[:, start]]
+            halves = [x[self.learned.first_seen].reshape(x.shape[1], -1) for x in self.learned.path]
         if energy == "learned":
             if state == "true":
                 halves = [to_learned(x) for to_learned, x in zip(self.to_learned, halves, strict=True)]
-            q = self._follow_learned(halves)
-            return self._decode(q) if picture == "learned" else self._render(self.to_learned.q.inverse(q))
-        if state == "learned":
-            halves = [to_learned.inverse(x) for to_learned, x in zip(self.to_learned, halves, strict=True)]
-        q = _follow_true(self.metadata, self.long_clips, start, halves)
-        return self._decode(self.to_learned.q(q)) if picture == "learned" else self._render(q)
+            learned_q = self._follow_learned(halves)
+            true_q = self.to_learned.q.inverse(learned_q)
+        else:
+            if state == "learned":
+                halves = [to_learned.inverse(x) for to_learned, x in zip(self.to_learned, halves, strict=True)]
+            z = np.concatenate(halves, axis=-1)
+            true_q = follow_true(self.clips, self.long_clips, self.learned.first_seen, z).q
+            learned_q = self.to_learned.q(true_q)
+        rendered = self.long_clips._replace(q=true_q).expected_images(self.clips.metadata)
+        return {"learned": self._decode(learned_q), "true": rendered}
 
     def _follow_learned(self, halves: Sequence[np.ndarray]) -> np.ndarray:
         """Positions `[clips, time, d]` by the learned energy, from learned positions and momenta `[clips, d]`."""
         shape = self.learned.path.q.shape
         state = PhaseState(*(half.reshape(shape[1:]) for half in halves))
-        path = path_through(self.dynamics, state, self.learned.first_seen, len(self.learned.path.q))
-        return np.swapaxes(path.q.reshape(*shape[:2], -1), 0, 1)
+        return _by_clip(path_through(self.dynamics, state, self.learned.first_seen, shape[0]).q)
 
     def _decode(self, q: np.ndarray) -> np.ndarray:
         q = np.swapaxes(q, 0, 1).reshape(self.learned.path.q.shape)
         return self.dynamics.decode(PhaseState(q, np.zeros_like(q)))
 
-    def _render(self, q: np.ndarray) -> np.ndarray:
-        return self.long_clips._replace(q=q).expected_images(self.metadata)
+    def measure(self, images: np.ndarray) -> dict[str, Any]:
+        """What `measure_frames` measures of frames `[clips, time, size, size, 3]`."""
+        rollout = self.learned._replace(images=images)
+        return measure_frames(compare(self.clips, self.long_clips, self.targets, rollout))
 
 
-def measure(run: Run, dynamics: CompiledDynamics) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Measures the frames of long clips with each part of a model learned or true.
+def _by_clip(path: np.ndarray) -> np.ndarray:
+    """Turns a path `[time, clips, ...]` into rows `[clips, time, d]`."""
+    return np.swapaxes(path.reshape(*path.shape[:2], -1), 0, 1)
+
+
+def find_parts(run: Run, dynamics: CompiledDynamics) -> Parts:
+    """Rolls a model out over long clips, and maps the true states to its own.
 
     Args:
       run: The run.
       dynamics: Its model.
 
-    Returns:
-      What `measure_frames` measures, by what the state, the energy and the picture are, each `"learned"` or `"true"`.
-
     Raises:
       UserError: If the states of the model are not the true ones but for an affine map.
     """
-    clips, long_clips, first_seen = run.data, *_long_clips(run, dynamics)
-    rollout = roll_out(dynamics, long_clips.frames, first_seen)
-    seen = slice(long_clips.margins[0], long_clips.margins[0] + clips.num_frames)
+    clips = run.data
+    if not has_one_energy(clips):
+        raise UserError("needs a simulated data set without friction and with the same constants in all clips")
+    long_clips = extend_clips(clips, STEPS[-2])
+    first = long_clips.margins[0]
+    rollout = roll_out(dynamics, long_clips.frames, first + (clips.num_frames - dynamics.num_seen) // 2)
+    in_clip = slice(first, first + clips.num_frames)
     maps = {}
     true_states = long_clips.q, long_clips.p
-    for name, true, learned in zip(("positions", "momenta"), true_states, rollout.path, strict=True):
-        learned = np.swapaxes(learned.reshape(*learned.shape[:2], -1), 0, 1)
+    for name, true, path in zip(("positions", "momenta"), true_states, rollout.path, strict=True):
+        learned = _by_clip(path)
         if learned.shape != true.shape:
             raise UserError(f"the {name} of the model have {learned.shape[-1]} entries, the true ones {true.shape[-1]}")
         periodic = name == "positions" and dynamics.dynamics.angles
-        maps[name], r_squared = fit_affine(true[:, seen], learned[:, seen], periodic)
+        maps[name], r_squared = fit_affine(true[:, in_clip], learned[:, in_clip], periodic)
         if r_squared < _MIN_R_SQUARED:
             raise UserError(
                 f"the {name} of the model are no affine map of the true ones: it explains {r_squared:.3f} of their "
                 f"variance, and {_MIN_R_SQUARED} are needed"
             )
-    parts = _Parts(dynamics, long_clips, clips.metadata, rollout, PhaseState(*maps.values()))
     targets = long_clips.expected_images(clips.metadata)
-    measured = {}
-    for choice in itertools.product(("learned", "true"), repeat=len(PARTS)):
-        images = rollout._replace(images=parts.images(*choice))
-        measured[choice] = measure_frames(compare(clips, long_clips, targets, images))
-    return measured
+    return Parts(clips, long_clips, targets, dynamics, rollout, PhaseState(*maps.values()))
 
 
-def measure_integrator(run: Run, dynamics: CompiledDynamics, integrator: str, substeps: int) -> dict[str, Any]:
+def measure(parts: Parts) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Measures the frames of long clips with each part of a model learned or true.
+
+    Returns:
+      What `measure_frames` measures, by what the state, the energy and the picture are, each `"learned"` or `"true"`.
+    """
+    return {
+        (state, energy, picture): parts.measure(images)
+        for state, energy in itertools.product(("learned", "true"), repeat=2)
+        for picture, images in parts.images(state, energy).items()
+    }
+
+
+def measure_integrator(parts: Parts, integrator: str, substeps: int) -> dict[str, Any]:
     """Measures the frames of long clips, followed from true states by the true law and an integrator.
 
     Args:
-      run: The run.
-      dynamics: Its model, for the frame that it would begin at.
+      parts: The model and the truth.
       integrator: Name of the integrator.
       substeps: Number of its steps per frame.
 
     Returns:
       What `measure_frames` measures.
     """
-    clips, long_clips, start = run.data, *_long_clips(run, dynamics)
-    halves = [long_clips.q[:, start], long_clips.p[:, start]]
-    q = _follow_true(clips.metadata, long_clips, start, halves, integrator=integrator, substeps=substeps)
-    images = long_clips._replace(q=q).expected_images(clips.metadata)
-    targets = long_clips.expected_images(clips.metadata)
-    return measure_frames(compare(clips, long_clips, targets, Rollout(start, None, None, images)))
-
-
-def _long_clips(run: Run, dynamics: CompiledDynamics) -> tuple[LongClips, int]:
-    """The long clips, and the index of the first frame that the model sees of them."""
-    clips = run.data
-    if not clips.has_true_states or clips.metadata.get("constant_ranges") or clips.metadata.get("damping"):
-        raise UserError("needs a simulated data set without friction and with the same constants in all clips")
-    long_clips = extend_clips(clips, STEPS[-2])
-    return long_clips, long_clips.margins[0] + (clips.num_frames - dynamics.num_seen) // 2
-
-
-def _follow_true(
-    metadata: Mapping[str, Any], long_clips: LongClips, start: int, halves: Sequence[np.ndarray], **settings: Any
-) -> np.ndarray:
-    """Positions `[clips, time, d]` by the true law, from positions and momenta `[clips, d]` at index `start`."""
-    system = systems.get_system(metadata["system"], **metadata["constants"])
-    after = long_clips.q.shape[1] - start - 1
-    path = functools.partial(follow, system, before=start, after=after, dt=metadata["dt"], **settings)
-    return np.asarray(jax.jit(path)(jnp.concatenate(halves, axis=-1)))
+    start, z = parts.learned.first_seen, np.concatenate(parts.true_state, axis=-1)
+    followed = follow_true(parts.clips, parts.long_clips, start, z, integrator=integrator, substeps=substeps)
+    return parts.measure(followed.expected_images(parts.clips.metadata))
 
 
 def _row(choice: Sequence[str], numbers: Mapping[str, Any]) -> list[str]:
@@ -229,8 +236,9 @@ def main(argv: Sequence[str]) -> None:
     if task.name != "hgn":
         raise UserError(f"{argv[1]} holds a run of experiments.{task.name}, not of experiments.hgn")
     dynamics, config = compiled_dynamics(run), run.config
-    rows = [_row(choice, numbers) for choice, numbers in measure(run, dynamics).items()]
-    integrated = measure_integrator(run, dynamics, config.integrator, config.substeps)
+    parts = find_parts(run, dynamics)
+    rows = [_row(choice, numbers) for choice, numbers in measure(parts).items()]
+    integrated = measure_integrator(parts, config.integrator, config.substeps)
     rows.append(_row(("true", f"true, {config.integrator} × {config.substeps}", "true"), integrated))
     print(to_markdown(Table(_COLUMNS[0], rows, columns=_COLUMNS[1:])))
 

@@ -1,6 +1,7 @@
 """How fast a chaotic system departs from itself: the true system, started from slightly wrong states."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +20,12 @@ _SUBSTEPS = 32
 
 def is_chaotic(clips: Clips) -> bool:
     """Whether a data set is of a chaotic system without friction, with the same constants in all clips."""
-    metadata = clips.metadata
-    is_known = not metadata.get("damping") and not metadata.get("constant_ranges")
-    return metadata.get("system") in _CHAOTIC and is_known
+    return clips.metadata.get("system") in _CHAOTIC and has_one_energy(clips)
+
+
+def has_one_energy(clips: Clips) -> bool:
+    """Whether a simulated data set is without friction and has the same constants in all clips."""
+    return clips.has_true_states and not (clips.metadata.get("damping") or clips.metadata.get("constant_ranges"))
 
 
 def roll_out_from_wrong_start(clips: Clips, long_clips: LongClips, start: int, level: float) -> LongClips:
@@ -36,13 +40,28 @@ def roll_out_from_wrong_start(clips: Clips, long_clips: LongClips, start: int, l
     Returns:
       The long clips with the positions of these rollouts.
     """
-    system = systems.get_system(clips.metadata["system"], **clips.metadata["constants"])
     rng = np.random.default_rng(0)
     halves = [half[:, start] for half in (long_clips.q, long_clips.p)]
     wrong = [half + level * half.std(axis=0) * rng.standard_normal(half.shape) for half in halves]
-    z = np.concatenate(wrong, axis=-1).astype(np.float32)
+    return follow_true(clips, long_clips, start, np.concatenate(wrong, axis=-1).astype(np.float32))
+
+
+def follow_true(clips: Clips, long_clips: LongClips, start: int, z: np.ndarray, **settings: Any) -> LongClips:
+    """Follows the true system over the whole of long clips.
+
+    Args:
+      clips: The data set.
+      long_clips: Its long clips.
+      start: Index of the frame at which the states stand.
+      z: States there, positions and then momenta, `[clips, 2 d]`.
+      **settings: `integrator` and `substeps` of `follow`, for another than the exact one.
+
+    Returns:
+      The long clips with the positions of these rollouts.
+    """
+    system = systems.get_system(clips.metadata["system"], **clips.metadata["constants"])
     after, dt = long_clips.q.shape[1] - start - 1, clips.metadata["dt"]
-    path = jax.jit(functools.partial(follow, system, before=start, after=after, dt=dt))
+    path = jax.jit(functools.partial(follow, system, before=start, after=after, dt=dt, **settings))
     return long_clips._replace(q=np.asarray(path(z)))
 
 

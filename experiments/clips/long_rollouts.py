@@ -111,7 +111,7 @@ def _errors_of_divergence(
 ) -> dict[float, np.ndarray]:
     """Errors `[clips, time]` of a chaotic system from starts that are wrong by each level; empty for other systems."""
     errors = {}
-    for level in divergence.LEVELS if clips.has_true_states and divergence.is_chaotic(clips) else ():
+    for level in divergence.LEVELS if divergence.is_chaotic(clips) else ():
         images = divergence.roll_out_from_wrong_start(clips, long_clips, start, level).expected_images(clips.metadata)
         errors[level] = _by_clip(_squared_errors, images, targets)
     return errors

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.clips.long_rollouts import path_through
 from experiments.clips.prediction import CompiledDynamics
 from experiments.clips.results import Law, PairLaw
 from experiments.hgn import law_pictures
@@ -89,9 +90,8 @@ def _roll_outward(dynamics: CompiledDynamics, frames: np.ndarray) -> PhaseState:
     """States at the times of frames `[clips, time, size, size, 3]`, `[clips, time, ...]`, seen in the middle."""
     first = (frames.shape[1] - dynamics.num_seen) // 2
     state = dynamics.infer(frames[:, first : first + dynamics.num_seen])
-    before = dynamics.rollout(state, first, -dynamics.dt)
-    after = dynamics.rollout(state, frames.shape[1] - 1 - first, dynamics.dt)
-    return PhaseState(*(np.swapaxes(np.concatenate([x[:0:-1], y]), 0, 1) for x, y in zip(before, after, strict=True)))
+    path = path_through(dynamics, state, first, frames.shape[1])
+    return PhaseState(*(np.swapaxes(x, 0, 1) for x in path))
 
 
 def read_law(run: Run, path: PhaseState, true_q: np.ndarray | None = None) -> LawReading:

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.replaced_by_truth import fit_affine, measure, measure_integrator
+from experiments.replaced_by_truth import find_parts, fit_affine, measure, measure_integrator
 from experiments.run.command_line import UserError
 from hgn_jax.physics.phase_space import PhaseState
 from tests.experiments.clips.true_oscillator import make_clips, make_films, make_run, oscillator
@@ -21,7 +21,7 @@ def _skills(clips, frequency=2.0, **changes):
     """Skill 30 steps after the clip, by what the state, the energy and the picture are."""
     dynamics = oscillator(clips.metadata, 5, frequency)
     dynamics.dynamics = dynamics.dynamics._replace(params=np.float32(_SCALE), **changes)
-    measured = measure(make_run(clips, 60), dynamics)
+    measured = measure(find_parts(make_run(clips, 60), dynamics))
     assert len(measured) == 8
     return {choice: numbers["skill_forward"]["30"] for choice, numbers in measured.items()}
 
@@ -58,10 +58,11 @@ def test_a_wrong_picture_is_mended_by_the_renderer(clips):
 
 def test_an_integrator_costs_what_its_frequency_is_off(clips):
     """Leapfrog's frequency is off by (w dt)^2 / 24 of it, with four times as many steps by a sixteenth of that."""
-    dynamics, run = oscillator(clips.metadata, 5), make_run(clips, 60)
-    coarse, fine = (measure_integrator(run, dynamics, "leapfrog", n)["skill_forward"]["60"] for n in (1, 4))
+    run = make_run(clips, 60)
+    parts = find_parts(run, oscillator(clips.metadata, 5))
+    coarse, fine = (measure_integrator(parts, "leapfrog", n)["skill_forward"]["60"] for n in (1, 4))
     wrong = oscillator(clips.metadata, 5, frequency=2.0 * (1 + (2.0 * 0.125) ** 2 / 24))
-    same = measure(run, wrong)["true", "learned", "true"]["skill_forward"]["60"]
+    same = measure(find_parts(run, wrong))["true", "learned", "true"]["skill_forward"]["60"]
     assert 1 - coarse == pytest.approx(1 - same, rel=0.5)  # its ellipse is a little wrong as well
     assert 1 - fine < (1 - coarse) / 50
 
@@ -88,12 +89,12 @@ def test_turns_of_an_angle_do_not_matter():
 
 def test_what_cannot_be_replaced_is_said(clips, tmp_path):
     with pytest.raises(UserError, match="^needs a simulated data set"):
-        measure(make_run(make_films(clips, 2), 60), oscillator(clips.metadata, 5))
+        find_parts(make_run(make_films(clips, 2), 60), oscillator(clips.metadata, 5))
     dynamics = oscillator(clips.metadata, 5)
     right = dynamics.dynamics.infer
     with pytest.raises(UserError, match="^the positions of the model are no affine map of the true ones"):
         dynamics.dynamics = dynamics.dynamics._replace(infer=lambda params, frames: _square(right(params, frames)))
-        measure(make_run(clips, 60), dynamics)
+        find_parts(make_run(clips, 60), dynamics)
 
 
 def _square(state):
