@@ -38,7 +38,7 @@ from hgn_jax.models.hgn_terms import (
 )
 from hgn_jax.models.objectives import default_slots, example_keys, geco_lagrangian
 from hgn_jax.models.refinement import gauss_newton_shift, levenberg_marquardt
-from hgn_jax.models.windows import draw_windows
+from hgn_jax.models.windows import Windows, draw_windows
 from hgn_jax.physics import integrators
 from hgn_jax.physics.hamiltonian import Hamiltonian, separable
 from hgn_jax.physics.phase_space import PhaseState
@@ -188,26 +188,32 @@ def make_hgn(config: HGNConfig) -> HGN:
     def infer_state(params: Params, frames: jax.Array) -> PhaseState:
         z = infer(params, frames).mean
         if config.refinement_steps:
-            z = levenberg_marquardt(seen_residuals(params, seen_by_model(frames)), z, config.refinement_steps)
+            seen, half = seen_by_model(frames), num_seen(config) // 2
+            steps = jnp.broadcast_to(jnp.arange(-half, half + 1), seen.shape[:2])
+            z = levenberg_marquardt(residuals_of(params, seen, steps, half), z, config.refinement_steps)
         return transform(params, z)
 
-    def shift_to_seen(params: Params, seen: jax.Array, z: jax.Array) -> jax.Array:
+    def refined_shift(params: Params, windows: Windows, z: jax.Array) -> jax.Array:
         """The shift of the states z of windows by which a refinement improves them."""
-        refined = levenberg_marquardt(seen_residuals(params, seen), z, config.training_refinement_steps)
+        # The anchor's window may be at an end of the frames read.
+        most_steps = num_seen(config) - 1 - config.inference_frames // 2
+        residuals = residuals_of(params, windows.read, windows.read_steps, most_steps)
+        refined = levenberg_marquardt(residuals, z, config.training_refinement_steps)
         return jnp.clip(refined - z, -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
 
-    def seen_residuals(params: Params, seen: jax.Array) -> Callable[[jax.Array], jax.Array]:
-        """The part of the frames seen that a state z does not explain: distances of points, or pixel differences."""
-        num_frames, flat = seen.shape[1], seen.reshape(-1, *seen.shape[2:])
+    def residuals_of(
+        params: Params, frames: jax.Array, steps: jax.Array, most_steps: int
+    ) -> Callable[[jax.Array], jax.Array]:
+        """What a state z does not explain of the frames that are `steps` from it: distances of points, or of pixels."""
+        flat = frames.reshape(-1, *frames.shape[2:])
         if config.refinement_target == "points":
             observe = lambda q: decoder.places(params["decoder"], q)
             observed = find_points(params, flat)
         else:
             observe, observed = lambda q: decode(params, q), flat
-        steps = jnp.broadcast_to(jnp.arange(num_frames) - num_frames // 2, seen.shape[:2])
 
         def residuals(z: jax.Array) -> jax.Array:
-            q = jnp.swapaxes(positions_at(params, z, steps, num_frames // 2), 0, 1)
+            q = jnp.swapaxes(positions_at(params, z, steps, most_steps), 0, 1)
             return (observe(q.reshape(-1, q.shape[-1])) - observed).reshape(len(z), -1)
 
         return residuals
@@ -310,8 +316,8 @@ def make_hgn(config: HGNConfig) -> HGN:
             posterior = encode(params, windows.seen)
             if config.training_refinement_steps:
                 shift = jax.lax.cond(
-                    progress < _REFINED_FROM, lambda params, seen, z: jnp.zeros_like(z), shift_to_seen,
-                    *jax.lax.stop_gradient((params, windows.seen, posterior.mean)),
+                    progress < _REFINED_FROM, lambda params, windows, z: jnp.zeros_like(z), refined_shift,
+                    *jax.lax.stop_gradient((params, windows, posterior.mean)),
                 )  # fmt: skip
                 posterior = posterior._replace(mean=posterior.mean + shift)
         else:

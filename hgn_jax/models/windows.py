@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from hgn_jax.models.frames import growing_horizon
-from hgn_jax.models.hgn_config import HGNConfig
+from hgn_jax.models.hgn_config import HGNConfig, num_seen
 
 
 class Windows(NamedTuple):
@@ -20,11 +20,16 @@ class Windows(NamedTuple):
       seen: Frames of the window, `[batch, inference_frames, size, size, 3]`.
       steps: Number of steps from the anchor to each target, negative before it, `[batch, n]`.
       targets: Frames in the loss, `[batch, n, size, size, 3]`.
+      read: Frames that a refinement fits the state to, those of the window and as many others around it as a trained
+        model sees in all: `[batch, num_seen, size, size, 3]`.
+      read_steps: Number of steps from the anchor to each of these, `[batch, num_seen]`.
     """
 
     seen: jax.Array
     steps: jax.Array
     targets: jax.Array
+    read: jax.Array
+    read_steps: jax.Array
 
 
 def draw_windows(config: HGNConfig, keys: jax.Array, frames: jax.Array, progress: float | jax.Array) -> Windows:
@@ -36,7 +41,7 @@ def draw_windows(config: HGNConfig, keys: jax.Array, frames: jax.Array, progress
       frames: Clips, `[batch, time, size, size, 3]`.
       progress: Fraction of the training that is done.
     """
-    num_frames, length = frames.shape[1], config.inference_frames
+    num_frames, length, num_read = frames.shape[1], config.inference_frames, num_seen(config)
     horizon = growing_horizon(config, num_frames, progress)
 
     def draw(key: jax.Array, clip: jax.Array) -> Windows:
@@ -46,6 +51,7 @@ def draw_windows(config: HGNConfig, keys: jax.Array, frames: jax.Array, progress
         order = jax.random.uniform(target_key, (num_frames,)) + (jnp.abs(jnp.arange(num_frames) - anchor) <= horizon)
         times = jax.lax.top_k(order, config.loss_frames or num_frames)[1]
         seen = jax.lax.dynamic_slice_in_dim(clip, anchor - length // 2, length)
-        return Windows(seen, times - anchor, clip[times])
+        read_times = jnp.clip(anchor - num_read // 2, 0, num_frames - num_read) + jnp.arange(num_read)
+        return Windows(seen, times - anchor, clip[times], clip[read_times], read_times - anchor)
 
     return jax.vmap(draw)(keys, frames)

@@ -111,12 +111,12 @@ class RefinementTest(Float64TestCase):
         model, *_ = _made(latent, seen_frames=7, refinement_steps=12, time_reversal=False)
         chex.assert_trees_all_close(compiled(model.infer_state)(params, frames), state, atol=1e-6)
 
-    def _check_that_training_starts_from_the_recovered_state(self, latent):
+    def _check_that_training_starts_from_the_recovered_state(self, latent, **changes):
         params, _, frames = self._painted(latent)
         self.enter_context(mock.patch("hgn_jax.models.hgn._LARGEST_TRAINING_SHIFT", 2.0))
         errors = []
         for steps in (0, 12):
-            model, *_ = _made(latent, training_refinement_steps=steps, time_reversal=False)
+            model, *_ = _made(latent, training_refinement_steps=steps, time_reversal=False, **changes)
             loss = lambda key, model=model: model.loss(params, 1.0, key, {"image": frames})[1]["mse"]
             errors.append(jax.jit(loss)(jax.random.PRNGKey(0)))
         self.assertGreater(errors[0], 1e-6)
@@ -128,6 +128,10 @@ class RefinementTest(Float64TestCase):
     @pytest.mark.slow
     def test_training_starts_from_recovered_keypoints(self):
         self._check_that_training_starts_from_the_recovered_state("keypoints")
+
+    @pytest.mark.slow
+    def test_training_fits_keypoints_to_more_frames_than_the_window_has(self):
+        self._check_that_training_starts_from_the_recovered_state("keypoints", seen_frames=7)
 
     @pytest.mark.slow
     def test_training_starts_from_a_recovered_vector(self):

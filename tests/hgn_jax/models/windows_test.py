@@ -55,6 +55,17 @@ class WindowsTest(parameterized.TestCase):
         horizon = first + (_NUM_FRAMES - first) * min(progress / 0.5, 1.0)
         self.assertLessEqual(np.abs(windows.steps).max(), horizon)
 
+    @parameterized.parameters(None, 9, _NUM_FRAMES)
+    def test_frames_that_a_state_is_fitted_to_are_the_window_and_others_around_it(self, seen_frames):
+        windows = _drawn(seen_frames=seen_frames)
+        seen_times, times = windows.seen[:, :, 0, 0, 1], windows.read[:, :, 0, 0, 1]
+        np.testing.assert_array_equal(times - times[:, :1], np.tile(np.arange(seen_frames or 5), (_BATCH, 1)))
+        np.testing.assert_array_equal(windows.read_steps, times - seen_times[:, 2:3])
+        self.assertTrue(all(set(window) <= set(read) for window, read in zip(seen_times, times, strict=True)))
+        before, after = seen_times[:, 0] - times[:, 0], times[:, -1] - seen_times[:, -1]
+        even_or_at_an_end = (before == after) | (times[:, 0] == 0) | (times[:, -1] == _NUM_FRAMES - 1)
+        self.assertTrue(even_or_at_an_end.all())
+
     def test_all_windows_and_all_targets_are_drawn(self):
         windows = _drawn(1.0)
         self.assertEqual(set(windows.seen[:, 2, 0, 0, 1]), set(range(2, _NUM_FRAMES - 2)))
