@@ -19,7 +19,7 @@ import numpy as np
 from experiments.clips.beyond import STEPS, extend_clips, measure_frames
 from experiments.clips.config import SYSTEMS
 from experiments.clips.data import Clips, open_clips
-from experiments.clips.divergence import follow, follow_true
+from experiments.clips.divergence import as_state, follow, follow_true
 from experiments.clips.long_clips import LongClips
 from experiments.clips.long_rollouts import Rollout, compare
 from experiments.hgn.presets import PRESETS
@@ -27,13 +27,14 @@ from experiments.reporting.names import pretty
 from experiments.reporting.tables import Table, to_markdown
 from experiments.run import command_line
 from experiments.run.command_line import UserError
+from hgn_jax.metrics.beyond_clip import rank_correlation
 from hgn_jax.models.refinement import levenberg_marquardt
 from hgn_jax.physics import systems
 
 _STEPS = STEPS[:-1]
 _NUM_DRAWS = 5  # of the noise
 _FIT_STEPS = 10
-_COLUMNS = ("noise", "in the clip", *(f"{sign}{step}" for step in _STEPS for sign in ("+", "−")))
+_COLUMNS = ("noise", "in the clip", *(f"{sign}{step}" for step in _STEPS for sign in ("+", "−")), "rank of energies")
 
 
 def fit_states(system: systems.System, observed: np.ndarray, start: np.ndarray, dt: float) -> np.ndarray:
@@ -61,7 +62,7 @@ def fit_states(system: systems.System, observed: np.ndarray, start: np.ndarray, 
 
 
 def measure(clips: Clips, long_clips: LongClips, draw: int) -> dict[str, Any]:
-    """Measures the frames of long clips, as `measure_frames` does, with one draw of the noise of their positions."""
+    """Measures what one draw of the noise of their positions allows in long clips: frames and the order of energies."""
     metadata, half = clips.metadata, clips.num_frames // 2
     system, dt = systems.get_system(metadata["system"], **metadata["constants"]), metadata["dt"]
     first, middle = long_clips.margins[0], long_clips.margins[0] + half
@@ -71,7 +72,9 @@ def measure(clips: Clips, long_clips: LongClips, draw: int) -> dict[str, Any]:
     z = fit_states(system, observed, true, dt)
     images = follow_true(clips, long_clips, middle, z).expected_images(metadata)
     targets = long_clips.expected_images(metadata)
-    return measure_frames(compare(clips, long_clips, targets, Rollout(first, None, None, images)))
+    frames = measure_frames(compare(clips, long_clips, targets, Rollout(first, None, None, images)))
+    energies = (np.asarray(jax.vmap(system.hamiltonian)(as_state(system, jnp.asarray(states)))) for states in (z, true))
+    return frames | {"energy_rank_correlation": rank_correlation(*energies)}
 
 
 def _row(system: str) -> list[str]:
@@ -81,6 +84,7 @@ def _row(system: str) -> list[str]:
     cells = [_mean([numbers["skill"] for numbers in measured])]
     for step in map(str, _STEPS):
         cells += [_mean([numbers[side][step] for numbers in measured]) for side in ("skill_forward", "skill_backward")]
+    cells += [_mean([numbers["energy_rank_correlation"] for numbers in measured])]
     return [pretty(system), f"{clips.metadata['observation_noise']:g}", *cells]
 
 

@@ -88,9 +88,14 @@ def follow(
     Returns:
       Positions, `[clips, before + 1 + after, d]`.
     """
-    state = PhaseState(*(half.reshape(-1, *system.state_shape) for half in jnp.split(z, 2, axis=-1)))
+    state = as_state(system, z)
     back, ahead = (
         rollout(system.hamiltonian, state, t, n, integrator, substeps).q for t, n in ((-dt, before), (dt, after))
     )
     q = jnp.concatenate([back[:0:-1], ahead])
     return jnp.swapaxes(q.reshape(len(q), len(z), -1), 0, 1)
+
+
+def as_state(system: systems.System, z: jax.Array) -> PhaseState:
+    """The states of a system whose positions and momenta are `z`, `[clips, 2 d]`."""
+    return PhaseState(*(half.reshape(-1, *system.state_shape) for half in jnp.split(z, 2, axis=-1)))
