@@ -154,8 +154,9 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 # Where places are noisy, states are fitted to the points of all frames. Without noise, the encoder reads one coordinate
-# from five frames as well as such a fit, but not the two to six of other systems.
-_NOISY_READING = {"inference_frames": 15, "seen_frames": 31} | _FITTED_TO_POINTS
+# from five frames as well as such a fit, but not the two to six of other systems. What is painted is the expected frame,
+# which is blurred; frames decoded from their own, noisy points would teach a sharp one.
+_NOISY_READING = {"inference_frames": 15, "seen_frames": 31, "frame_weight": 0.0} | _FITTED_TO_POINTS
 
 
 # A film may show anything, so its state is a vector, and the decoder paints the difference from the mean image. All
