@@ -132,7 +132,7 @@ def _bodies(number: int) -> dict[str, Any]:
     } | _FITTED_IN_TRAINING
 
 
-# System -> number of training steps, and the fields that say what kind of system it is.
+# System -> number of training steps without noise, and the fields that say what kind of system it is.
 _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
     "mass_spring": (1000, {"num_keypoints": 1, "chart": "network", "state_channels": 1, "confinement": 0.1}),
     "pendulum": (1000, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
@@ -156,7 +156,13 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
 # Where places are noisy, states are fitted to the points of all frames. Without noise, the encoder reads one coordinate
 # from five frames as well as such a fit, but not the two to six of other systems. What is painted is the expected frame,
 # which is blurred; frames decoded from their own, noisy points would teach a sharp one.
-_NOISY_READING = {"inference_frames": 15, "seen_frames": 31, "frame_weight": 0.0} | _FITTED_TO_POINTS
+_NOISY_READING = {
+    "inference_frames": 15,
+    "seen_frames": 31,
+    "frame_weight": 0.0,
+    "training_refinement_steps": 2,
+} | _FITTED_TO_POINTS
+_NOISY_STEPS = 2000  # of training
 
 
 # A film may show anything, so its state is a vector, and the decoder paints the difference from the mean image. All
@@ -213,6 +219,8 @@ def _anchored_system(system: str, noisy: bool) -> Config:
     suffix = "" if noisy else "_noise_free"
     data = DataConfig(name=system, config=f"small{suffix}")
     reading = _NOISY_READING if noisy else {"inference_frames": 5}
+    if noisy:
+        num_steps = _NOISY_STEPS
     return _anchored(f"{system}_anchored{suffix}", data, num_steps, 4e-3, **(_KEYPOINTS | reading | fields))
 
 
