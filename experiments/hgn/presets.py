@@ -154,8 +154,8 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 # Where places are noisy, states are fitted to the points of all frames. Without noise, the encoder reads one coordinate
-# from five frames as well as such a fit, but not the two to six of other systems. What is painted is the expected frame,
-# which is blurred; frames decoded from their own, noisy points would teach a sharp one.
+# from five frames as well as such a fit, but not the two to six of other systems. What is painted is the expected
+# frame, which is blurred; frames decoded from their own, noisy points would teach a sharp one.
 _NOISY_READING = {
     "inference_frames": 15,
     "seen_frames": 31,
@@ -215,12 +215,11 @@ def _anchored(preset: str, data: DataConfig, num_steps: int, learning_rate: floa
 
 
 def _anchored_system(system: str, noisy: bool) -> Config:
-    num_steps, fields = _ANCHORED[system]
-    suffix = "" if noisy else "_noise_free"
-    data = DataConfig(name=system, config=f"small{suffix}")
-    reading = _NOISY_READING if noisy else {"inference_frames": 5}
+    noise_free_steps, fields = _ANCHORED[system]
+    suffix, num_steps, reading = "_noise_free", noise_free_steps, {"inference_frames": 5}
     if noisy:
-        num_steps = _NOISY_STEPS
+        suffix, num_steps, reading = "", _NOISY_STEPS, _NOISY_READING
+    data = DataConfig(name=system, config=f"small{suffix}")
     return _anchored(f"{system}_anchored{suffix}", data, num_steps, 4e-3, **(_KEYPOINTS | reading | fields))
 
 
