@@ -108,5 +108,8 @@ def _advice(results: FrameResults) -> list[str]:
     if videos.crop is None:
         advice.append("a crop to where things move (--config.data.fit=motion)")
     if results.model is None:  # an HGN
-        advice.append("another kind of state, keypoints or a vector (--config.latent; docs/own_data.md says when)")
+        advice.append(
+            "a wider state (--config.state_channels), or one of another kind, keypoints or a vector (--config.latent; "
+            "docs/own_data.md says when)"
+        )
     return advice
