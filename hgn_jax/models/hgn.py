@@ -204,7 +204,7 @@ def make_hgn(config: HGNConfig) -> HGN:
     def residuals_of(
         params: Params, frames: jax.Array, steps: jax.Array, most_steps: int
     ) -> Callable[[jax.Array], jax.Array]:
-        """What a state z does not explain of the frames that are `steps` from it: distances of points, or of pixels."""
+        """What a state z does not explain of frames at `steps` from it: differences of points, or of pixels."""
         flat = frames.reshape(-1, *frames.shape[2:])
         if config.refinement_target == "points":
             observe = lambda q: decoder.places(params["decoder"], q)

@@ -73,11 +73,12 @@ class HGNConfig:
       image_size: Height and width of a frame in pixels, 4 * 2^k.
       inference_frames: Number of frames that the encoder sees, from the first; the others are predicted. None for all.
       seen_frames: Number of frames that are seen when a trained model reads a clip. The encoder sees the middle ones,
-        and the refinement all of them. For `outward` only; None for `inference_frames`.
+        and the refinement all of them. The refinement in training takes as many, which contain the encoder's window.
+        For `outward` only; None for `inference_frames`.
       refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
         model fixed, when a trained model reads a clip; see `hgn_jax.models.refinement`.
-      training_refinement_steps: Number of such steps on the frames of the window in the second half of the training.
-        The gradient treats them as constant shifts of the states.
+      training_refinement_steps: Number of such steps in the second half of the training. The gradient treats them as
+        constant shifts of the states.
       refinement_target: Data that the refined state should explain: the `pixels` of the frames seen, or, for keypoints,
         the `points` found in them, which is better where the places are noisy.
       latent: `spatial`: q and p live on a 4x4 grid; `vector`: on a vector, by a linear projection of the encoder's

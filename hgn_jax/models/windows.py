@@ -20,8 +20,8 @@ class Windows(NamedTuple):
       seen: Frames of the window, `[batch, inference_frames, size, size, 3]`.
       steps: Number of steps from the anchor to each target, negative before it, `[batch, n]`.
       targets: Frames in the loss, `[batch, n, size, size, 3]`.
-      read: Frames that a refinement fits the state to, those of the window and as many others around it as a trained
-        model sees in all: `[batch, num_seen, size, size, 3]`.
+      read: Frames that a refinement fits the state to: as many as a trained model sees, with the window among them,
+        `[batch, num_seen, size, size, 3]`.
       read_steps: Number of steps from the anchor to each of these, `[batch, num_seen]`.
     """
 
