@@ -3,12 +3,13 @@
 The frames of the noisy data sets show positions that observation noise has shifted. Even with every noisy position
 read without error, and with the true law, the state at the middle of a clip is known only as well as its 31 positions
 tell. Such states are fitted here by least squares, rolled out by the true system and drawn by the renderer. Measured
-are the skill of these frames, and the rank correlation of the states' energies with the true ones. A model that fits
+are the skill of these frames, the rank correlation of the states' energies with the true ones, and, where the law is a
+curve, R² of the true law, as it would be read off in these states. A model that fits
 states to what it sees, as the anchored HGN does, cannot be expected to do better on these clips. A model that also
 knows which states are likely might. `python -m experiments.noise_limit SYSTEM ...` measures some of the systems.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import mean
 from typing import Any
 
@@ -28,13 +29,26 @@ from experiments.reporting.tables import Table, to_markdown
 from experiments.run import command_line
 from experiments.run.command_line import UserError
 from hgn_jax.metrics.beyond_clip import rank_correlation
+from hgn_jax.metrics.law import linear_fit
 from hgn_jax.models.refinement import levenberg_marquardt
 from hgn_jax.physics import systems
 
 _STEPS = STEPS[:-1]
 _NUM_DRAWS = 5  # of the noise
 _FIT_STEPS = 10
-_COLUMNS = ("noise", "in the clip", *(f"{sign}{step}" for step in _STEPS for sign in ("+", "−")), "rank of energies")
+_COLUMNS = (
+    "noise",
+    "in the clip",
+    *(f"{sign}{step}" for step in _STEPS for sign in ("+", "−")),
+    "rank of energies",
+    "R² of the law",
+)
+
+# System -> what its force or its potential energy is proportional to, as a function of the coordinate.
+_CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mass_spring": lambda q: q,
+    "pendulum": lambda q: 1.0 - np.cos(q),
+}
 
 
 def fit_states(system: systems.System, observed: np.ndarray, start: np.ndarray, dt: float) -> np.ndarray:
@@ -62,7 +76,7 @@ def fit_states(system: systems.System, observed: np.ndarray, start: np.ndarray, 
 
 
 def measure(clips: Clips, long_clips: LongClips, draw: int) -> dict[str, Any]:
-    """Measures what one draw of the noise of their positions allows in long clips: frames and the order of energies."""
+    """Measures what one draw of the noise of their positions allows in long clips: frames, energies and the law."""
     metadata, half = clips.metadata, clips.num_frames // 2
     system, dt = systems.get_system(metadata["system"], **metadata["constants"]), metadata["dt"]
     first, middle = long_clips.margins[0], long_clips.margins[0] + half
@@ -70,11 +84,16 @@ def measure(clips: Clips, long_clips: LongClips, draw: int) -> dict[str, Any]:
     observed = (long_clips.q + noise)[:, first : middle + half + 1].astype(np.float32)
     true = np.concatenate([long_clips.q[:, middle], long_clips.p[:, middle]], axis=-1)
     z = fit_states(system, observed, true, dt)
-    images = follow_true(clips, long_clips, middle, z).expected_images(metadata)
+    followed = follow_true(clips, long_clips, middle, z)
+    images = followed.expected_images(metadata)
     targets = long_clips.expected_images(metadata)
     frames = measure_frames(compare(clips, long_clips, targets, Rollout(first, None, None, images)))
     energies = (np.asarray(jax.vmap(system.hamiltonian)(as_state(system, jnp.asarray(states)))) for states in (z, true))
-    return frames | {"energy_rank_correlation": rank_correlation(*energies)}
+    r_squared = None
+    if metadata["system"] in _CURVES:
+        curve, clip = _CURVES[metadata["system"]], np.s_[:, first : first + clips.num_frames]
+        r_squared = linear_fit(curve(long_clips.q[clip].ravel()), curve(followed.q[clip].ravel())).r_squared
+    return frames | {"energy_rank_correlation": rank_correlation(*energies), "r_squared": r_squared}
 
 
 def _row(system: str) -> list[str]:
@@ -84,12 +103,12 @@ def _row(system: str) -> list[str]:
     cells = [_mean([numbers["skill"] for numbers in measured])]
     for step in map(str, _STEPS):
         cells += [_mean([numbers[side][step] for numbers in measured]) for side in ("skill_forward", "skill_backward")]
-    cells += [_mean([numbers["energy_rank_correlation"] for numbers in measured])]
+    cells += [_mean([numbers[name] for numbers in measured]) for name in ("energy_rank_correlation", "r_squared")]
     return [pretty(system), f"{clips.metadata['observation_noise']:g}", *cells]
 
 
 def _mean(numbers: Sequence[float | None]) -> str:
-    return "–" if None in numbers else f"{mean(numbers):.3f}"
+    return "–" if None in numbers else f"{mean(numbers):.4f}"
 
 
 def main(argv: Sequence[str]) -> None:

@@ -114,7 +114,7 @@ _KEYPOINTS = {
     "latent": "keypoints",
     "background": "colour",
     "encoder_filters": (8, 8),
-    "decoder_filters": (16, 16),
+    "painter": "discs",
     "sharpen_points": True,
     "frame_weight": 1.0,
     "kinetic": "quadratic",

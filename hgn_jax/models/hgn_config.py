@@ -45,9 +45,10 @@ _REQUIREMENTS = (
     ("chart", "rods", "latent", ("keypoints",)),
     ("chart", "rods", "confinement", (None,)),
     ("painter", "picture", "latent", ("keypoints",)),
+    ("painter", "discs", "latent", ("keypoints",)),
     ("lift_sizes", _ANY, "latent", ("vector", "keypoints")),
     ("sharpen_points", _ANY, "latent", ("keypoints",)),
-    ("sharpen_points", _ANY, "painter", ("points",)),
+    ("sharpen_points", _ANY, "painter", ("points", "discs")),
     ("frame_weight", _ANY, "latent", ("keypoints",)),
     ("objective", "relative", "background", ("colour", "image")),
     ("relative_tolerance", _ANY, "background", ("colour", "image")),
@@ -77,8 +78,8 @@ class HGNConfig:
         For `outward` only; None for `inference_frames`.
       refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
         model fixed, when a trained model reads a clip; see `hgn_jax.models.refinement`.
-      training_refinement_steps: Number of such steps in the second half of the training. The gradient treats them as
-        constant shifts of the states.
+      training_refinement_steps: Number of such steps in the second half of the training. The gradient treats the
+        states after them as constants.
       refinement_target: Data that the refined state should explain: the `pixels` of the frames seen, or, for keypoints,
         the `points` found in them, which is better where the places are noisy.
       latent: `spatial`: q and p live on a 4x4 grid; `vector`: on a vector, by a linear projection of the encoder's
@@ -118,13 +119,14 @@ class HGNConfig:
       hamiltonian_activation: Activation of the energy. It must be smooth: training differentiates the energy twice.
       hamiltonian_gain: Scale of the initial weights of the energy; see `hgn_jax.networks.energies.conv_energy`.
       hamiltonian_output_gain: Scale of the initial weights of the last layer of the energy.
-      painter: Decoder of `keypoints`: `points` draws something at each point, pixel by pixel; `picture` is the
-        convolutional decoder of a vector, which draws whatever depends on the points, such as a rod and its shadow.
+      painter: Decoder of `keypoints`: `points` draws something at each point, pixel by pixel; `discs` draws a disc of
+        one colour at each, on a background of one colour; `picture` is the convolutional decoder of a vector, which
+        draws whatever depends on the points, such as a rod and its shadow.
       lift_sizes: Number of units of each hidden layer, and at last of channels of the 4x4 grid, of the network that
         lifts a vector to the grid with which the convolutional decoder begins. Empty for a linear map of as many
         channels as the vector has numbers.
       decoder_filters: Number of filters of each residual block of the decoder, one block per doubling of the
-        resolution; or, for `points`, of units of each hidden layer.
+        resolution; or, for `points`, of units of each hidden layer. Not used by `discs`.
       block_activation: Activation that closes each residual block; `sigmoid` as printed.
       output_activation: Activation on the decoded image.
       precision: Precision of the products in the encoder and decoder: `full`, that of their parameters;
@@ -183,7 +185,7 @@ class HGNConfig:
     hamiltonian_activation: str = choice("softplus", ("softplus", "swish", "tanh", "sigmoid"))
     hamiltonian_gain: float = positive(2.0)
     hamiltonian_output_gain: float = positive(3.0)
-    painter: str = choice("points", ("points", "picture"))
+    painter: str = choice("points", ("points", "discs", "picture"))
     lift_sizes: tuple[int, ...] = sizes()
     decoder_filters: tuple[int, ...] = sizes(64, 64, 64)
     block_activation: str = choice("sigmoid", ("sigmoid", "none", "leaky_relu"))

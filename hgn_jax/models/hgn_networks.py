@@ -32,7 +32,7 @@ from hgn_jax.networks.energies import (
     quadratic_kinetic,
     rods_kinetic,
 )
-from hgn_jax.networks.keypoints import keypoint_detector, keypoint_painter
+from hgn_jax.networks.keypoints import disc_painter, keypoint_detector, keypoint_painter
 from hgn_jax.networks.kinematics import even_and_odd, middle_of_window
 from hgn_jax.networks.latent_grid import LATENT_SIZE
 from hgn_jax.networks.mlp import mlp
@@ -41,7 +41,7 @@ from hgn_jax.networks.precision import in_precision
 Params = Any
 Energy = hk.Transformed | ConvEnergy | MetricKinetic
 
-_INITIAL_LOG_VARIANCE = -6.0  # of the posterior of keypoints
+_INITIAL_LOG_VARIANCE = -8.0  # of the posterior of keypoints
 
 
 class Encoder(NamedTuple):
@@ -249,6 +249,8 @@ def _chart(config: HGNConfig) -> Chart:
 def _keypoint_decoder(config: HGNConfig) -> Decoder:
     if config.painter == "picture":
         painter = _conv_decoder(config)
+    elif config.painter == "discs":
+        painter = disc_painter(config.image_size, config.num_keypoints, 3)
     else:
         painter = keypoint_painter(config.image_size, config.decoder_filters, config.num_keypoints, 3)
     painter = in_precision(painter, config.precision)

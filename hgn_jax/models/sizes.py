@@ -25,15 +25,15 @@ def hgn_needs(config: HGNConfig, batch_size: int, num_frames: int) -> list[Need]
     step = {"training.batch_size": batch_size, "data.num_steps": num_frames - 1}
     clip = {**step, "image_size": config.image_size}
     pixels = config.image_size**2
-    decoder = sum(
-        2 * filters * (LATENT_SIZE * 2**block) ** 2 for block, filters in enumerate(config.decoder_filters, 1)
-    )
-    if config.latent == "keypoints" and config.painter == "points":
-        decoder = pixels * sum(config.decoder_filters, config.num_keypoints)
+    keypoints = config.latent == "keypoints"
+    filters = () if keypoints and config.painter == "discs" else config.decoder_filters
+    decoder = sum(2 * width * (LATENT_SIZE * 2**block) ** 2 for block, width in enumerate(filters, 1))
+    if keypoints and config.painter != "picture":
+        decoder = pixels * sum(filters, config.num_keypoints)
     return [
         _frames("a batch", batch_size * num_frames * pixels, clip),
         _parameters("the encoder", _convolutional((*channels, *config.encoder_filters)), config, "encoder_filters"),
-        _parameters("the decoder", _convolutional(config.decoder_filters), config, "decoder_filters"),
+        _parameters("the decoder", _convolutional(filters), config, "decoder_filters"),
         _parameters("f_psi", _dense((state, *config.transform_filters)), config, "transform_filters", "state_channels"),
         _parameters(
             "the decoder's first layer",

@@ -24,6 +24,7 @@ _HALVING_KERNEL, _DETECTOR_KERNEL = 4, 5
 # Initial widths of the blobs as fractions of half the picture. The wide one reaches objects far from their point.
 _BLOB_WIDTH, _WIDE_BLOB = 0.15, 0.5
 _PAINTER_GAIN = 0.1  # pictures start nearly uniform
+_COLOUR_UNIT = 10.0  # standard deviations of pixels, since colours differ by many and the optimiser takes small steps
 
 
 def keypoint_detector(image_size: int, filters: Sequence[int], num_points: int) -> hk.Transformed:
@@ -127,5 +128,40 @@ def keypoint_painter(image_size: int, filters: Sequence[int], num_points: int, i
         for i, n in enumerate(filters):
             features = jax.nn.leaky_relu(linear(n, RELU_GAIN, f"linear_{i}")(features))
         return linear(image_channels, _PAINTER_GAIN, "image")(features)
+
+    return pure(apply)
+
+
+def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Transformed:
+    """Draws a disc of one colour at each point: maps `[n, 2 * num_points]` to `[n, size, size, image_channels]`.
+
+    Each pixel is shared out among the points and the background, whose colour is 0, by a softmax. The score of a point
+    depends on the distance from it alone, so that a disc looks the same wherever it is and whatever is beside it: what
+    is painted cannot make up for a point that is not in the middle of its disc. Where discs overlap, the one with the
+    higher score covers the other.
+
+    Args:
+      image_size: Width of the square images in pixels.
+      num_points: Number of points.
+      image_channels: Number of channels of the images.
+    """
+    axis = np.linspace(-1.0, 1.0, image_size, dtype=np.float32)
+    pixels = np.stack(np.meshgrid(axis, axis), axis=-1)  # [size, size, (x, y)]
+
+    def apply(q: jax.Array) -> jax.Array:
+        def parameter(name: str, initial: float) -> jax.Array:
+            return hk.get_parameter(name, (num_points,), q.dtype, hk.initializers.Constant(initial))
+
+        points = q.reshape(-1, 1, 1, num_points, 2) / HALF_WIDTH
+        squared = jnp.sum((pixels[None, :, :, None] - points) ** 2, axis=-1)  # [n, size, size, points]
+        width = jnp.exp(parameter("log_width", math.log(_BLOB_WIDTH)))
+        sharpness = jnp.exp(parameter("log_sharpness", math.log(image_size)))
+        scores = sharpness * (width - jnp.sqrt(squared + 1e-6)) + parameter("height", 0.0)
+        scores += parameter("blob", 0.0) * jnp.exp(-squared / (2.0 * width**2))
+        scores += parameter("wide_blob", 0.0) * jnp.exp(-squared / (2.0 * _WIDE_BLOB**2))
+        colours = hk.get_parameter("colours", (num_points, image_channels), q.dtype, hk.initializers.Constant(0.0))
+        background = jnp.zeros((*scores.shape[:-1], 1), q.dtype), jnp.zeros((1, image_channels), q.dtype)
+        shares = jax.nn.softmax(jnp.concatenate([background[0], scores], axis=-1), axis=-1)
+        return _COLOUR_UNIT * (shares @ jnp.concatenate([background[1], colours]))
 
     return pure(apply)

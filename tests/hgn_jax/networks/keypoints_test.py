@@ -3,12 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import scipy.optimize
 import sklearn.cluster
 from absl.testing import parameterized
 
 from data_builders.rendering.images import PALETTE, Canvas, disc_centres, render
-from hgn_jax.networks.keypoints import HALF_WIDTH, cluster, keypoint_detector, keypoint_painter
+from hgn_jax.models.refinement import gauss_newton_shift
+from hgn_jax.networks.keypoints import HALF_WIDTH, cluster, disc_painter, keypoint_detector, keypoint_painter
 from tests.hgn_jax.models.random_params import random_params
 
 _KEY = jax.random.PRNGKey(0)
@@ -104,3 +106,54 @@ class PainterTest(parameterized.TestCase):
         image = jax.jit(lambda key, x: network.apply(network.init(key, x), x))(_KEY, points)
         self.assertEqual(image.shape, (5, _SIZE, _SIZE, 3))
         self.assertLess(np.std(image), 0.2)
+
+
+class DiscPainterTest(parameterized.TestCase):
+    def _paint(self, points, num_points=2, **changes):
+        network = disc_painter(_SIZE, num_points, 3)
+        params = random_params(network, jnp.zeros((1, 2 * num_points)), seed=3)
+        params["~"] |= {"log_sharpness": jnp.full(num_points, 2.5)} | changes
+        params["~"]["log_width"] = jnp.full(num_points, -1.5)
+        return np.asarray(jax.jit(network.apply)(params, np.asarray(points, np.float32)))
+
+    def test_a_picture_moves_with_its_points(self):
+        point = np.array([-0.5, 0.3, 1.2, 0.1])
+        first, moved = self._paint([point, point + np.tile([2 * _PIXEL, -3 * _PIXEL], 2)])
+        self.assertGreater(np.ptp(first), 0.05)
+        np.testing.assert_allclose(moved[:-3, 2:], first[3:, :-2], atol=1e-5)
+
+    def test_one_disc_covers_another(self):
+        """Where two discs are in the same place, that with the higher score is seen, as if it were alone."""
+        both, alone = self._paint(
+            [[0.3, 0.3, 0.3, 0.3], [0.3, 0.3, 1e3, 1e3]], height=jnp.array([30.0, 0.0]), blob=jnp.zeros(2)
+        )
+        np.testing.assert_allclose(both, alone, atol=1e-5)
+
+    def test_starts_uniform(self):
+        network = disc_painter(_SIZE, 2, 3)
+        points = np.zeros((5, 4), np.float32)
+        np.testing.assert_array_equal(network.apply(network.init(_KEY, points), points), np.zeros((5, _SIZE, _SIZE, 3)))
+
+    def test_finds_the_centres_of_rendered_discs(self):
+        """Once it paints the renderer's discs, places found by it are right to a tenth of a pixel."""
+        frames, centres = _discs(2)
+        frames -= np.median(frames, axis=(0, 1, 2))
+        points = jnp.asarray(centres.reshape(len(centres), -1), jnp.float32)
+        network, optimizer = disc_painter(_SIZE, 2, 3), optax.adam(0.03)
+        error = lambda params: jnp.mean((network.apply(params, points) - frames) ** 2)
+
+        def step(carry, _):
+            params, state = carry
+            updates, state = optimizer.update(jax.grad(error)(params), state)
+            return (optax.apply_updates(params, updates), state), None
+
+        @jax.jit
+        def find(points):
+            params = network.init(_KEY, points)
+            params = jax.lax.scan(step, (params, optimizer.init(params)), None, length=600)[0][0]
+            beside = points + 0.3 * _PIXEL * jnp.sin(jnp.arange(points.size)).reshape(points.shape)
+            for _ in range(3):
+                beside += gauss_newton_shift(lambda x: network.apply(params, x), beside, frames, _PIXEL)
+            return beside
+
+        np.testing.assert_allclose(find(points), points, atol=0.1 * _PIXEL)
