@@ -47,7 +47,7 @@ Params = dict[str, Any]
 Batch = dict[str, Any]  # of arrays
 
 _REFINED_FROM = 0.5  # fraction of the training: before, the dynamics are not good enough to refine by
-_LARGEST_TRAINING_SHIFT = 0.5  # of a state by the refinement in training; states have a scale of about 1
+_LARGEST_TRAINING_SHIFT = 0.2  # of a state by the refinement in training; states have a scale of about 1
 _LARGEST_SHIFT = 0.1  # of a point when it is sharpened, about half a pixel of a small picture
 _INITIAL_STRIDE = 8  # from one frame to the next that keypoints are initialised with
 _FRAMES_LOCATED = 2  # frames of a clip that are decoded from their own keypoints in each step
@@ -193,17 +193,13 @@ def make_hgn(config: HGNConfig) -> HGN:
             z = levenberg_marquardt(residuals_of(params, seen, steps, half), z, config.refinement_steps)
         return transform(params, z)
 
-    def fitted(params: Params, windows: Windows, z: jax.Array) -> jax.Array:
-        """The states z of windows, fitted to the frames read. No gradient passes.
-
-        The fit makes up for whatever the encoder says, so that a gradient would let the encoder drift away.
-        """
-        params, z = jax.lax.stop_gradient((params, z))
+    def refined_shift(params: Params, windows: Windows, z: jax.Array) -> jax.Array:
+        """The shift of the states z of windows by which a refinement improves them."""
         # The anchor's window may be at an end of the frames read.
         most_steps = num_seen(config) - 1 - config.inference_frames // 2
         residuals = residuals_of(params, windows.read, windows.read_steps, most_steps)
-        shift = levenberg_marquardt(residuals, z, config.training_refinement_steps) - z
-        return z + jnp.clip(shift, -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
+        refined = levenberg_marquardt(residuals, z, config.training_refinement_steps)
+        return jnp.clip(refined - z, -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
 
     def residuals_of(
         params: Params, frames: jax.Array, steps: jax.Array, most_steps: int
@@ -319,9 +315,11 @@ def make_hgn(config: HGNConfig) -> HGN:
             windows = draw_windows(config, example_keys(frame_key, slots), frames, progress)
             posterior = encode(params, windows.seen)
             if config.training_refinement_steps:
-                as_read = lambda params, windows, z: z
-                mean = jax.lax.cond(progress < _REFINED_FROM, as_read, fitted, params, windows, posterior.mean)
-                posterior = posterior._replace(mean=mean)
+                shift = jax.lax.cond(
+                    progress < _REFINED_FROM, lambda params, windows, z: jnp.zeros_like(z), refined_shift,
+                    *jax.lax.stop_gradient((params, windows, posterior.mean)),
+                )  # fmt: skip
+                posterior = posterior._replace(mean=posterior.mean + shift)
         else:
             clips = direct(config, frames, slots)
             posterior = infer(params, clips.seen)

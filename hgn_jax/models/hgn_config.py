@@ -78,8 +78,8 @@ class HGNConfig:
         For `outward` only; None for `inference_frames`.
       refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
         model fixed, when a trained model reads a clip; see `hgn_jax.models.refinement`.
-      training_refinement_steps: Number of such steps in the second half of the training. The gradient treats the
-        states after them as constants.
+      training_refinement_steps: Number of such steps in the second half of the training. The gradient treats them as
+        constant shifts of the states.
       refinement_target: Data that the refined state should explain: the `pixels` of the frames seen, or, for keypoints,
         the `points` found in them, which is better where the places are noisy.
       latent: `spatial`: q and p live on a 4x4 grid; `vector`: on a vector, by a linear projection of the encoder's

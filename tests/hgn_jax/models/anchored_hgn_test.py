@@ -137,21 +137,6 @@ class RefinementTest(Float64TestCase):
     def test_training_starts_from_a_recovered_vector(self):
         self._check_that_training_starts_from_the_recovered_state("vector")
 
-    @parameterized.parameters(*_BOTH)
-    def test_the_encoder_learns_before_states_are_fitted_only(self, latent):
-        """A fit makes up for any shift of the encoder's answer, so that its gradient would be noise."""
-        weight = {"frame_weight": 0.0} if latent == "keypoints" else {}
-        model, params, clip = _made(latent, training_refinement_steps=1, **weight)
-        loss = lambda params, progress: model.loss(
-            params, 1.0, jax.random.PRNGKey(0), {"image": clip}, progress=progress
-        )[0]
-        gradient = jax.jit(jax.grad(loss))
-        largest = lambda tree: max(float(jnp.max(jnp.abs(x))) for x in jax.tree.leaves(tree))
-        early, late = (gradient(params, progress) for progress in (0.1, 0.9))
-        self.assertGreater(largest(early["encoder"]), 0.0)
-        self.assertEqual(largest(late["encoder"]), 0.0)
-        self.assertGreater(largest(late["potential"]), 0.0)
-
     @pytest.mark.slow
     def test_recovers_a_vector(self):
         self._check_that_a_perturbed_state_is_recovered("vector")
