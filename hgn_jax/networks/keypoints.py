@@ -135,10 +135,9 @@ def keypoint_painter(image_size: int, filters: Sequence[int], num_points: int, i
 def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Transformed:
     """Draws a disc of one colour at each point: maps `[n, 2 * num_points]` to `[n, size, size, image_channels]`.
 
-    Each pixel is shared out among the points and the background, whose colour is 0, by a softmax. The score of a point
-    depends on the distance from it alone, so that a disc looks the same wherever it is and whatever is beside it: what
-    is painted cannot make up for a point that is not in the middle of its disc. Where discs overlap, the one with the
-    higher score covers the other.
+    How much of a pixel a disc takes depends on the distance from its point alone, so that it looks the same wherever
+    it is and whatever is beside it: what is painted cannot make up for a point that is not in the middle of its disc.
+    Where discs overlap, the one with the larger `nearness` covers the other. The colour of the background is 0.
 
     Args:
       image_size: Width of the square images in pixels.
@@ -160,8 +159,15 @@ def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Tr
         scores += parameter("blob", 0.0) * jnp.exp(-squared / (2.0 * width**2))
         scores += parameter("wide_blob", 0.0) * jnp.exp(-squared / (2.0 * _WIDE_BLOB**2))
         colours = hk.get_parameter("colours", (num_points, image_channels), q.dtype, hk.initializers.Constant(0.0))
-        background = jnp.zeros((*scores.shape[:-1], 1), q.dtype), jnp.zeros((1, image_channels), q.dtype)
-        shares = jax.nn.softmax(jnp.concatenate([background[0], scores], axis=-1), axis=-1)
-        return _COLOUR_UNIT * (shares @ jnp.concatenate([background[1], colours]))
+        shares = jax.nn.sigmoid(scores)
+        if num_points > 1:
+            shares *= _uncovered(shares, parameter("nearness", 0.0))
+        return _COLOUR_UNIT * (shares @ colours)
 
     return pure(apply)
+
+
+def _uncovered(shares: jax.Array, nearness: jax.Array) -> jax.Array:
+    """The part of each disc that no other covers, `[..., points]`, of discs that take `shares` of pixels if alone."""
+    in_front = jax.nn.sigmoid(nearness[:, None] - nearness) * (1.0 - jnp.eye(len(nearness)))
+    return jnp.prod(1.0 - shares[..., :, None] * in_front, axis=-2)

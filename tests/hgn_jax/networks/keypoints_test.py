@@ -123,11 +123,19 @@ class DiscPainterTest(parameterized.TestCase):
         np.testing.assert_allclose(moved[:-3, 2:], first[3:, :-2], atol=1e-5)
 
     def test_one_disc_covers_another(self):
-        """Where two discs are in the same place, that with the higher score is seen, as if it were alone."""
-        both, alone = self._paint(
-            [[0.3, 0.3, 0.3, 0.3], [0.3, 0.3, 1e3, 1e3]], height=jnp.array([30.0, 0.0]), blob=jnp.zeros(2)
-        )
-        np.testing.assert_allclose(both, alone, atol=1e-5)
+        """Where two discs overlap, the nearer one is seen as if it were alone, and beside it the other one."""
+        here, there, away = [0.3, 0.3], [1.1, 0.3], [1e3, 1e3]
+        for nearness, front in (([30.0, 0.0], 1), ([0.0, 30.0], 2)):
+            images = self._paint(
+                [here + there, here + away, away + there],
+                nearness=jnp.array(nearness), log_sharpness=jnp.full(2, 6.0), height=jnp.zeros(2),
+            )  # fmt: skip
+            overlap, covering, covered = images[0], images[front], images[3 - front]
+            strength = np.abs(covering).sum(axis=-1) / np.abs(covering).sum(axis=-1).max()
+            opaque, clear = strength > 0.999, strength < 1e-4
+            self.assertTrue((opaque & (np.abs(covered).sum(axis=-1) > 1.0)).any())
+            np.testing.assert_allclose(overlap[opaque], covering[opaque], rtol=5e-3, atol=1e-2)
+            np.testing.assert_allclose(overlap[clear], covered[clear], atol=1e-2)
 
     def test_starts_uniform(self):
         network = disc_painter(_SIZE, 2, 3)
