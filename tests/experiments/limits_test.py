@@ -27,7 +27,9 @@ _UNLIMITED = {
     "posterior_bends": lambda config: config.posterior == "gaussian",
     "latent_channels": lambda config: config.model != "convolutional",
     "encoder_filters": lambda config: config.model != "convolutional",
-    "decoder_filters": lambda config: config.model != "convolutional",
+    "decoder_filters": lambda config: (
+        config.painter == "discs" if config.program == "hgn" else config.model != "convolutional"
+    ),
     "encoder_sizes": lambda config: config.model != "pixel",
     "decoder_sizes": lambda config: config.model != "pixel",
     "image_size": lambda config: config.model == "state",
