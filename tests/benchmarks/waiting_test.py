@@ -25,7 +25,8 @@ def test_wall_time_is_split_at_the_lines_printed(tmp_path):
     start = time.perf_counter()
     waited = _measure(tmp_path, 0)
     assert list(waited.parts) == ["importing, settings", "compiling", "training", "other measures, report"]
-    assert 0.3 <= waited.parts["compiling"] < waited.parts["training"]
+    # A busy machine may read the first line late.
+    assert 0.2 <= waited.parts["compiling"] < waited.parts["training"]
     assert waited.total <= time.perf_counter() - start
     assert waiting.describe([waited])[1].startswith("program")
 
