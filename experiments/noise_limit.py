@@ -1,12 +1,12 @@
 """What noise allows: the true system, fitted to noisy positions: `python -m experiments.noise_limit`.
 
-The frames of the noisy data sets show positions that observation noise has shifted. Even with every noisy position
-read without error, and with the true law, the state at the middle of a clip is known only as well as its 31 positions
-tell. Such states are fitted here by least squares, rolled out by the true system and drawn by the renderer. Measured
-are the skill of these frames, the rank correlation of the states' energies with the true ones, and, where the law is a
-curve, R² of the true law, as it would be read off in these states. A model that fits
-states to what it sees, as the anchored HGN does, cannot be expected to do better on these clips. A model that also
-knows which states are likely might. `python -m experiments.noise_limit SYSTEM ...` measures some of the systems.
+The frames of the noisy data sets show positions that observation noise has shifted. Even with every noisy position read
+without error, and with the true law, the state at the middle of a clip is known only as well as its 31 positions tell.
+Such states are fitted here by least squares, rolled out by the true system and drawn by the renderer. Measured are the
+skill of these frames, the rank correlation of the states' energies with the true ones, and, where the law is a curve,
+R² of the true law, as it would be read off in these states. A model that fits states to what it sees, as the anchored
+HGN does, cannot be expected to do better on these clips. A model that also knows which states are likely might. `python
+-m experiments.noise_limit SYSTEM ...` measures some of the systems.
 """
 
 from collections.abc import Callable, Sequence

@@ -68,19 +68,6 @@ function spread(x, shape) {
   return out;
 }
 
-// Combines all numbers along some axes, one after the other.
-function reduce(initial, combine) {
-  return (o, [x], [out]) => {
-    const kept = x.shape.map((_, i) => i).filter(i => !o.axes.includes(i));
-    const data = rearranged(x, [...kept, ...o.axes]), length = size(o.axes.map(i => x.shape[i]));
-    for (let i = 0; i < out.length; i++) {
-      let result = initial;
-      for (let k = 0; k < length; k++) result = combine(result, data[i * length + k]);
-      out[i] = result;
-    }
-  };
-}
-
 const OTHERS = {
   integer_pow: (o, [x], [out]) => x.data.forEach((v, i) => { out[i] = v ** o.y; }),
   reshape: (o, [x], [out]) => out.set(x.data),
@@ -94,8 +81,15 @@ const OTHERS = {
     o.broadcast_dimensions.forEach((axis, i) => { steps[axis] = x.shape[i] === 1 ? 0 : from[i]; });
     walk(o.shape, steps, (to, index) => { out[to] = x.data[index]; });
   },
-  reduce_sum: reduce(0, (sum, x) => sum + x),
-  reduce_max: reduce(-Infinity, Math.max),
+  reduce_sum: (o, [x], [out]) => {
+    const kept = x.shape.map((_, i) => i).filter(i => !o.axes.includes(i));
+    const data = rearranged(x, [...kept, ...o.axes]), length = size(o.axes.map(i => x.shape[i]));
+    for (let i = 0; i < out.length; i++) {
+      let sum = 0;
+      for (let k = 0; k < length; k++) sum += data[i * length + k];
+      out[i] = sum;
+    }
+  },
   concatenate: (o, parts, [out]) => {
     const before = size(parts[0].shape.slice(0, o.dimension)), after = parts[0].shape.slice(o.dimension + 1);
     const lengths = parts.map(x => x.shape[o.dimension] * size(after));

@@ -18,7 +18,6 @@ _OPERATIONS: dict[str, tuple[str, ...]] = {
     "integer_pow": ("y",),
     "broadcast_in_dim": ("shape", "broadcast_dimensions"),
     "reduce_sum": ("axes",),
-    "reduce_max": ("axes",),
     "concatenate": ("dimension",),
     "transpose": ("permutation",),
     "split": ("sizes", "axis"),

@@ -109,14 +109,12 @@ def keypoint_painter(image_size: int, filters: Sequence[int], num_points: int, i
       num_points: Number of points.
       image_channels: Number of channels of the images.
     """
-    axis = np.linspace(-1.0, 1.0, image_size, dtype=np.float32)
-    pixels = np.stack(np.meshgrid(axis, axis), axis=-1)  # [size, size, (x, y)]
+    pixels = _pixel_centres(image_size)
     initial_log_width = hk.initializers.Constant(math.log(_BLOB_WIDTH))
     initial_log_sharpness = hk.initializers.Constant(math.log(image_size))
 
     def apply(q: jax.Array) -> jax.Array:
-        points = q.reshape(-1, 1, 1, num_points, 2) / HALF_WIDTH
-        squared = jnp.sum((pixels[None, :, :, None] - points) ** 2, axis=-1)  # [n, size, size, points]
+        squared = _squared_distances(pixels, q, num_points)
         width = jnp.exp(hk.get_parameter("log_width", (num_points,), q.dtype, initial_log_width))
         sharpness = jnp.exp(hk.get_parameter("log_sharpness", (num_points,), q.dtype, initial_log_sharpness))
         gaussians = jnp.exp(-squared / (2.0 * width**2))
@@ -144,15 +142,13 @@ def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Tr
       num_points: Number of points.
       image_channels: Number of channels of the images.
     """
-    axis = np.linspace(-1.0, 1.0, image_size, dtype=np.float32)
-    pixels = np.stack(np.meshgrid(axis, axis), axis=-1)  # [size, size, (x, y)]
+    pixels = _pixel_centres(image_size)
 
     def apply(q: jax.Array) -> jax.Array:
         def parameter(name: str, initial: float) -> jax.Array:
             return hk.get_parameter(name, (num_points,), q.dtype, hk.initializers.Constant(initial))
 
-        points = q.reshape(-1, 1, 1, num_points, 2) / HALF_WIDTH
-        squared = jnp.sum((pixels[None, :, :, None] - points) ** 2, axis=-1)  # [n, size, size, points]
+        squared = _squared_distances(pixels, q, num_points)
         width = jnp.exp(parameter("log_width", math.log(_BLOB_WIDTH)))
         sharpness = jnp.exp(parameter("log_sharpness", math.log(image_size)))
         scores = sharpness * (width - jnp.sqrt(squared + 1e-6)) + parameter("height", 0.0)
@@ -165,6 +161,18 @@ def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Tr
         return _COLOUR_UNIT * (shares @ colours)
 
     return pure(apply)
+
+
+def _pixel_centres(image_size: int) -> np.ndarray:
+    """Centres (x, y) of the pixels, `[size, size, 2]`, with the outermost ones at ±1."""
+    axis = np.linspace(-1.0, 1.0, image_size, dtype=np.float32)
+    return np.stack(np.meshgrid(axis, axis), axis=-1)
+
+
+def _squared_distances(pixels: np.ndarray, q: jax.Array, num_points: int) -> jax.Array:
+    """Squared distances of pixels from the points of q, in half widths of the picture, `[n, size, size, points]`."""
+    points = q.reshape(-1, 1, 1, num_points, 2) / HALF_WIDTH
+    return jnp.sum((pixels[None, :, :, None] - points) ** 2, axis=-1)
 
 
 def _uncovered(shares: jax.Array, nearness: jax.Array) -> jax.Array:

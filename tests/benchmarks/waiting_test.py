@@ -8,10 +8,11 @@ import pytest
 from benchmarks import waiting
 from experiments.run.command_line import UserError
 
+# The first line may be read late on a busy machine, so the program waits longer than the test asks for.
 _PROGRAM = """\
 import sys, time
-print("compiling the training step"); time.sleep(0.3)
-print("training: 0/10 steps"); print("training: 10/10 steps"); time.sleep(0.6)
+print("compiling the training step"); time.sleep(0.5)
+print("training: 0/10 steps"); print("training: 10/10 steps"); time.sleep(1.0)
 print("Mean squared error"); sys.exit({})
 """
 
@@ -25,8 +26,7 @@ def test_wall_time_is_split_at_the_lines_printed(tmp_path):
     start = time.perf_counter()
     waited = _measure(tmp_path, 0)
     assert list(waited.parts) == ["importing, settings", "compiling", "training", "other measures, report"]
-    # A busy machine may read the first line late.
-    assert 0.2 <= waited.parts["compiling"] < waited.parts["training"]
+    assert 0.3 <= waited.parts["compiling"] < waited.parts["training"]
     assert waited.total <= time.perf_counter() - start
     assert waiting.describe([waited])[1].startswith("program")
 

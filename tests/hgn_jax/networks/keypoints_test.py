@@ -109,11 +109,10 @@ class PainterTest(parameterized.TestCase):
 
 
 class DiscPainterTest(parameterized.TestCase):
-    def _paint(self, points, num_points=2, **changes):
-        network = disc_painter(_SIZE, num_points, 3)
-        params = random_params(network, jnp.zeros((1, 2 * num_points)), seed=3)
-        params["~"] |= {"log_sharpness": jnp.full(num_points, 2.5)} | changes
-        params["~"]["log_width"] = jnp.full(num_points, -1.5)
+    def _paint(self, points, **changes):
+        network = disc_painter(_SIZE, 2, 3)
+        params = random_params(network, jnp.zeros((1, 4)), seed=3)
+        params["~"] |= {"log_width": jnp.full(2, -1.5), "log_sharpness": jnp.full(2, 2.5)} | changes
         return np.asarray(jax.jit(network.apply)(params, np.asarray(points, np.float32)))
 
     def test_a_picture_moves_with_its_points(self):
