@@ -33,6 +33,7 @@ _RUNS = {
         {
             "latent": "vector",
             "chart": "none",
+            "painter": "points",
             "time_reversal": True,
             "sharpen_points": False,
             "frame_weight": 0.0,
