@@ -9,6 +9,7 @@ backwards in time. So is the anchored HGN: a state as small as the system's, oft
 inferred from a window at a random place of the clip and rolled out both ways.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ from hgn_jax.models.hgn_terms import (
     reconstruction_error,
 )
 from hgn_jax.models.objectives import default_slots, example_keys, geco_lagrangian
-from hgn_jax.models.refinement import gauss_newton_shift, levenberg_marquardt
+from hgn_jax.models.refinement import central_differences, forward_derivatives, gauss_newton_shift, levenberg_marquardt
 from hgn_jax.models.windows import Windows, draw_windows
 from hgn_jax.physics import integrators
 from hgn_jax.physics.hamiltonian import Hamiltonian, separable
@@ -124,6 +125,8 @@ def make_hgn(config: HGNConfig) -> HGN:
         networks["transform"] = make_transform(config)
     networks |= energies
     shape, is_keypoints = latent_shape(config), config.latent == "keypoints"
+    differentiate = forward_derivatives if config.refinement_target == "points" else central_differences
+    refine = functools.partial(levenberg_marquardt, differentiate=differentiate)
     training_unroll = config.unroll or True  # True unrolls all steps
 
     def init(key: jax.Array, batch: Batch) -> Params:
@@ -172,9 +175,9 @@ def make_hgn(config: HGNConfig) -> HGN:
         points = encoder.detect(params["encoder"], normalised(params, frames))
         if not config.sharpen_points:
             return points
-        frozen = jax.lax.stop_gradient(params)
+        frozen, start, seen = jax.lax.stop_gradient((params, points, frames))
         paint = lambda points: with_background(frozen, decoder.paint(frozen["decoder"], points))
-        return points + jax.lax.stop_gradient(gauss_newton_shift(paint, points, frames, _LARGEST_SHIFT))
+        return points + gauss_newton_shift(paint, start, seen, _LARGEST_SHIFT)
 
     def seen_by_model(frames: jax.Array) -> jax.Array:
         chex.assert_shape(frames, (None, None, config.image_size, config.image_size, 3))
@@ -190,7 +193,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.refinement_steps:
             seen, half = seen_by_model(frames), num_seen(config) // 2
             steps = jnp.broadcast_to(jnp.arange(-half, half + 1), seen.shape[:2])
-            z = levenberg_marquardt(residuals_of(params, seen, steps, half), z, config.refinement_steps)
+            z = refine(residuals_of(params, seen, steps, half), z, config.refinement_steps)
         return transform(params, z)
 
     def refined_shift(params: Params, windows: Windows, z: jax.Array) -> jax.Array:
@@ -198,7 +201,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         # The anchor's window may be at an end of the frames read.
         most_steps = num_seen(config) - 1 - config.inference_frames // 2
         residuals = residuals_of(params, windows.read, windows.read_steps, most_steps)
-        refined = levenberg_marquardt(residuals, z, config.training_refinement_steps)
+        refined = refine(residuals, z, config.training_refinement_steps)
         return jnp.clip(refined - z, -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
 
     def residuals_of(

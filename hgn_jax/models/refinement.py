@@ -8,34 +8,53 @@ import jax.numpy as jnp
 _STEP = 1e-2  # of the finite differences; states have a scale of about 1
 _INITIAL_DAMPING = 1e-3
 _SMALLEST_DAMPING, _LARGEST_DAMPING = 1e-6, 1e3
+_IMAGES_IN_CACHE = 16
 
 
-def levenberg_marquardt(residuals: Callable[[jax.Array], jax.Array], z: jax.Array, num_steps: int) -> jax.Array:
+Residuals = Callable[[jax.Array], jax.Array]
+
+
+def forward_derivatives(residuals: Residuals, z: jax.Array) -> jax.Array:
+    """The Jacobian `[d, batch, n]` of residuals by forward-mode differentiation."""
+    return _along_axes(jax.linearize(residuals, z)[1], z)
+
+
+def central_differences(residuals: Residuals, z: jax.Array) -> jax.Array:
+    """The Jacobian `[d, batch, n]` of residuals that JAX cannot differentiate forwards, such as pixels of a decoder."""
+    return _along_axes(lambda step: (residuals(z + _STEP * step) - residuals(z - _STEP * step)) / (2.0 * _STEP), z)
+
+
+def _along_axes(differentiate: Residuals, z: jax.Array) -> jax.Array:
+    axes = jnp.eye(z.shape[-1], dtype=z.dtype)
+    return jax.lax.map(lambda axis: differentiate(jnp.broadcast_to(axis, z.shape)), axes)
+
+
+def levenberg_marquardt(
+    residuals: Residuals,
+    z: jax.Array,
+    num_steps: int,
+    differentiate: Callable[[Residuals, jax.Array], jax.Array] = forward_derivatives,
+) -> jax.Array:
     """Minimises the sum of squared residuals of each example over its own small vector z.
 
-    The Jacobian is that of central differences, because a state has a few numbers and the residuals, such as the pixels
-    of frames, are many. A step that does not lower the error is not taken, and the next one is more cautious.
+    A step that does not lower the error is not taken, and the next one is more cautious.
 
     Args:
       residuals: Maps vectors `[batch, d]` to residuals `[batch, n]`; each row depends on its own vector alone.
       z: Initial vectors, `[batch, d]`.
       num_steps: Number of steps.
+      differentiate: `forward_derivatives` or `central_differences`.
 
     Returns:
       The vectors after the last step, `[batch, d]`; no error is larger than at the start.
     """
-    dim = z.shape[-1]
-    directions = jnp.eye(dim, dtype=z.dtype)
 
     def squared(r: jax.Array) -> jax.Array:
         return jnp.sum(r**2, axis=-1)
 
     def step(carry, _):
         z, r, damping = carry
-        differentiate = lambda direction: (
-            (residuals(z + _STEP * direction) - residuals(z - _STEP * direction)) / (2.0 * _STEP)
-        )
-        jacobian = jax.lax.map(differentiate, directions)  # [d, batch, n]
+        jacobian = differentiate(residuals, z)
         normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian, precision="highest")
         gradient = jnp.einsum("ibn,bn->bi", jacobian, r, precision="highest")
         proposal = z - _solve_damped(normal, gradient, damping)
@@ -64,12 +83,17 @@ def gauss_newton_shift(
       The shifts, `[n, d]`.
     """
     directions = jnp.eye(points.shape[-1], dtype=points.dtype)
-    images, differentiate = jax.linearize(paint, points)
-    jacobian = jax.lax.map(lambda direction: differentiate(jnp.broadcast_to(direction, points.shape)), directions)
-    jacobian = jacobian.reshape(*jacobian.shape[:2], -1)  # [d, n, pixels]
-    normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian, precision="highest")
-    residuals = (frames - images).reshape(len(frames), -1)
-    gradient = jnp.einsum("ibn,bn->bi", jacobian, residuals, precision="highest")
+
+    def normal_equations(example: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        point, frame = example
+        image, differentiate = jax.linearize(lambda point: paint(point[None])[0], point)
+        jacobian = jax.vmap(differentiate)(directions).reshape(len(directions), -1)  # [d, pixels]
+        normal = jnp.matmul(jacobian, jacobian.T, precision="highest")
+        return normal, jnp.matmul(jacobian, (frame - image).ravel(), precision="highest")
+
+    # On a CPU, a few images at a time stay in the cache.
+    at_a_time = _IMAGES_IN_CACHE if jax.default_backend() == "cpu" else len(points)
+    normal, gradient = jax.lax.map(normal_equations, (points, frames), batch_size=at_a_time)
     shift = _solve_damped(normal, gradient, jnp.full(len(points), _INITIAL_DAMPING, points.dtype))
     return jnp.clip(shift, -largest, largest)
 

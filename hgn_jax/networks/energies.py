@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import haiku as hk
 import jax
@@ -267,17 +267,50 @@ def pairwise_energy(
     network = mlp((*hidden_sizes, 1), activation, gain, output_gain)
     first, second = np.triu_indices(num_points, k=1)
 
-    def features(q: jax.Array) -> jax.Array:
+    def distances(q: jax.Array) -> jax.Array:
         points = q.reshape(-1, num_points, 2)
         squared = jnp.sum((points[:, first] - points[:, second]) ** 2, axis=-1)
-        r = jnp.sqrt(squared + _SOFTENING)
-        return jnp.stack([r, jnp.log(r)], axis=-1)  # [batch, pairs, 2]
+        return jnp.sqrt(squared + _SOFTENING)  # [batch, pairs]
+
+    def features(r: jax.Array) -> jax.Array:
+        return jnp.stack([r, jnp.log(r)], axis=-1)
 
     def init(key: jax.Array, q: jax.Array) -> dict:
-        return jax.vmap(network.init, in_axes=(0, 1))(jax.random.split(key, len(first)), features(q))
+        return jax.vmap(network.init, in_axes=(0, 1))(jax.random.split(key, len(first)), features(distances(q)))
+
+    def energies(params: dict, r: jax.Array) -> jax.Array:
+        return jax.vmap(network.apply, in_axes=(0, 1), out_axes=1)(params, features(r))[..., 0]
 
     def apply(params: dict, q: jax.Array) -> jax.Array:
-        energies = jax.vmap(network.apply, in_axes=(0, 1))(params, features(q))  # [pairs, batch, 1]
-        return jnp.sum(energies, axis=(0, 2))
+        return jnp.sum(_elementwise(energies)(params, distances(q)), axis=-1)
 
     return hk.Transformed(init, apply)
+
+
+def _elementwise(function: Callable[[dict, jax.Array], jax.Array]) -> Callable[[dict, jax.Array], jax.Array]:
+    """Differentiates a `function(params, x)`, each number of which depends on its own x alone, with its slope.
+
+    The slope is computed once, forwards, and is multiplied by each derivative of x that is asked for, such as those of
+    a Jacobian. Otherwise each of them would go through the function again.
+    """
+
+    def slope(params: dict, x: jax.Array) -> jax.Array:
+        return jax.jvp(lambda x: function(params, x), (x,), (jnp.ones_like(x),))[1]
+
+    with_slope = jax.custom_jvp(function)
+
+    @functools.partial(with_slope.defjvp, symbolic_zeros=True)
+    def derivative(primals, tangents):
+        (params, x), (dparams, dx) = primals, tangents
+        if all(map(_is_zero, jax.tree.leaves(dparams))):
+            y, dy = with_slope(params, x), jnp.zeros_like(x)
+        else:
+            dparams = jax.tree.map(lambda p, dp: jnp.zeros_like(p) if _is_zero(dp) else dp, params, dparams)
+            y, dy = jax.jvp(lambda params: function(params, x), (params,), (dparams,))
+        return y, dy if _is_zero(dx) else dy + _elementwise(slope)(params, x) * dx
+
+    return with_slope
+
+
+def _is_zero(tangent: Any) -> bool:
+    return isinstance(tangent, jax.custom_derivatives.SymbolicZero)

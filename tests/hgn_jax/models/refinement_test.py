@@ -1,13 +1,16 @@
 """Tests of `hgn_jax.models.refinement`, against scipy; `anchored_hgn_test.py` tests it on models."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
+from absl.testing import parameterized
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgn_jax.models.refinement import gauss_newton_shift, levenberg_marquardt
+from hgn_jax.models.refinement import central_differences, forward_derivatives, gauss_newton_shift, levenberg_marquardt
 from tests.hgn_jax.float64 import Float64TestCase
 
 _BATCH, _DIM, _NUM_RESIDUALS = 4, 3, 12
@@ -28,31 +31,32 @@ def _problem(seed):
     return weights, data, solution + 0.3 * rng.normal(size=(_BATCH, _DIM))
 
 
-@jax.jit
-def _compute(weights, data, start):
+@functools.partial(jax.jit, static_argnums=3)
+def _compute(weights, data, start, differentiate):
     residuals = lambda z: _observations(z, weights, jnp) - data
-    return jnp.stack([levenberg_marquardt(residuals, start, n) for n in (0, 1, 3, 10)])
+    return jnp.stack([levenberg_marquardt(residuals, start, n, differentiate) for n in (0, 1, 3, 10)])
 
 
-def _refined(weights, data, start):
+def _refined(weights, data, start, differentiate=forward_derivatives):
     """States after 0, 1, 3 and 10 steps, `[4, batch, d]`."""
-    return np.asarray(_compute(weights, data, start))
+    return np.asarray(_compute(weights, data, start, differentiate))
 
 
 def _squared(weights, data, z):
     return np.sum((_observations(z, weights) - data) ** 2, axis=-1)
 
 
-class LevenbergMarquardtTest(Float64TestCase):
+class LevenbergMarquardtTest(Float64TestCase, parameterized.TestCase):
+    # Differences over 0.01 leave an error of 1e-4 of the curvature.
+    @parameterized.parameters((forward_derivatives, 1e-7), (central_differences, 1e-4))
     @given(seed=st.integers(0, 1000))
-    def test_finds_the_minimum_of_scipy(self, seed):
+    def test_finds_the_minimum_of_scipy(self, differentiate, tolerance, seed):
         weights, data, start = _problem(seed)
-        refined = _refined(weights, data, start)[-1]
+        refined = _refined(weights, data, start, differentiate)[-1]
         for i in range(_BATCH):
             function = lambda z, i=i: np.asarray(_observations(z[None], weights[i : i + 1]))[0] - data[i]
             expected = scipy.optimize.least_squares(function, start[i], xtol=1e-12, ftol=1e-12, gtol=1e-12)
-            # Differences over 0.01 leave an error of 1e-4 of the curvature.
-            np.testing.assert_allclose(refined[i], expected.x, atol=1e-4)
+            np.testing.assert_allclose(refined[i], expected.x, atol=tolerance)
 
     @given(seed=st.integers(0, 1000), distance=st.floats(0.0, 20.0))
     def test_never_raises_an_error(self, seed, distance):

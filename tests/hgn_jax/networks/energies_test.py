@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
+from jax.test_util import check_grads
 
 from hgn_jax.networks.blocks import ConvLayer
 from hgn_jax.networks.energies import (
@@ -206,6 +207,12 @@ class PairwiseEnergyTest(Float64TestCase):
         network, params, q = self._made(num_points)
         energy, exchanged = (jax.jit(network.apply)(params, points.reshape(4, -1)) for points in (q, q[:, ::-1]))
         self.assertEqual(np.allclose(energy, exchanged), num_points == 2)
+
+    def test_derivatives_are_those_of_differences(self, num_points):
+        """Forces and their slopes, and how they change with the parameters, forwards and backwards."""
+        network, params, q = self._made(num_points)
+        force = jax.grad(lambda params, q: network.apply(params, q).sum(), argnums=1)
+        check_grads(jax.jit(force), (params, q.reshape(4, -1)), order=1, rtol=1e-6)
 
     def test_forces_are_finite_where_points_meet(self, num_points):
         network, params, _ = self._made(num_points)
