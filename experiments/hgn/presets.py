@@ -187,7 +187,9 @@ _FILM: dict[str, Any] = {
 }
 
 
-def _anchored(preset: str, data: DataConfig, num_steps: int, learning_rate: float, **fields: Any) -> Config:
+def _anchored(
+    preset: str, data: DataConfig, num_steps: int, learning_rate: float, num_examples: int = 500, **fields: Any
+) -> Config:
     """Returns the anchored HGN: a state as small as the system's, inferred from a window at a random place.
 
     The state is rolled out both ways, so that it cannot know when the clip began.
@@ -209,7 +211,7 @@ def _anchored(preset: str, data: DataConfig, num_steps: int, learning_rate: floa
             learning_rate=learning_rate, schedule="cosine", warmup_fraction=0.05, gradient_clip=8.0
         ),
         training=TrainingConfig(num_steps=num_steps, log_every=20, checkpoint_every=200),
-        evaluation=EvaluationConfig(num_examples=500),
+        evaluation=EvaluationConfig(num_examples=num_examples),
         **fields,
     )
 
@@ -234,7 +236,7 @@ def _presets() -> Iterator[Config]:
         yield _anchored_system(system, noisy=True)
         yield _anchored_system(system, noisy=False)
     videos = DataConfig(name="video_folder", config="default")
-    yield _anchored("video", videos, 1500, 3e-3, **_FILM)
+    yield _anchored("video", videos, 1500, 3e-3, num_examples=100, **_FILM)  # each is fitted to its pixels
 
 
 PRESETS = {config.preset: config for config in _presets()}
