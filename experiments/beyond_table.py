@@ -1,14 +1,15 @@
 """Prints the tables of finished runs beyond their clips, in Markdown: `python -m experiments.beyond_table runs/*`.
 
-Numbers are medians over seeds, with the range in brackets. `--output=results/anchored` writes the tables, and for each
-run a JSON file with its numbers, the command that repeats it, the device and the times.
+Numbers are medians over seeds, with the range in brackets. `--output=results/anchored` writes for each run a JSON file
+with its numbers, the command that repeats it, the device and the times. Such files can be given instead of runs.
 """
 
+import dataclasses
 import pathlib
 import shlex
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -21,8 +22,8 @@ from experiments.reporting.tables import Table, to_markdown
 from experiments.run import command_line
 from experiments.run.command_line import UserError
 from experiments.run.provenance import provenance
-from experiments.run.results import read_results, to_json
-from experiments.run.run_directory import RunDirectory, read_config, read_task, write_json
+from experiments.run.results import RunFacts, read_results, read_versioned, write_versioned
+from experiments.run.run_directory import RunDirectory, read_config, read_task
 
 _RECIPES = {
     "hgn": "paper's recipe",
@@ -40,33 +41,31 @@ _OTHER_OVERRIDES = (
 _MISSING = "–"
 
 
-class FinishedRun(NamedTuple):
-    """A finished run of a model of frames.
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A finished run of a model of frames, as its JSON file holds it.
 
     Attributes:
-      name: Name of its directory.
+      command: The command that repeats it.
+      commit: The commit that it was made at; empty if it is not known.
       system: Name of the simulated system, or of the directory of films.
       data: Configuration of the data set, such as `small`.
       recipe: The model and its preset, followed by the overrides if there are any.
-      command: The command that repeats it.
-      results: Its results.
+      run: Facts about the run.
+      beyond_the_clip: Measurements beyond the clip.
     """
 
-    name: str
+    command: str
+    commit: str
     system: str
     data: str
     recipe: str
-    command: str
-    results: FrameResults
-
-    @property
-    def beyond(self) -> BeyondTheClip:
-        """Measurements beyond the clip."""
-        return self.results.beyond_the_clip
+    run: RunFacts
+    beyond_the_clip: BeyondTheClip
 
 
-Rows = dict[str, list[FinishedRun]]  # the seeds of each row, by its name
-Number = Callable[[FinishedRun], float | None]
+Rows = dict[str, list[Record]]  # the seeds of each row, by its name
+Number = Callable[[Record], float | None]
 
 
 class Column(NamedTuple):
@@ -83,23 +82,31 @@ class Column(NamedTuple):
     form: str = ".3f"
 
 
-def read_runs(paths: Sequence[str]) -> list[FinishedRun]:
-    """Reads finished runs of models of frames; others are left out.
+def read_records(paths: Sequence[str], commit: str = "") -> dict[str, Record]:
+    """Reads finished runs of models of frames, or their JSON files, by their names; others are left out.
+
+    Args:
+      paths: Directories of runs, and files.
+      commit: The commit that the runs were made at. A file has its own.
 
     Raises:
       UserError: For a path without a run, if two runs have the same name, or if no run is left.
     """
-    runs = [run for path in paths if (run := _read(RunDirectory(path))) is not None]
-    if not runs:
+    records: dict[str, Record] = {}
+    for path in map(pathlib.Path, paths):
+        record = read_versioned(path, Record) if path.suffix == ".json" else _read(RunDirectory(path), commit)
+        if record is None:
+            continue
+        name = path.resolve().stem if path.suffix == ".json" else path.resolve().name
+        if name in records:
+            raise UserError(f"several runs are called {name}; give directories of different names")
+        records[name] = record
+    if not records:
         raise UserError("no run among the directories given is finished and was measured beyond its clips")
-    names = [run.name for run in runs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"several runs are called {twice[0]}; give directories of different names")
-    return sorted(runs, key=lambda run: run.results.run.seed)
+    return records
 
 
-def _read(directory: RunDirectory) -> FinishedRun | None:
+def _read(directory: RunDirectory, commit: str) -> Record | None:
     task = read_task(directory)
     config = read_config(directory, task.config_class)
     results_class = task.results_class(config)
@@ -113,7 +120,7 @@ def _read(directory: RunDirectory) -> FinishedRun | None:
     films = config.data.source
     system = pathlib.Path(films).name if films else config.data.name
     command = command.replace(films, system) if films else command  # films lie elsewhere on other machines
-    return FinishedRun(directory.path.resolve().name, system, config.data.config, recipe, command, results)
+    return Record(command, commit, system, config.data.config, recipe, results.run, results.beyond_the_clip)
 
 
 def _recipe(program: str, config: Any, command: str) -> str:
@@ -126,51 +133,51 @@ def _recipe(program: str, config: Any, command: str) -> str:
     return ", ".join([name, *(f"`{flag}`" for flag in variant)])
 
 
-def tables(runs: Sequence[FinishedRun]) -> list[Table]:
+def tables(records: Iterable[Record]) -> list[Table]:
     """Returns the tables of each configuration of the data: skill, the state, new trajectories and physics, cost."""
     return [
         _table(f"{data}: {title}", rows, columns)
-        for data, rows in _groups(runs).items()
+        for data, rows in _groups(records).items()
         for title, columns in _tables_of_columns().items()
     ]
 
 
-def _groups(runs: Sequence[FinishedRun]) -> dict[str, Rows]:
+def _groups(records: Iterable[Record]) -> dict[str, Rows]:
     """The runs by the configuration of their data and by row, in the order of the systems and of the recipes."""
     systems, recipes = list(SYSTEMS), list(_RECIPES.values())
 
-    def order(run: FinishedRun) -> tuple:
-        name = run.recipe.partition(",")[0]
+    def order(record: Record) -> tuple:
+        name = record.recipe.partition(",")[0]
         return (
-            run.data,
-            systems.index(run.system) if run.system in systems else len(systems),
-            run.system,
+            record.data,
+            systems.index(record.system) if record.system in systems else len(systems),
+            record.system,
             recipes.index(name) if name in recipes else len(recipes),
-            run.recipe,
-            run.results.run.seed,
+            record.recipe,
+            record.run.seed,
         )
 
     groups: dict[str, Rows] = defaultdict(lambda: defaultdict(list))
-    for run in sorted(runs, key=order):
-        groups[run.data][f"{pretty(run.system)}, {run.recipe}"].append(run)
+    for record in sorted(records, key=order):
+        groups[record.data][f"{pretty(record.system)}, {record.recipe}"].append(record)
     return groups
 
 
 def _tables_of_columns() -> dict[str, list[Column]]:
     """The columns of the tables by their titles."""
-    skill = [Column("in the clip", lambda run: run.beyond.skill)]
+    skill = [Column("in the clip", lambda record: record.beyond_the_clip.skill)]
     for step in ("10", "30", "60", "100"):
-        skill.append(Column(f"+{step}", lambda run, step=step: run.beyond.skill_forward.get(step)))
-        skill.append(Column(f"−{step}", lambda run, step=step: run.beyond.skill_backward.get(step)))
+        skill.append(Column(f"+{step}", lambda record, step=step: record.beyond_the_clip.skill_forward.get(step)))
+        skill.append(Column(f"−{step}", lambda record, step=step: record.beyond_the_clip.skill_backward.get(step)))
     state = []
     for i, side in enumerate(("after", "before")):
-        state.append(Column(f"VPT {side}", lambda run, i=i: run.beyond.vpt[i], ".0f"))
-        state.append(Column(f"horizon {side}", lambda run, i=i: run.beyond.horizon[i], ".0f"))
+        state.append(Column(f"VPT {side}", lambda record, i=i: record.beyond_the_clip.vpt[i], ".0f"))
+        state.append(Column(f"horizon {side}", lambda record, i=i: record.beyond_the_clip.horizon[i], ".0f"))
     state += [
-        Column("clock share", lambda run: run.beyond.clock_share, ".2g"),
-        Column("re-encoding error", lambda run: run.beyond.reencoding_error, ".2g"),
-        Column("nats", lambda run: run.beyond.kl_nats, ".0f"),
-        Column("true dimensions", lambda run: run.beyond.true_dimensions, ".0f"),
+        Column("clock share", lambda record: record.beyond_the_clip.clock_share, ".2g"),
+        Column("re-encoding error", lambda record: record.beyond_the_clip.reencoding_error, ".2g"),
+        Column("nats", lambda record: record.beyond_the_clip.kl_nats, ".0f"),
+        Column("true dimensions", lambda record: record.beyond_the_clip.true_dimensions, ".0f"),
     ]
     samples = [
         Column("right frames", _sample("fidelity")),
@@ -179,9 +186,9 @@ def _tables_of_columns() -> dict[str, list[Column]]:
         Column("distance of positions", _sample("position_distance")),
     ]
     physics = [
-        Column("error of the period", lambda run: run.beyond.period_error, ".2g"),
-        Column("rank correlation of energies", lambda run: run.beyond.energy_rank_correlation),
-        Column("SyMetric", lambda run: run.beyond.symetric, ".2g"),
+        Column("error of the period", lambda record: record.beyond_the_clip.period_error, ".2g"),
+        Column("rank correlation of energies", lambda record: record.beyond_the_clip.energy_rank_correlation),
+        Column("SyMetric", lambda record: record.beyond_the_clip.symetric, ".2g"),
         Column("exponent", _law("exponent")),
         Column("flatness", _law("flatness"), ".2g"),
         Column("R² of the law", _law("r_squared"), ".5f"),
@@ -190,7 +197,7 @@ def _tables_of_columns() -> dict[str, list[Column]]:
         Column("true constant", _law("true_constant")),
     ]
     cost = [
-        Column("steps", lambda run: run.results.run.steps, ".0f"),
+        Column("steps", lambda record: record.run.steps, ".0f"),
         Column("training, minutes", _minutes("training"), ".1f"),
         Column("evaluation, minutes", _minutes("evaluation"), ".1f"),
     ]
@@ -204,64 +211,32 @@ def _tables_of_columns() -> dict[str, list[Column]]:
 
 
 def _sample(name: str) -> Number:
-    return lambda run: None if run.beyond.samples is None else getattr(run.beyond.samples, name)
+    return lambda record: getattr(record.beyond_the_clip.samples, name, None)
 
 
 def _law(name: str) -> Number:
-    return lambda run: None if run.beyond.law is None else getattr(run.beyond.law, name)
+    return lambda record: getattr(record.beyond_the_clip.law, name, None)
 
 
 def _minutes(part: str) -> Number:
-    return lambda run: run.results.run.wall_time_s[part] / 60.0
+    return lambda record: record.run.wall_time_s[part] / 60.0
 
 
 def _table(heading: str, rows: Rows, columns: Sequence[Column]) -> Table:
     """A table without the columns that are empty for all rows."""
-    cells = {column.name: [_cell(column, runs) for runs in rows.values()] for column in columns}
+    cells = {column.name: [_cell(column, seeds) for seeds in rows.values()] for column in columns}
     cells = {name: column for name, column in cells.items() if set(column) != {_MISSING}}
-    seeds = [", ".join(str(run.results.run.seed) for run in runs) for runs in rows.values()]
-    return Table(heading, list(zip(rows, seeds, *cells.values(), strict=True)), columns=("seeds", *cells))
+    numbers = [", ".join(str(record.run.seed) for record in seeds) for seeds in rows.values()]
+    return Table(heading, list(zip(rows, numbers, *cells.values(), strict=True)), columns=("seeds", *cells))
 
 
-def _cell(column: Column, runs: Sequence[FinishedRun]) -> str:
+def _cell(column: Column, seeds: Sequence[Record]) -> str:
     """The median over seeds and the range, if there is one."""
-    numbers = [number for run in runs if (number := column.number(run)) is not None]
+    numbers = [number for record in seeds if (number := column.number(record)) is not None]
     if not numbers:
         return _MISSING
     smallest, middle, largest = (f"{x:{column.form}}" for x in (min(numbers), median(numbers), max(numbers)))
     return middle if smallest == largest else f"{middle} ({smallest} … {largest})"
-
-
-def record(run: FinishedRun, commit: str) -> dict[str, Any]:
-    """Returns what the JSON file of a run holds."""
-    facts = run.results.run
-    return {
-        "command": run.command,
-        "commit": commit,
-        "system": run.system,
-        "data": run.data,
-        "recipe": run.recipe,
-        "preset": facts.preset,
-        "seed": facts.seed,
-        "steps": facts.steps,
-        "device": facts.device,
-        "wall_time_s": facts.wall_time_s,
-        "cpu_time_s": facts.cpu_time_s,
-        "versions": facts.versions,
-        "beyond_the_clip": to_json(run.results)["beyond_the_clip"],
-    }
-
-
-def write(runs: Sequence[FinishedRun], directory: pathlib.Path, commit: str) -> None:
-    """Writes `table.md` and the JSON file of each run into a directory."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for run in runs:
-        write_json(directory / f"{run.name}.json", record(run, commit))
-    (directory / "table.md").write_text(_markdown(runs), encoding="utf-8")
-
-
-def _markdown(runs: Sequence[FinishedRun]) -> str:
-    return "\n\n".join(map(to_markdown, tables(runs))) + "\n"
 
 
 def _current_commit() -> str:
@@ -272,13 +247,16 @@ def _current_commit() -> str:
 
 
 def main(argv: Sequence[str]) -> None:
-    runs = read_runs(argv[1:])
+    records = read_records(argv[1:], _COMMIT.value or (_current_commit() if _OUTPUT.value else ""))
     if _OUTPUT.value:
-        write(runs, pathlib.Path(_OUTPUT.value), _COMMIT.value or _current_commit())
-    print(_markdown(runs), end="")
+        directory = pathlib.Path(_OUTPUT.value)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, record in records.items():
+            write_versioned(directory / f"{name}.json", record)
+    print("\n\n".join(map(to_markdown, tables(records.values()))))
 
 
 if __name__ == "__main__":
-    _OUTPUT = command_line.define_path("output", None, "Directory for the tables and the JSON file of each run.")
+    _OUTPUT = command_line.define_path("output", None, "Directory for the JSON file of each run.")
     _COMMIT = flags.DEFINE_string("commit", None, "Commit that the runs were made at; by default the current one.")
     command_line.run(main, takes_arguments=True)

@@ -14,6 +14,7 @@ from hgn_jax.errors import first_line
 VERSION = 1
 
 AnyResults = TypeVar("AnyResults", bound="Results")
+AnyRecord = TypeVar("AnyRecord")
 
 # Fields that are None by default are left out; a key that is no field is an error.
 _CONVERTER = cattrs.Converter(omit_if_default=True, forbid_extra_keys=True)
@@ -70,12 +71,7 @@ class Results:
 
 def write_results(path: pathlib.Path, results: Results) -> None:
     """Writes the results as JSON, whole or not at all."""
-    write_json(path, to_json(results))
-
-
-def to_json(results: Results) -> dict[str, Any]:
-    """Returns the results as nested dictionaries, as `metrics.json` holds them."""
-    return {"version": VERSION, **_CONVERTER.unstructure(results)}
+    write_versioned(path, results)
 
 
 def read_results(path: pathlib.Path, results_class: type[AnyResults]) -> AnyResults:
@@ -84,18 +80,42 @@ def read_results(path: pathlib.Path, results_class: type[AnyResults]) -> AnyResu
     Raises:
       UserError: In one line, if the file is missing, damaged, or of another version.
     """
-    again = f"python -m experiments.evaluate --workdir={path.parent}"
+    if not path.exists():
+        raise UserError(f"{path.parent} is not finished: there is no {path.name}")
     try:
-        values = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise UserError(f"{path.parent} is not finished: there is no {path.name}") from error
+        return read_versioned(path, results_class)
+    except UserError as error:
+        again = f"python -m experiments.evaluate --workdir={path.parent}"
+        raise UserError(f"{error}; measure again: {again}") from error
+
+
+def write_versioned(path: pathlib.Path, record: Any) -> None:
+    """Writes a dataclass as JSON with the version, whole or not at all."""
+    write_json(path, to_json(record))
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """Returns a dataclass as nested dictionaries, as its file holds them."""
+    return {"version": VERSION, **_CONVERTER.unstructure(record)}
+
+
+def read_versioned(path: pathlib.Path, record_class: type[AnyRecord]) -> AnyRecord:
+    """Reads a dataclass that `write_versioned` has written.
+
+    Raises:
+      UserError: In one line, if the file is missing, damaged, or of another version.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
     except ValueError as error:
-        raise UserError(f"{path} is damaged ({first_line(error)}); measure again: {again}") from error
+        raise UserError(f"{path} is damaged ({first_line(error)})") from error
     version = values.pop("version", None) if isinstance(values, dict) else None
     if version != VERSION:
-        raise UserError(f"{path} has version {version}, and this program reads {VERSION}; measure again: {again}")
+        raise UserError(f"{path} has version {version}, and this program reads {VERSION}")
     try:
-        return _CONVERTER.structure(values, results_class)
+        return _CONVERTER.structure(values, record_class)
     except Exception as error:  # cattrs groups errors of many kinds
         reasons = "; ".join(cattrs.transform_error(error))
-        raise UserError(f"{path} does not hold what it should ({reasons}); measure again: {again}") from error
+        raise UserError(f"{path} does not hold what it should ({reasons})") from error
