@@ -163,6 +163,8 @@ _NOISY_READING = {
     "training_refinement_steps": 2,
 } | _FITTED_TO_POINTS
 _NOISY_STEPS = 2000  # of training
+# A coordinate that is noisy blurs what moves along its path, which a disc, being round, cannot show.
+_BLURRED_PATH = {"painter": "points", "decoder_filters": (16, 16)}
 
 
 # A film may show anything, so its state is a vector, and the decoder paints the difference from the mean image. All
@@ -221,6 +223,8 @@ def _anchored_system(system: str, noisy: bool) -> Config:
     suffix, num_steps, reading = "_noise_free", noise_free_steps, {"inference_frames": 5}
     if noisy:
         suffix, num_steps, reading = "", _NOISY_STEPS, _NOISY_READING
+        if "chart" in fields:
+            reading = reading | _BLURRED_PATH
     data = DataConfig(name=system, config=f"small{suffix}")
     return _anchored(f"{system}_anchored{suffix}", data, num_steps, 4e-3, **(_KEYPOINTS | reading | fields))
 
