@@ -94,12 +94,12 @@ def read_records(paths: Sequence[str], commit: str = "") -> dict[str, Record]:
     """
     records: dict[str, Record] = {}
     for path in map(pathlib.Path, paths):
+        name = path.resolve().name.removesuffix(".json")
         record = read_versioned(path, Record) if path.suffix == ".json" else _read(RunDirectory(path), commit)
         if record is None:
             continue
-        name = path.resolve().stem if path.suffix == ".json" else path.resolve().name
         if name in records:
-            raise UserError(f"several runs are called {name}; give directories of different names")
+            raise UserError(f"several runs are called {name}; give directories or files of different names")
         records[name] = record
     if not records:
         raise UserError("no run among the directories given is finished and was measured beyond its clips")

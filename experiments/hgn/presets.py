@@ -163,7 +163,7 @@ _NOISY_READING = {
     "training_refinement_steps": 2,
 } | _FITTED_TO_POINTS
 _NOISY_STEPS = 2000  # of training
-# A coordinate that is noisy blurs what moves along its path, which a disc, being round, cannot show.
+# Noise of a coordinate blurs the expected frame along the path of what moves, which a round disc cannot show.
 _BLURRED_PATH = {"painter": "points", "decoder_filters": (16, 16)}
 
 
@@ -240,7 +240,7 @@ def _presets() -> Iterator[Config]:
         yield _anchored_system(system, noisy=True)
         yield _anchored_system(system, noisy=False)
     videos = DataConfig(name="video_folder", config="default")
-    yield _anchored("video", videos, 1500, 3e-3, num_examples=100, **_FILM)  # each is fitted to its pixels
+    yield _anchored("video", videos, 1500, 3e-3, num_examples=100, **_FILM)  # fitting each to its pixels is slow
 
 
 PRESETS = {config.preset: config for config in _presets()}

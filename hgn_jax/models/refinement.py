@@ -10,8 +10,7 @@ _INITIAL_DAMPING = 1e-3
 _SMALLEST_DAMPING, _LARGEST_DAMPING = 1e-6, 1e3
 _IMAGES_IN_CACHE = 16
 
-
-Residuals = Callable[[jax.Array], jax.Array]
+Residuals = Callable[[jax.Array], jax.Array]  # of vectors `[batch, d]`, to `[batch, n]`
 
 
 def forward_derivatives(residuals: Residuals, z: jax.Array) -> jax.Array:
@@ -24,7 +23,7 @@ def central_differences(residuals: Residuals, z: jax.Array) -> jax.Array:
     return _along_axes(lambda step: (residuals(z + _STEP * step) - residuals(z - _STEP * step)) / (2.0 * _STEP), z)
 
 
-def _along_axes(differentiate: Residuals, z: jax.Array) -> jax.Array:
+def _along_axes(differentiate: Callable[[jax.Array], jax.Array], z: jax.Array) -> jax.Array:
     axes = jnp.eye(z.shape[-1], dtype=z.dtype)
     return jax.lax.map(lambda axis: differentiate(jnp.broadcast_to(axis, z.shape)), axes)
 
