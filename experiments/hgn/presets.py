@@ -154,17 +154,14 @@ _ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 # Where places are noisy, states are fitted to the points of all frames. Without noise, the encoder reads one coordinate
-# from five frames as well as such a fit, but not the two to six of other systems. What is painted is the expected
-# frame, which is blurred; frames decoded from their own, noisy points would teach a sharp one.
+# from five frames as well as such a fit, but not the two to six of other systems.
 _NOISY_READING = {
     "inference_frames": 15,
     "seen_frames": 31,
-    "frame_weight": 0.0,
+    "position_noise": 0.1,
     "training_refinement_steps": 2,
 } | _FITTED_TO_POINTS
 _NOISY_STEPS = 2000  # of training
-# Noise of a coordinate blurs the expected frame along the path of what moves, which a round disc cannot show.
-_BLURRED_PATH = {"painter": "points", "decoder_filters": (16, 16)}
 
 
 # A film may show anything, so its state is a vector, and the decoder paints the difference from the mean image. All
@@ -223,8 +220,6 @@ def _anchored_system(system: str, noisy: bool) -> Config:
     suffix, num_steps, reading = "_noise_free", noise_free_steps, {"inference_frames": 5}
     if noisy:
         suffix, num_steps, reading = "", _NOISY_STEPS, _NOISY_READING
-        if "chart" in fields:
-            reading = reading | _BLURRED_PATH
     data = DataConfig(name=system, config=f"small{suffix}")
     return _anchored(f"{system}_anchored{suffix}", data, num_steps, 4e-3, **(_KEYPOINTS | reading | fields))
 

@@ -27,7 +27,8 @@ class TargetFrames(NamedTuple):
 
     Attributes:
       times: Indices of the frames, `[n]`; None for all of them in order.
-      weights: Weights of these frames, `[n]`, with sum 1.
+      weights: Weights of these frames, `[n]` or `[n, batch]`; their sum over the frames is 1, or 0 for an example that
+        is left out.
     """
 
     times: jax.Array | None

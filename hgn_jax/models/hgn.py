@@ -38,7 +38,13 @@ from hgn_jax.models.hgn_terms import (
     reconstruction_error,
 )
 from hgn_jax.models.objectives import default_slots, example_keys, geco_lagrangian
-from hgn_jax.models.refinement import central_differences, forward_derivatives, gauss_newton_shift, levenberg_marquardt
+from hgn_jax.models.refinement import (
+    Residuals,
+    central_differences,
+    forward_derivatives,
+    gauss_newton_shift,
+    levenberg_marquardt,
+)
 from hgn_jax.models.windows import Windows, draw_windows
 from hgn_jax.physics import integrators
 from hgn_jax.physics.hamiltonian import Hamiltonian, separable
@@ -48,10 +54,23 @@ Params = dict[str, Any]
 Batch = dict[str, Any]  # of arrays
 
 _REFINED_FROM = 0.5  # fraction of the training: before, the dynamics are not good enough to refine by
+_LARGEST_MISFIT = 1.5  # mean square of what a fitted rollout leaves, in units of the variance of the noise
 _LARGEST_TRAINING_SHIFT = 0.2  # of a state by the refinement in training; states have a scale of about 1
 _LARGEST_SHIFT = 0.1  # of a point when it is sharpened, about half a pixel of a small picture
 _INITIAL_STRIDE = 8  # from one frame to the next that keypoints are initialised with
 _FRAMES_LOCATED = 2  # frames of a clip that are decoded from their own keypoints in each step
+
+
+class Fit(NamedTuple):
+    """States fitted to what was observed around them.
+
+    Attributes:
+      z: The states `[batch, d]`, as q and p side by side.
+      observed: Points or pixels of all frames read.
+    """
+
+    z: jax.Array
+    observed: jax.Array
 
 
 class HGN(NamedTuple):
@@ -127,6 +146,8 @@ def make_hgn(config: HGNConfig) -> HGN:
     shape, is_keypoints = latent_shape(config), config.latent == "keypoints"
     differentiate = forward_derivatives if config.refinement_target == "points" else central_differences
     refine = functools.partial(levenberg_marquardt, differentiate=differentiate)
+    # The anchor's window may be at an end of the frames read.
+    most_read_steps = (num_seen(config) or 0) - 1 - (config.inference_frames or 0) // 2
     training_unroll = config.unroll or True  # True unrolls all steps
 
     def init(key: jax.Array, batch: Batch) -> Params:
@@ -193,31 +214,34 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.refinement_steps:
             seen, half = seen_by_model(frames), num_seen(config) // 2
             steps = jnp.broadcast_to(jnp.arange(-half, half + 1), seen.shape[:2])
-            z = refine(residuals_of(params, seen, steps, half), z, config.refinement_steps)
+            z = refine(residuals_of(params, observe(params, seen), steps, half), z, config.refinement_steps)
         return transform(params, z)
 
-    def refined_shift(params: Params, windows: Windows, z: jax.Array) -> jax.Array:
-        """The shift of the states z of windows by which a refinement improves them."""
-        # The anchor's window may be at an end of the frames read.
-        most_steps = num_seen(config) - 1 - config.inference_frames // 2
-        residuals = residuals_of(params, windows.read, windows.read_steps, most_steps)
-        refined = refine(residuals, z, config.training_refinement_steps)
-        return jnp.clip(refined - z, -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
+    def fit_windows(params: Params, windows: Windows, z: jax.Array) -> Fit:
+        """The states of windows, fitted to the frames read from the first guesses z."""
+        observed = observe(params, windows.read)
+        residuals = residuals_of(params, observed, windows.read_steps, most_read_steps)
+        return Fit(refine(residuals, z, config.training_refinement_steps), observed)
 
-    def residuals_of(
-        params: Params, frames: jax.Array, steps: jax.Array, most_steps: int
-    ) -> Callable[[jax.Array], jax.Array]:
-        """What a state z does not explain of frames at `steps` from it: differences of points, or of pixels."""
+    def no_fit(params: Params, windows: Windows, z: jax.Array) -> Fit:
+        observed = jax.eval_shape(observe, params, windows.read)
+        return Fit(z, jnp.zeros(observed.shape, observed.dtype))
+
+    def observe(params: Params, frames: jax.Array) -> jax.Array:
+        """What a refinement compares with: points of frames `[batch, n, size, size, 3]`, or their pixels."""
         flat = frames.reshape(-1, *frames.shape[2:])
+        return find_points(params, flat) if config.refinement_target == "points" else flat
+
+    def residuals_of(params: Params, observed: jax.Array, steps: jax.Array, most_steps: int) -> Residuals:
+        """What a state z does not explain of what was observed at `steps` from it."""
         if config.refinement_target == "points":
-            observe = lambda q: decoder.places(params["decoder"], q)
-            observed = find_points(params, flat)
+            predict = lambda q: decoder.places(params["decoder"], q)
         else:
-            observe, observed = lambda q: decode(params, q), flat
+            predict = lambda q: decode(params, q)
 
         def residuals(z: jax.Array) -> jax.Array:
             q = jnp.swapaxes(positions_at(params, z, steps, most_steps), 0, 1)
-            return (observe(q.reshape(-1, q.shape[-1])) - observed).reshape(len(z), -1)
+            return (predict(q.reshape(-1, q.shape[-1])) - observed).reshape(len(z), -1)
 
         return residuals
 
@@ -298,7 +322,15 @@ def make_hgn(config: HGNConfig) -> HGN:
         """Mean squared error of frames `[batch, n, size, size, 3]` decoded from their own points, without dynamics."""
         frames = frames.reshape(-1, *frames.shape[2:])
         points = encoder.detect(params["encoder"], normalised(params, frames))
-        return jnp.mean((decode(params, encoder.locate(params["encoder"], points)) - frames) ** 2)
+        points = decoder.places(params["decoder"], encoder.locate(params["encoder"], points))
+        return jnp.mean((with_background(params, decoder.paint(params["decoder"], points)) - frames) ** 2)
+
+    def misfit(params: Params, fit: Fit, steps: jax.Array) -> jax.Array:
+        """Mean squared distances `[batch]` of points from the rollouts fitted to them, in units of their noise."""
+        covariances = decoder.spread(params["decoder"], fit.z[:, : config.state_channels])
+        variance = jnp.mean(jnp.diagonal(covariances, axis1=-2, axis2=-1), axis=(1, 2))
+        residuals = residuals_of(params, fit.observed, steps, most_read_steps)(fit.z)
+        return jnp.mean(residuals**2, axis=1) / jax.lax.stop_gradient(variance)
 
     def tolerance(params: Params) -> jax.Array | float:
         if config.relative_tolerance is None:
@@ -316,13 +348,16 @@ def make_hgn(config: HGNConfig) -> HGN:
         outward = config.rollout_directions == "outward"
         if outward:
             windows = draw_windows(config, example_keys(frame_key, slots), frames, progress)
-            posterior = encode(params, windows.seen)
+            posterior, misfits = encode(params, windows.seen), jnp.zeros(batch_size, frames.dtype)
             if config.training_refinement_steps:
-                shift = jax.lax.cond(
-                    progress < _REFINED_FROM, lambda params, windows, z: jnp.zeros_like(z), refined_shift,
-                    *jax.lax.stop_gradient((params, windows, posterior.mean)),
-                )  # fmt: skip
+                is_refined = progress >= _REFINED_FROM
+                fixed = jax.lax.stop_gradient((params, windows, posterior.mean))
+                fit = jax.lax.cond(is_refined, fit_windows, no_fit, *fixed)
+                shift = jnp.clip(fit.z - fixed[-1], -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
                 posterior = posterior._replace(mean=posterior.mean + shift)
+                if config.fit_weight:
+                    misfits = jax.lax.cond(is_refined, misfit, lambda *_: misfits, params, fit, windows.read_steps)
+            explained = misfits < _LARGEST_MISFIT
         else:
             clips = direct(config, frames, slots)
             posterior = infer(params, clips.seen)
@@ -332,7 +367,7 @@ def make_hgn(config: HGNConfig) -> HGN:
             kl = jnp.mean(kl_to_standard_normal(posterior))
         if outward:
             q = positions_at(params, z, windows.steps, num_frames - 1)
-            targets, chosen = windows.targets, TargetFrames(None, jnp.full(len(q), 1.0 / len(q)))
+            targets, chosen = windows.targets, TargetFrames(None, jnp.outer(jnp.full(len(q), 1.0 / len(q)), explained))
         else:
             q = rollout(params, initial_state(params, z, clips.dt), num_frames - 1, clips.dt, unroll=training_unroll).q
             targets, chosen = clips.targets, draw_target_frames(config, frame_key, num_frames, progress)
@@ -341,7 +376,10 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.frame_weight:
             error += config.frame_weight * frame_error(params, targets[:, :_FRAMES_LOCATED])
         if config.objective == "relative":
-            return error / pixel_variance(params) + config.beta * kl, {"mse": mse, "kl": kl}
+            error = error / pixel_variance(params) + config.beta * kl
+            if config.fit_weight:
+                error += config.fit_weight * jnp.mean(jnp.where(explained, misfits, 0.0))
+            return error, {"mse": mse, "kl": kl}
         if config.objective == "elbo":
             return negative_elbo(error, kl, frames[0, 0].size, config.beta), {"mse": mse, "kl": kl}
         allowed = tolerance(params)

@@ -46,6 +46,7 @@ _REQUIREMENTS = (
     ("chart", "rods", "confinement", (None,)),
     ("painter", "picture", "latent", ("keypoints",)),
     ("painter", "discs", "latent", ("keypoints",)),
+    ("position_noise", _ANY, "painter", ("discs",)),
     ("lift_sizes", _ANY, "latent", ("vector", "keypoints")),
     ("sharpen_points", _ANY, "latent", ("keypoints",)),
     ("sharpen_points", _ANY, "painter", ("points", "discs")),
@@ -54,6 +55,8 @@ _REQUIREMENTS = (
     ("relative_tolerance", _ANY, "background", ("colour", "image")),
     ("seen_frames", _ANY, "rollout_directions", ("outward",)),
     ("refinement_target", "points", "latent", ("keypoints",)),
+    ("fit_weight", _ANY, "refinement_target", ("points",)),
+    ("fit_weight", _ANY, "objective", ("relative",)),
     ("refinement_steps", _ANY, "rollout_directions", ("outward",)),
     ("refinement_steps", _ANY, "latent", ("vector", "keypoints")),
     ("refinement_steps", _ANY, "use_transform", (False,)),
@@ -122,6 +125,9 @@ class HGNConfig:
       painter: Decoder of `keypoints`: `points` draws something at each point, pixel by pixel; `discs` draws a disc of
         one colour at each, on a background of one colour; `picture` is the convolutional decoder of a vector, which
         draws whatever depends on the points, such as a rod and its shadow.
+      position_noise: Initial standard deviation of a learned noise of each coordinate of `keypoints`, independent from
+        frame to frame, for films that show things beside their true places: predicted frames are then painted as
+        expected over this noise, and points are found where a frame shows them. For `discs`; None for no noise.
       lift_sizes: Number of units of each hidden layer, and at last of channels of the 4x4 grid, of the network that
         lifts a vector to the grid with which the convolutional decoder begins. Empty for a linear map of as many
         channels as the vector has numbers.
@@ -156,6 +162,10 @@ class HGNConfig:
         horizon is the number of frames on either side of the middle of the window.
       frame_weight: Weight, relative to the reconstruction, of the error of frames decoded from their own keypoints,
         without dynamics. It gets the points started.
+      fit_weight: Weight, in the second half of the training, of the mean squared distance between the points of all
+        frames read and the rollout of the state fitted to them, in units of the variance of `position_noise`. All of
+        these frames then tell of the dynamics, not only the `loss_frames` that are decoded. Clips whose fit has not
+        arrived, so that noise does not explain this distance, are left out of the loss.
     """
 
     image_size: int = 32
@@ -186,6 +196,7 @@ class HGNConfig:
     hamiltonian_gain: float = positive(2.0)
     hamiltonian_output_gain: float = positive(3.0)
     painter: str = choice("points", ("points", "discs", "picture"))
+    position_noise: float | None = positive(None)
     lift_sizes: tuple[int, ...] = sizes()
     decoder_filters: tuple[int, ...] = sizes(64, 64, 64)
     block_activation: str = choice("sigmoid", ("sigmoid", "none", "leaky_relu"))
@@ -205,6 +216,7 @@ class HGNConfig:
     initial_horizon: int | None = at_least(None, 1)
     horizon_growth: float = within(0.5, "(0, 1]")
     frame_weight: float = at_least(0.0, 0)
+    fit_weight: float = at_least(0.0, 0)
 
 
 def latent_shape(config: HGNConfig) -> tuple[int, ...]:
@@ -281,6 +293,10 @@ def _validate_windows(config: HGNConfig) -> None:
         raise ValueError(
             f"seen_frames must be inference_frames={config.inference_frames} or more; got {config.seen_frames}"
         )
+    if config.fit_weight and not config.training_refinement_steps:
+        raise ValueError("fit_weight needs training_refinement_steps of 1 or more; got 0")
+    if config.fit_weight and config.position_noise is None:
+        raise ValueError("fit_weight needs a position_noise; got None")
     if config.confinement is not None and config.hamiltonian == "joint" and config.kinetic not in METRIC_KINETICS:
         raise ValueError("confinement needs hamiltonian=separable, or kinetic=metric or rods; got joint")
     if None not in (config.initial_horizon, config.loss_frames) and config.initial_horizon < config.loss_frames:

@@ -79,13 +79,16 @@ class Decoder(NamedTuple):
       init: `(key, q) -> params`.
       apply: `(params, q [n, ...]) -> images [n, size, size, 3]`.
       places: For keypoints, `(params, q [n, d]) -> points [n, 2 * num_keypoints]`.
-      paint: For keypoints, `(params, points) -> images`; `apply` paints the places of q.
+      paint: For keypoints, `(params, points) -> images`; `apply` paints the places of q, as they are to be expected
+        with the noise of positions if there is any.
+      spread: With noise of positions, `(params, q) -> covariances` of the places, `[n, num_keypoints, 2, 2]`.
     """
 
     init: Callable[[jax.Array, jax.Array], Params]
     apply: Callable[[Params, jax.Array], jax.Array]
     places: Callable[[Params, jax.Array], jax.Array] | None = None
     paint: Callable[[Params, jax.Array], jax.Array] | None = None
+    spread: Callable[[Params, jax.Array], jax.Array] | None = None
 
 
 def make_encoder(config: HGNConfig) -> Encoder | KeypointEncoder:
@@ -259,10 +262,13 @@ def _keypoint_decoder(config: HGNConfig) -> Decoder:
     def init(key: jax.Array, q: jax.Array) -> Params:
         del q
         painter_key, chart_key = jax.random.split(key)
-        return {
+        params = {
             "painter": painter.init(painter_key, jnp.zeros((1, 2 * config.num_keypoints))),
             "chart": chart.init_points(chart_key),
         }
+        if config.position_noise is not None:
+            params["log_noise"] = jnp.full(config.state_channels, jnp.log(config.position_noise))
+        return params
 
     def places(params: Params, q: jax.Array) -> jax.Array:
         return chart.points(params["chart"], q)
@@ -270,4 +276,13 @@ def _keypoint_decoder(config: HGNConfig) -> Decoder:
     def paint(params: Params, points: jax.Array) -> jax.Array:
         return painter.apply(params["painter"], points)
 
-    return Decoder(init, lambda params, q: paint(params, places(params, q)), places, paint)
+    def spread(params: Params, q: jax.Array) -> jax.Array:
+        along = jax.linearize(lambda q: places(params, q), q)[1]
+        moved = jax.vmap(lambda axis: along(jnp.broadcast_to(axis, q.shape)))(jnp.diag(jnp.exp(params["log_noise"])))
+        moved = moved.reshape(*moved.shape[:2], config.num_keypoints, 2)
+        return jnp.einsum("dnki,dnkj->nkij", moved, moved)
+
+    if config.position_noise is None:
+        return Decoder(init, lambda params, q: paint(params, places(params, q)), places, paint)
+    paint_expected = lambda params, q: painter.apply(params["painter"], places(params, q), spread(params, q))
+    return Decoder(init, paint_expected, places, paint, spread)

@@ -84,6 +84,7 @@ def reconstruction_error(
     if chosen.times is not None:
         q, frames = q[chosen.times], frames[:, chosen.times]
     images = jnp.swapaxes(frames, 0, 1)
-    weights = jnp.repeat(chosen.weights / images[0].size, len(frames))
+    weights = chosen.weights.reshape(len(images), -1) / images[0].size
+    weights = jnp.broadcast_to(weights, images.shape[:2]).ravel()
     flat_q, flat_images = (x.reshape(-1, *x.shape[2:]) for x in (q, images))
     return squared_error(decode, params, flat_q, flat_images, weights)

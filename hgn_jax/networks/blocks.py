@@ -38,8 +38,8 @@ class ConvLayer(NamedTuple):
     padding: str = "SAME"
 
 
-def pure(function: Callable[[jax.Array], jax.Array]) -> hk.Transformed:
-    """Transforms a function that uses Haiku modules into pure `init(key, x)` and `apply(params, x)`."""
+def pure(function: Callable[..., jax.Array]) -> hk.Transformed:
+    """Transforms a function that uses Haiku modules into pure `init(key, *inputs)` and `apply(params, *inputs)`."""
     return hk.without_apply_rng(hk.transform(function))
 
 

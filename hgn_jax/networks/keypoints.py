@@ -114,7 +114,7 @@ def keypoint_painter(image_size: int, filters: Sequence[int], num_points: int, i
     initial_log_sharpness = hk.initializers.Constant(math.log(image_size))
 
     def apply(q: jax.Array) -> jax.Array:
-        squared = _squared_distances(pixels, q, num_points)
+        squared = jnp.sum(_offsets(pixels, q, num_points) ** 2, axis=-1)
         width = jnp.exp(hk.get_parameter("log_width", (num_points,), q.dtype, initial_log_width))
         sharpness = jnp.exp(hk.get_parameter("log_sharpness", (num_points,), q.dtype, initial_log_sharpness))
         gaussians = jnp.exp(-squared / (2.0 * width**2))
@@ -137,6 +137,10 @@ def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Tr
     it is and whatever is beside it: what is painted cannot make up for a point that is not in the middle of its disc.
     Where discs overlap, the one with the larger `nearness` covers the other. The colour of the background is 0.
 
+    With covariances `[n, num_points, 2, 2]` as a second input, the picture is the one to be expected if each point is
+    drawn from a normal distribution with its covariance. This supposes that the noise is small beside the disc: at a
+    pixel, noise towards it makes the edge softer, and noise across moves the point away.
+
     Args:
       image_size: Width of the square images in pixels.
       num_points: Number of points.
@@ -144,16 +148,23 @@ def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Tr
     """
     pixels = _pixel_centres(image_size)
 
-    def apply(q: jax.Array) -> jax.Array:
+    def apply(q: jax.Array, covariances: jax.Array | None = None) -> jax.Array:
         def parameter(name: str, initial: float) -> jax.Array:
             return hk.get_parameter(name, (num_points,), q.dtype, hk.initializers.Constant(initial))
 
-        squared = _squared_distances(pixels, q, num_points)
+        offsets = _offsets(pixels, q, num_points)
+        squared = jnp.sum(offsets**2, axis=-1)
+        towards = across = 0.0
+        if covariances is not None:
+            towards, across = _noise_variances(offsets, squared, covariances / HALF_WIDTH**2)
         width = jnp.exp(parameter("log_width", math.log(_BLOB_WIDTH)))
         sharpness = jnp.exp(parameter("log_sharpness", math.log(image_size)))
-        scores = sharpness * (width - jnp.sqrt(squared + 1e-6)) + parameter("height", 0.0)
+        scores = sharpness * (width - jnp.sqrt(squared + across + 1e-6)) + parameter("height", 0.0)
         scores += parameter("blob", 0.0) * jnp.exp(-squared / (2.0 * width**2))
         scores += parameter("wide_blob", 0.0) * jnp.exp(-squared / (2.0 * _WIDE_BLOB**2))
+        # The mean of a sigmoid over a normal distribution, by MacKay's approximation (1992, "The evidence framework
+        # applied to classification networks").
+        scores /= jnp.sqrt(1.0 + math.pi / 8.0 * sharpness**2 * towards)
         colours = hk.get_parameter("colours", (num_points, image_channels), q.dtype, hk.initializers.Constant(0.0))
         shares = jax.nn.sigmoid(scores)
         if num_points > 1:
@@ -169,10 +180,18 @@ def _pixel_centres(image_size: int) -> np.ndarray:
     return np.stack(np.meshgrid(axis, axis), axis=-1)
 
 
-def _squared_distances(pixels: np.ndarray, q: jax.Array, num_points: int) -> jax.Array:
-    """Squared distances of pixels from the points of q, in half widths of the picture, `[n, size, size, points]`."""
+def _offsets(pixels: np.ndarray, q: jax.Array, num_points: int) -> jax.Array:
+    """Pixels minus the points of q, in half widths of the picture, `[n, size, size, points, 2]`."""
     points = q.reshape(-1, 1, 1, num_points, 2) / HALF_WIDTH
-    return jnp.sum((pixels[None, :, :, None] - points) ** 2, axis=-1)
+    return pixels[None, :, :, None] - points
+
+
+def _noise_variances(offsets: jax.Array, squared: jax.Array, covariances: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Variances of points towards each pixel and across, `[n, size, size, points]`, in squared half widths."""
+    c = covariances[:, None, None]
+    x, y = offsets[..., 0], offsets[..., 1]
+    towards = (c[..., 0, 0] * x**2 + 2.0 * c[..., 0, 1] * x * y + c[..., 1, 1] * y**2) / (squared + 1e-6)
+    return towards, c[..., 0, 0] + c[..., 1, 1] - towards
 
 
 def _uncovered(shares: jax.Array, nearness: jax.Array) -> jax.Array:

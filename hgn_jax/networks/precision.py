@@ -37,15 +37,15 @@ def in_precision(network: hk.Transformed, name: str) -> hk.Transformed:
     Parameters and outputs keep their types.
 
     Args:
-      network: Any transformed network of one input.
+      network: Any transformed network.
       name: Name in `PRECISIONS`.
     """
     products, policy = PRECISIONS[name]
 
-    def apply(params, x):
+    def apply(params, *inputs):
         with jax.default_matmul_precision(products):
             if policy is None:
-                return network.apply(params, x)
-            return policy.cast_to_output(network.apply(*policy.cast_to_compute((params, x))))
+                return network.apply(params, *inputs)
+            return policy.cast_to_output(network.apply(*policy.cast_to_compute((params, *inputs))))
 
     return hk.Transformed(network.init, apply)

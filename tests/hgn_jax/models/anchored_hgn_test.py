@@ -9,11 +9,13 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from absl.testing import parameterized
 
 from hgn_jax import PhaseState, make_hgn
 from hgn_jax.models.hgn_config import inferred_frame
+from hgn_jax.models.hgn_networks import make_decoder
 from tests.hgn_jax.float64 import Float64TestCase
 from tests.hgn_jax.models.hgn_variants import ANCHORED, KEYPOINTS, NUM_FRAMES, TINY, compiled, leapfrog, made, walk
 
@@ -143,6 +145,42 @@ class RefinementTest(Float64TestCase):
 
 
 class ObjectiveTest(Float64TestCase):
+    _FITTED = {"refinement_target": "points", "training_refinement_steps": 2, "painter": "discs", "position_noise": 0.1}
+
+    def _loss_and_gradient(self, log_noise, fit_weight, progress):
+        model, params, clip = _made("keypoints", **self._FITTED, fit_weight=fit_weight)
+        params["decoder"]["log_noise"] = jnp.full(2, log_noise)
+
+        def loss(params):
+            return model.loss(params, 1.0, jax.random.PRNGKey(0), {"image": clip}, progress=progress)
+
+        return jax.jit(jax.value_and_grad(loss, has_aux=True))(params)
+
+    @pytest.mark.slow
+    def test_the_distance_of_points_from_fitted_rollouts_teaches_the_dynamics_alone(self):
+        """And the way from coordinates to points, in the second half of the training."""
+        log_noise = 3.0  # which explains any distance
+        (with_it, aux), gradient = self._loss_and_gradient(log_noise, 3.0, 0.9)
+        (without, aux_without), gradient_without = self._loss_and_gradient(log_noise, 0.0, 0.9)
+        self.assertGreater(with_it, without)
+        np.testing.assert_allclose(aux["mse"], aux_without["mse"], rtol=1e-9)
+        added = jax.tree.map(jnp.subtract, gradient, gradient_without)
+        sizes = {name: optax.global_norm(value) for name, value in added.items()}
+        self.assertGreater(min(sizes["kinetic"], sizes["potential"]), 1e-9)
+        self.assertLess(max(sizes["encoder"], optax.global_norm(added["decoder"]["painter"])), 1e-12)
+        early, early_without = (self._loss_and_gradient(log_noise, weight, 0.4) for weight in (3.0, 0.0))
+        chex.assert_trees_all_close(early, early_without, rtol=1e-12)
+
+    @pytest.mark.slow
+    def test_clips_that_noise_does_not_explain_are_left_out(self):
+        log_noise = -9.0
+        (_, aux), gradient = self._loss_and_gradient(log_noise, 3.0, 0.9)
+        self.assertEqual(aux["mse"], 0.0)
+        self.assertEqual(optax.global_norm(gradient["potential"]), 0.0)
+        (_, aux), gradient = self._loss_and_gradient(log_noise, 0.0, 0.9)
+        self.assertGreater(aux["mse"], 0.0)
+        self.assertGreater(optax.global_norm(gradient["potential"]), 0.0)
+
     @pytest.mark.slow
     def test_of_keypoints_adds_the_error_of_frames_painted_from_their_own_points(self):
         frame_weight = 2.0
@@ -179,6 +217,24 @@ class ModelTest(Float64TestCase):
         first, second = (jax.jit(model.init)(jax.random.PRNGKey(0), {"image": np.array(frames)}) for _ in range(2))
         chex.assert_trees_all_equal(first, second)
         np.testing.assert_allclose(model.friction(first), np.full(2, 0.1), rtol=1e-6)
+
+    @parameterized.parameters(("none", 4), ("rods", 2))
+    def test_noise_of_positions_is_averaged_over(self, chart, state_channels):
+        """A decoded frame is the mean of the frames of noisy positions, as painted without noise."""
+        fields = KEYPOINTS | {"num_keypoints": 2, "state_channels": state_channels, "chart": chart, "friction": None}
+        fields |= {"painter": "discs", "image_size": 32}
+        noisy, clean = (
+            make_decoder(dataclasses.replace(TINY, **fields, position_noise=noise)) for noise in (0.1, None)
+        )
+        rng = np.random.default_rng(0)
+        q = rng.normal(size=(2, state_channels))
+        params = noisy.init(jax.random.PRNGKey(0), q)
+        discs = {"log_width": np.full(2, -1.5), "log_sharpness": np.log([20.0, 40.0])}
+        params["painter"]["~"] |= discs | {"colours": rng.normal(size=(2, 3))}
+        drawn = q + np.exp(params["log_noise"]) * rng.normal(size=(1000, 2, state_channels))
+        mean = jax.jit(clean.apply)(params, drawn.reshape(-1, state_channels)).reshape(1000, 2, 32, 32, 3).mean(axis=0)
+        without, expected = clean.apply(params, q), noisy.apply(params, q)
+        self.assertLess(np.square(expected - mean).mean(), 0.07 * np.square(without - mean).mean())
 
     def test_only_keypoints_have_places(self):
         model, params, _ = _made("keypoints")

@@ -70,6 +70,15 @@ class ConfigsTest(parameterized.TestCase):
         (HGNConfig(decoder_filters=(8, 8)), r"decoder_filters needs 3 entries .*; got \(8, 8\)"),
         (HGNConfig(encoder_filters=(8,)), r"encoder_filters needs at least 3 entries .*; got \(8,\)"),
         (HGNConfig(loss_frames=8, initial_horizon=6), "initial_horizon must be loss_frames=8 or more; got 6"),
+        (
+            _keypoints(refinement_target="points", objective="relative", fit_weight=1.0),
+            "fit_weight needs training_refinement_steps of 1 or more; got 0",
+        ),
+        (
+            _keypoints(refinement_target="points", objective="relative", fit_weight=1.0, training_refinement_steps=2),
+            "fit_weight needs a position_noise; got None",
+        ),
+        (_keypoints(position_noise=0.1), "position_noise=0.1 needs painter=discs; got points"),
         (HGNConfig(latent="vector"), "latent=vector needs hamiltonian_network=mlp; got convolutional"),
         (HGNConfig(rollout_directions="both"), "rollout_directions=both needs an odd number .*; got None"),
         (HGNConfig(rollout_directions="both", inference_frames=4), "rollout_directions=both needs .*; got 4"),

@@ -76,7 +76,10 @@ _CONFIGS = {
     "hgn_anchored": HGNConfig(**_ANCHORED, time_reversal=True, confinement=0.2),
     "hgn_keypoints": HGNConfig(**_KEYPOINTS, chart="network", confinement=0.2),
     "hgn_pairwise": HGNConfig(
-        **{**_KEYPOINTS, "hamiltonian_network": "pairwise", "state_channels": 4}, num_keypoints=2, painter="discs"
+        **{**_KEYPOINTS, "hamiltonian_network": "pairwise", "state_channels": 4},
+        num_keypoints=2,
+        painter="discs",
+        position_noise=0.1,
     ),
     "hgn_metric": HGNConfig(**{**_ANCHORED, **_JOINT, "kinetic": "metric"}, time_reversal=True),
     "hgn_rods": HGNConfig(**{**_KEYPOINTS, **_JOINT, "kinetic": "rods"}, chart="rods", num_keypoints=2),

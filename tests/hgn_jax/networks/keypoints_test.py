@@ -109,11 +109,11 @@ class PainterTest(parameterized.TestCase):
 
 
 class DiscPainterTest(parameterized.TestCase):
-    def _paint(self, points, **changes):
+    def _paint(self, points, *covariances, **changes):
         network = disc_painter(_SIZE, 2, 3)
         params = random_params(network, jnp.zeros((1, 4)), seed=3)
         params["~"] |= {"log_width": jnp.full(2, -1.5), "log_sharpness": jnp.full(2, 2.5)} | changes
-        return np.asarray(jax.jit(network.apply)(params, np.asarray(points, np.float32)))
+        return np.asarray(jax.jit(network.apply)(params, *map(np.float32, (points, *covariances))))
 
     def test_a_picture_moves_with_its_points(self):
         point = np.array([-0.5, 0.3, 1.2, 0.1])
@@ -135,6 +135,20 @@ class DiscPainterTest(parameterized.TestCase):
             self.assertTrue((opaque & (np.abs(covered).sum(axis=-1) > 1.0)).any())
             np.testing.assert_allclose(overlap[opaque], covering[opaque], rtol=5e-3, atol=1e-2)
             np.testing.assert_allclose(overlap[clear], covered[clear], atol=1e-2)
+
+    @parameterized.parameters(0.0, 0.5, 2.0)
+    def test_with_covariances_a_picture_is_the_mean_over_noise(self, log_sharpness):
+        """Beside the mean of pictures of points with as much noise, of half a pixel to a pixel."""
+        points = np.array([-0.5, 0.3, 1.2, 0.1])
+        root = _PIXEL * np.array([[[1.0, 0.3], [0.0, 0.5]], [[0.6, 0.0], [0.0, 0.6]]])
+        noise = np.random.default_rng(0).normal(size=(4000, 2, 2))
+        noisy = points + np.einsum("kij,nkj->nki", root, noise).reshape(-1, 4)
+        shape = {"log_sharpness": jnp.full(2, 2.5 + log_sharpness), "blob": jnp.zeros(2), "wide_blob": jnp.zeros(2)}
+        shape |= {"height": jnp.zeros(2)}
+        paint = lambda points, *rest: self._paint(points, *rest, **shape)
+        mean, without = paint(noisy).mean(axis=0), paint(points[None])[0]
+        expected = paint(points[None], (root @ root.swapaxes(1, 2))[None])[0]
+        self.assertLess(np.square(expected - mean).mean(), 0.04 * np.square(without - mean).mean())
 
     def test_starts_uniform(self):
         network = disc_painter(_SIZE, 2, 3)
