@@ -159,7 +159,8 @@ _NOISY_READING = {
     "inference_frames": 15,
     "seen_frames": 31,
     "position_noise": 0.1,
-    "training_refinement_steps": 2,
+    "training_refinement_steps": 4,
+    "fit_weight": 1.0,
 } | _FITTED_TO_POINTS
 _NOISY_STEPS = 2000  # of training
 
@@ -221,7 +222,7 @@ def _anchored_system(system: str, noisy: bool) -> Config:
     if noisy:
         suffix, num_steps, reading = "", _NOISY_STEPS, _NOISY_READING
     data = DataConfig(name=system, config=f"small{suffix}")
-    return _anchored(f"{system}_anchored{suffix}", data, num_steps, 4e-3, **(_KEYPOINTS | reading | fields))
+    return _anchored(f"{system}_anchored{suffix}", data, num_steps, 4e-3, **(_KEYPOINTS | fields | reading))
 
 
 def _presets() -> Iterator[Config]:
