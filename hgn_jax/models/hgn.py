@@ -73,6 +73,25 @@ class Fit(NamedTuple):
     observed: jax.Array
 
 
+class Comparison(NamedTuple):
+    """The rollouts of a training step, and the frames that they are compared with.
+
+    Attributes:
+      posterior: Posterior of the state from which a clip is rolled out.
+      positions: Positions `[time, batch, ...]` along the rollout of states z.
+      targets: Frames of the clips, `[batch, time, size, size, 3]`.
+      chosen: The frames in the loss.
+      misfits: Distances of points from rollouts that are fitted to them, in units of their noise, `[batch]`; None if
+        nothing is fitted.
+    """
+
+    posterior: Posterior
+    positions: Callable[[jax.Array], jax.Array]
+    targets: jax.Array
+    chosen: TargetFrames
+    misfits: jax.Array | None = None
+
+
 class HGN(NamedTuple):
     """A Hamiltonian Generative Network as pure functions of its parameters.
 
@@ -130,9 +149,10 @@ def make_hgn(config: HGNConfig) -> HGN:
     the loss is `negative_elbo(mse, kl)`; for GECO, kl + multiplier * (mse - tolerance); or, for `relative`, mse in
     units of the variance of the pixels, plus beta * kl. A multiplier of half the number of values in a frame weighs the
     terms as the ELBO does. In the deterministic variant kl is zero. For keypoints, `frame_weight` times the
-    error of frames decoded from their own points is added to mse. `aux` holds the scalars `mse`, `kl` and, for GECO,
-    `constraint` = mse - tolerance. With `relative_tolerance` the tolerance is that fraction of the variance of the
-    pixels.
+    error of frames decoded from their own points is added to mse. With `fit_weight`, that times the distance of points
+    from fitted rollouts is added to the loss, and clips whose fit has not arrived count as 0 in mse. `aux` holds the
+    scalars `mse`, `kl` and, for GECO, `constraint` = mse - tolerance. With `relative_tolerance` the tolerance is that
+    fraction of the variance of the pixels.
 
     Raises:
       ValueError: If no model can be made from `config`.
@@ -340,45 +360,54 @@ def make_hgn(config: HGNConfig) -> HGN:
     def pixel_variance(params: Params) -> jax.Array:
         return jax.lax.stop_gradient(params["frames"]["pixel_std"]) ** 2
 
+    def compare_directed(params: Params, key: jax.Array, frames: jax.Array, progress, slots: jax.Array) -> Comparison:
+        """Rollouts through whole clips, forwards or backwards in time."""
+        num_frames = frames.shape[1]
+        clips = direct(config, frames, slots)
+
+        def positions(z: jax.Array) -> jax.Array:
+            start = initial_state(params, z, clips.dt)
+            return rollout(params, start, num_frames - 1, clips.dt, unroll=training_unroll).q
+
+        chosen = draw_target_frames(config, key, num_frames, progress)
+        return Comparison(infer(params, clips.seen), positions, clips.targets, chosen)
+
+    def compare_outward(params: Params, key: jax.Array, frames: jax.Array, progress, slots: jax.Array) -> Comparison:
+        """Rollouts both ways from windows at random places of clips."""
+        windows = draw_windows(config, example_keys(key, slots), frames, progress)
+        posterior, misfits = encode(params, windows.seen), jnp.zeros(len(frames), frames.dtype)
+        if config.training_refinement_steps:
+            is_refined = progress >= _REFINED_FROM
+            fixed = jax.lax.stop_gradient((params, windows, posterior.mean))
+            fit = jax.lax.cond(is_refined, fit_windows, no_fit, *fixed)
+            shift = jnp.clip(fit.z - fixed[-1], -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
+            posterior = posterior._replace(mean=posterior.mean + shift)
+            if config.fit_weight:
+                misfits = jax.lax.cond(is_refined, misfit, lambda *_: misfits, params, fit, windows.read_steps)
+        positions = lambda z: positions_at(params, z, windows.steps, frames.shape[1] - 1)
+        num_targets = windows.steps.shape[1]
+        chosen = TargetFrames(None, jnp.outer(jnp.full(num_targets, 1.0 / num_targets), misfits < _LARGEST_MISFIT))
+        return Comparison(posterior, positions, windows.targets, chosen, misfits)
+
+    compare = compare_outward if config.rollout_directions == "outward" else compare_directed
+
     def loss(params: Params, multiplier, key: jax.Array, batch: Batch, *, progress=1.0, slots=None):
         frames = unit_interval(batch["image"])
-        batch_size, num_frames = frames.shape[:2]
-        slots = default_slots(slots, batch_size)
+        slots = default_slots(slots, len(frames))
         noise_key, frame_key = jax.random.split(key)
-        outward = config.rollout_directions == "outward"
-        if outward:
-            windows = draw_windows(config, example_keys(frame_key, slots), frames, progress)
-            posterior, misfits = encode(params, windows.seen), jnp.zeros(batch_size, frames.dtype)
-            if config.training_refinement_steps:
-                is_refined = progress >= _REFINED_FROM
-                fixed = jax.lax.stop_gradient((params, windows, posterior.mean))
-                fit = jax.lax.cond(is_refined, fit_windows, no_fit, *fixed)
-                shift = jnp.clip(fit.z - fixed[-1], -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
-                posterior = posterior._replace(mean=posterior.mean + shift)
-                if config.fit_weight:
-                    misfits = jax.lax.cond(is_refined, misfit, lambda *_: misfits, params, fit, windows.read_steps)
-            explained = misfits < _LARGEST_MISFIT
-        else:
-            clips = direct(config, frames, slots)
-            posterior = infer(params, clips.seen)
+        posterior, positions, targets, chosen, misfits = compare(params, frame_key, frames, progress, slots)
         z, kl = posterior.mean, jnp.float32(0.0)
         if config.variational:
             z = draw_latent(posterior, noise_key, slots)
             kl = jnp.mean(kl_to_standard_normal(posterior))
-        if outward:
-            q = positions_at(params, z, windows.steps, num_frames - 1)
-            targets, chosen = windows.targets, TargetFrames(None, jnp.outer(jnp.full(len(q), 1.0 / len(q)), explained))
-        else:
-            q = rollout(params, initial_state(params, z, clips.dt), num_frames - 1, clips.dt, unroll=training_unroll).q
-            targets, chosen = clips.targets, draw_target_frames(config, frame_key, num_frames, progress)
-        mse = reconstruction_error(decode, params, q, targets, chosen)
+        mse = reconstruction_error(decode, params, positions(z), targets, chosen)
         error = mse
         if config.frame_weight:
             error += config.frame_weight * frame_error(params, targets[:, :_FRAMES_LOCATED])
         if config.objective == "relative":
             error = error / pixel_variance(params) + config.beta * kl
             if config.fit_weight:
-                error += config.fit_weight * jnp.mean(jnp.where(explained, misfits, 0.0))
+                error += config.fit_weight * jnp.mean(jnp.where(misfits < _LARGEST_MISFIT, misfits, 0.0))
             return error, {"mse": mse, "kl": kl}
         if config.objective == "elbo":
             return negative_elbo(error, kl, frames[0, 0].size, config.beta), {"mse": mse, "kl": kl}

@@ -9,9 +9,9 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from absl.testing import parameterized
+from jax.flatten_util import ravel_pytree
 
 from hgn_jax import PhaseState, make_hgn
 from hgn_jax.models.hgn_config import inferred_frame
@@ -51,6 +51,10 @@ def _walk(latent, params, state, num_steps):
 def _walk_both_ways(latent, params, state, num_before, num_after):
     before, after = (_walk(latent, params, state, n) for n in (-num_before, num_after))
     return jnp.concatenate([before[:0:-1], after])
+
+
+def _norm(tree):
+    return jnp.linalg.norm(ravel_pytree(tree)[0])
 
 
 @parameterized.parameters(*_BOTH)
@@ -165,9 +169,9 @@ class ObjectiveTest(Float64TestCase):
         self.assertGreater(with_it, without)
         np.testing.assert_allclose(aux["mse"], aux_without["mse"], rtol=1e-9)
         added = jax.tree.map(jnp.subtract, gradient, gradient_without)
-        sizes = {name: optax.global_norm(value) for name, value in added.items()}
+        sizes = {name: _norm(value) for name, value in added.items()}
         self.assertGreater(min(sizes["kinetic"], sizes["potential"]), 1e-9)
-        self.assertLess(max(sizes["encoder"], optax.global_norm(added["decoder"]["painter"])), 1e-12)
+        self.assertLess(max(sizes["encoder"], _norm(added["decoder"]["painter"])), 1e-12)
         early, early_without = (self._loss_and_gradient(log_noise, weight, 0.4) for weight in (3.0, 0.0))
         chex.assert_trees_all_close(early, early_without, rtol=1e-12)
 
@@ -176,10 +180,10 @@ class ObjectiveTest(Float64TestCase):
         log_noise = -9.0
         (_, aux), gradient = self._loss_and_gradient(log_noise, 3.0, 0.9)
         self.assertEqual(aux["mse"], 0.0)
-        self.assertEqual(optax.global_norm(gradient["potential"]), 0.0)
+        self.assertEqual(_norm(gradient["potential"]), 0.0)
         (_, aux), gradient = self._loss_and_gradient(log_noise, 0.0, 0.9)
         self.assertGreater(aux["mse"], 0.0)
-        self.assertGreater(optax.global_norm(gradient["potential"]), 0.0)
+        self.assertGreater(_norm(gradient["potential"]), 0.0)
 
     @pytest.mark.slow
     def test_of_keypoints_adds_the_error_of_frames_painted_from_their_own_points(self):
