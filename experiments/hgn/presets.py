@@ -132,14 +132,15 @@ def _bodies(number: int) -> dict[str, Any]:
     } | _FITTED_IN_TRAINING
 
 
-# System -> number of training steps without noise, and the fields that say what kind of system it is.
-_ANCHORED: dict[str, tuple[int, dict[str, Any]]] = {
-    "mass_spring": (1000, {"num_keypoints": 1, "chart": "network", "state_channels": 1, "confinement": 0.1}),
-    "pendulum": (1000, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
-    "two_body": (5000, _bodies(2)),
-    "three_body": (4000, _bodies(3)),
+# System -> number of training steps without and with noise, and the fields that say what kind of system it is.
+_ANCHORED: dict[str, tuple[int, int, dict[str, Any]]] = {
+    "mass_spring": (1000, 2000, {"num_keypoints": 1, "chart": "network", "state_channels": 1, "confinement": 0.1}),
+    "pendulum": (1000, 2000, {"num_keypoints": 1, "chart": "rods", "state_channels": 1}),
+    "two_body": (5000, 3000, _bodies(2)),
+    "three_body": (4000, 3000, _bodies(3)),
     "double_pendulum": (
         4000,
+        2000,
         {
             "num_keypoints": 2,
             "chart": "rods",
@@ -162,7 +163,6 @@ _NOISY_READING = {
     "training_refinement_steps": 4,
     "fit_weight": 1.0,
 } | _FITTED_TO_POINTS
-_NOISY_STEPS = 2000  # of training
 
 
 # A film may show anything, so its state is a vector, and the decoder paints the difference from the mean image. All
@@ -217,10 +217,10 @@ def _anchored(
 
 
 def _anchored_system(system: str, noisy: bool) -> Config:
-    noise_free_steps, fields = _ANCHORED[system]
+    noise_free_steps, noisy_steps, fields = _ANCHORED[system]
     suffix, num_steps, reading = "_noise_free", noise_free_steps, {"inference_frames": 5}
     if noisy:
-        suffix, num_steps, reading = "", _NOISY_STEPS, _NOISY_READING
+        suffix, num_steps, reading = "", noisy_steps, _NOISY_READING
     data = DataConfig(name=system, config=f"small{suffix}")
     return _anchored(f"{system}_anchored{suffix}", data, num_steps, 4e-3, **(_KEYPOINTS | fields | reading))
 
