@@ -131,7 +131,7 @@ def main(argv: Sequence[str]) -> None:
     runs = []
     for directory in _runs():
         with lock(directory, only_reads=True):
-            _, run = trainer.restore(directory)
+            run = states.reading_with_density(trainer.restore(directory)[1])
             name = directory.path.name if _PRETRAINED.value else directory.path
             print(f"new trajectories of {name} begin with {states.fit_or_load(run).description}")
         runs.append(run)
@@ -145,11 +145,14 @@ def main(argv: Sequence[str]) -> None:
 
 def _show_clip() -> None:
     from experiments.clips import own_film
+    from experiments.hgn import states
     from experiments.run import trainer
 
     (directory,) = _runs()
     with lock(directory, only_reads=True):
-        _, run = trainer.restore(directory)
+        task, run = trainer.restore(directory)
+        if task.name == "hgn":
+            run = states.reading_with_density(run)
     lines = own_film.write(
         run, pathlib.Path(_CLIP.value), _NUM_STEPS.value, _output(), _clip_settings(),
         _NUM_SAMPLES.value or _NUM_TRAJECTORIES,

@@ -18,6 +18,7 @@ from hgn_jax.models.nhf import make_nhf
 from hgn_jax.models.nhf_config import NHFConfig
 from hgn_jax.prediction import Prediction, predict
 from hgn_jax.state_densities.density import Density
+from hgn_jax.state_densities.prior import with_prior
 from hgn_jax.training.model import Batch, Model, Params
 
 
@@ -26,7 +27,8 @@ class LoadedRun(NamedTuple):
 
     Attributes:
       model: `HGN`, `HNN` or `NHF`.
-      params: Parameters at the end of the run, on the default device.
+      params: Parameters at the end of the run, on the default device; those of an HGN for noisy frames with the
+        density of states as its prior.
       config: Configuration of the model: `HGNConfig`, `HNNConfig` or `NHFConfig`.
       state_density: The density of states that new trajectories of an HGN begin with; None where it is the prior, or
         has not been fitted yet. See `hgn_jax.state_densities.sampling.sample_states`.
@@ -101,7 +103,7 @@ def make_loaded(
     program, config = _structure(values, where)
     model = program.make_model(config)
     template = jax.eval_shape(model.init, jax.random.PRNGKey(0), program.example(config))
-    return LoadedRun(model, _fill(template, arrays, where), config, density)
+    return LoadedRun(model, with_prior(_fill(template, arrays, where), config, density), config, density)
 
 
 def _structure(values: Mapping[str, Any], where: str) -> tuple[_Program, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from experiments.clips import long_clips
 from experiments.explorer import graph
 from experiments.hgn.presets import Config
+from experiments.hgn.states import reading_with_density
 from experiments.reporting.names import pretty
 from experiments.run.command_line import UserError
 from experiments.run.trainer import Run
@@ -71,6 +72,7 @@ def write(run: Run, path: pathlib.Path) -> None:
 
 def describe(run: Run) -> dict[str, Any]:
     """Returns all that the page needs as an object for JSON."""
+    run = reading_with_density(run)
     hgn, params, config = run.model, run.state.params, run.config
     hamiltonian = hgn.hamiltonian(params)
     point = jnp.zeros((1, 1))

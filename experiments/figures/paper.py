@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from experiments.figures import dataset, error, integrator, phase_portrait, rollouts, samples
 from experiments.figures.figure import PaperFigure, System
 from experiments.figures.runs import Groups, full_model
+from experiments.hgn.states import reading_with_density
 from experiments.run.run_directory import RunDirectory, lock
 from experiments.run.trainer import Run, restore
 
@@ -19,7 +20,7 @@ def draw_all(groups: Groups) -> Iterator[PaperFigure]:
     for name, runs in groups.items():
         shown = full_model(runs)
         baselines = {run.label: _restore(run.directory) for run in runs if run.config.program == "hnn"}
-        system = System(name, shown.label, _restore(shown.directory), baselines)
+        system = System(name, shown.label, reading_with_density(_restore(shown.directory)), baselines)
         for draw in FIGURES_OF_EACH_SYSTEM:
             yield draw(system)
 

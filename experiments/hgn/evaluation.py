@@ -18,7 +18,7 @@ from experiments.clips.prediction import (
 from experiments.clips.results import Dynamics, EnergyStatistics, FrameResults
 from experiments.hgn.law import measure_law
 from experiments.hgn.presets import Config
-from experiments.hgn.states import affordable_clips, fit_or_load
+from experiments.hgn.states import affordable_clips, fit_or_load, reading_with_density
 from experiments.run.trainer import Run, facts
 from experiments.tasks import Evaluation
 from hgn_jax import data
@@ -27,6 +27,7 @@ from hgn_jax.models.hgn import HGN
 from hgn_jax.models.hgn_config import num_seen
 from hgn_jax.models.hgn_terms import kl_to_standard_normal
 from hgn_jax.physics.phase_space import PhaseState
+from hgn_jax.state_densities.prior import with_prior
 from hgn_jax.training import compile_for_backend
 
 _NUM_DYNAMICS_EXAMPLES = 64
@@ -35,6 +36,7 @@ _NUM_DYNAMICS_EXAMPLES = 64
 def evaluate(run: Run) -> Evaluation:
     """Measures a trained model on both splits; shows a `Shown`."""
     start = time.monotonic()
+    run = reading_with_density(run)
     clips, test = run.data, run.data.splits["test"]
     dynamics = compiled_dynamics(run)
     reconstructions = {split: reconstruction.reconstruct(run, split) for split in reconstruction.SPLITS}
@@ -137,7 +139,7 @@ def compiled_dynamics(run: Run) -> CompiledDynamics:
     num_used = num_seen(config) or run.data.num_frames
     has_states = config.variational or density.kind != "prior"
     dynamics = LatentDynamics(
-        params=run.state.params,
+        params=with_prior(run.state.params, config, density.fitted),
         num_seen=num_used,
         dt=config.dt,
         infer=hgn.start,

@@ -16,6 +16,7 @@ from hgn_jax.models.hgn_config import HGNConfig, latent_shape, num_seen
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.state_densities import density
 from hgn_jax.state_densities.density import Density
+from hgn_jax.state_densities.prior import with_prior, without_prior
 from hgn_jax.state_densities.sampling import energy_of_points, sample_states, to_points
 from hgn_jax.training import compile_for_backend
 from hgn_jax.training.progress import progress_bar
@@ -33,11 +34,13 @@ class StateDensity(NamedTuple):
       kind: `prior`, `mixture` or `flow`.
       description: The distribution in words, which complete "new trajectories begin with ...".
       sample: `(key, num_samples) -> PhaseState [num_samples, ...]`. It cannot be traced by JAX.
+      fitted: The density; None for the prior.
     """
 
     kind: str
     description: str
     sample: Callable[[jax.Array, int], PhaseState]
+    fitted: Density | None = None
 
 
 class _Points(NamedTuple):
@@ -70,6 +73,14 @@ def fit_or_load(run: Run) -> StateDensity:
     return _fitted(run, fitted, num_clips)
 
 
+def reading_with_density(run: Run) -> Run:
+    """Returns a run whose model reads noisy frames with the density of its states as prior; see `with_prior`."""
+    if run.model.config.position_noise is None:
+        return run
+    params = with_prior(run.state.params, run.model.config, fit_or_load(run).fitted)
+    return run._replace(state=run.state._replace(params=params))
+
+
 def _prior(run: Run, reason: str = "") -> StateDensity:
     hgn, shape = run.model, latent_shape(run.model.config)
 
@@ -92,7 +103,7 @@ def _fitted(run: Run, fitted: Density, num_clips: int) -> StateDensity:
     else:
         name = "a Neural Hamiltonian Flow"
     description = f"samples of {name} fitted to the states of {num_clips} training clips at random times"
-    return StateDensity(fitted.kind, description, sample)
+    return StateDensity(fitted.kind, description, sample, fitted)
 
 
 def _read(run: Run) -> tuple[Density | None, int]:
@@ -129,7 +140,7 @@ def collect_points(run: Run) -> _Points:
     The state of each clip is inferred from the frames in its middle and rolled out to both ends. States that are not
     finite are left out.
     """
-    params, train = run.state.params, run.data.splits["train"]
+    params, train = without_prior(run.state.params), run.data.splits["train"]
     num_frames = run.data.num_frames
     num_used = num_seen(run.model.config) or num_frames
     first = (num_frames - num_used) // 2

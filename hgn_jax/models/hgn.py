@@ -105,7 +105,8 @@ class HGN(NamedTuple):
       infer: `(params, frames) -> Posterior`, from the first `inference_frames` frames, or from the middle ones of the
         first `seen_frames`.
       infer_state: `(params, frames) -> PhaseState`, the state at the frame `inferred_frame(config)`, by the posterior
-        mean, refined on the frames seen if the configuration asks for it.
+        mean, refined on the frames seen if the configuration asks for it. A prior in `params` is weighed against the
+        points of noisy frames; see `hgn_jax.state_densities.prior`.
       initial_state: `(params, z, dt=config.dt) -> PhaseState`, the state at the first frame, f_psi(z) (Eq. 9). If z
         belongs to a later frame (`rollout_directions` is not `forward`), f_psi(z) is rolled back to the first, -dt per
         frame.
@@ -234,7 +235,10 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.refinement_steps:
             seen, half = seen_by_model(frames), num_seen(config) // 2
             steps = jnp.broadcast_to(jnp.arange(-half, half + 1), seen.shape[:2])
-            z = refine(residuals_of(params, observe(params, seen), steps, half), z, config.refinement_steps)
+            residuals = residuals_of(params, observe(params, seen), steps, half)
+            if "prior" in params and config.refinement_target == "points":
+                residuals = with_deviations(params, residuals, noise_variance(params, z))
+            z = refine(residuals, z, config.refinement_steps)
         return transform(params, z)
 
     def fit_windows(params: Params, windows: Windows, z: jax.Array) -> Fit:
@@ -264,6 +268,23 @@ def make_hgn(config: HGNConfig) -> HGN:
             return (predict(q.reshape(-1, q.shape[-1])) - observed).reshape(len(z), -1)
 
         return residuals
+
+    def with_deviations(params: Params, residuals: Residuals, variance: jax.Array) -> Residuals:
+        """Adds the deviations of a state from its prior, with the weight of noise of this variance, to residuals."""
+        # Noise moves 2 * num_keypoints numbers by state_channels coordinates.
+        deviation = jnp.sqrt(variance * 2 * config.num_keypoints / config.state_channels)
+        prior = params["prior"]
+
+        def all_residuals(z: jax.Array) -> jax.Array:
+            deviations = (z - prior["mean"]) @ prior["whiten"]
+            return jnp.concatenate([residuals(z), deviation[:, None] * deviations], axis=1)
+
+        return all_residuals
+
+    def noise_variance(params: Params, z: jax.Array) -> jax.Array:
+        """Mean variance `[batch]` of the coordinates of points of states z, by the noise of positions."""
+        covariances = decoder.spread(params["decoder"], z[:, : config.state_channels])
+        return jnp.mean(jnp.diagonal(covariances, axis1=-2, axis2=-1), axis=(1, 2))
 
     def transform(params: Params, z: jax.Array) -> PhaseState:
         s = networks["transform"].apply(params["transform"], z) if config.use_transform else z
@@ -347,10 +368,8 @@ def make_hgn(config: HGNConfig) -> HGN:
 
     def misfit(params: Params, fit: Fit, steps: jax.Array) -> jax.Array:
         """Mean squared distances `[batch]` of points from the rollouts fitted to them, in units of their noise."""
-        covariances = decoder.spread(params["decoder"], fit.z[:, : config.state_channels])
-        variance = jnp.mean(jnp.diagonal(covariances, axis1=-2, axis2=-1), axis=(1, 2))
         residuals = residuals_of(params, fit.observed, steps, most_read_steps)(fit.z)
-        return jnp.mean(residuals**2, axis=1) / jax.lax.stop_gradient(variance)
+        return jnp.mean(residuals**2, axis=1) / jax.lax.stop_gradient(noise_variance(params, fit.z))
 
     def tolerance(params: Params) -> jax.Array | float:
         if config.relative_tolerance is None:

@@ -3,6 +3,7 @@
 import dataclasses
 from types import SimpleNamespace
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from experiments.hgn import sampling, states
 from experiments.run.run_directory import RunDirectory
 from hgn_jax import make_hgn
+from hgn_jax.training.update import TrainState
 from tests.experiments import tiny_hgn
 from tests.experiments.tiny_hgn import CLIPS, CONFIG
 
@@ -56,6 +58,21 @@ def test_the_states_of_clips_are_those_of_their_rollouts(config, seen, tmp_path)
     for point, clip in zip(points, clips, strict=True):
         assert np.abs(expected[:, clip] - point).max(axis=-1).min() < 1e-4
     assert len(np.unique(points.round(5), axis=0)) == len(points) == 15  # at different times
+
+
+def test_noisy_frames_are_read_with_the_density_as_prior(tmp_path):
+    """With its mean and covariance, which a loaded run has, too."""
+    config = dataclasses.replace(_KEYPOINTS, painter="discs", position_noise=0.1)
+    run = _run(tmp_path, config)
+    run = run._replace(state=TrainState(3, run.state.params, None, None, None))
+    reading = states.reading_with_density(run)
+    prior, whitening = reading.state.params.pop("prior"), states.fit_or_load(run).fitted.whitening
+    chex.assert_trees_all_equal(reading.state.params, run.state.params)
+    points = whitening.unwhiten(np.random.default_rng(0).normal(size=(5, len(whitening.axes))))
+    np.testing.assert_allclose(
+        (points - prior["mean"]) @ prior["whiten"], whitening.whiten(points), rtol=1e-4, atol=1e-4
+    )
+    assert states.reading_with_density(_run(tmp_path, _KEYPOINTS)).state.params.keys() == run.state.params.keys()
 
 
 def test_refinement_on_pixels_limits_the_number_of_clips():

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 from absl.testing import parameterized
 from jax.flatten_util import ravel_pytree
 
 from hgn_jax import PhaseState, make_hgn
 from hgn_jax.models.hgn_config import inferred_frame
-from hgn_jax.models.hgn_networks import make_decoder
+from hgn_jax.models.hgn_networks import make_decoder, make_encoder
 from tests.hgn_jax.float64 import Float64TestCase
 from tests.hgn_jax.models.hgn_variants import ANCHORED, KEYPOINTS, NUM_FRAMES, TINY, compiled, leapfrog, made, walk
 
@@ -146,6 +147,36 @@ class RefinementTest(Float64TestCase):
     @pytest.mark.slow
     def test_recovers_a_vector(self):
         self._check_that_a_perturbed_state_is_recovered("vector")
+
+
+class PriorTest(Float64TestCase):
+    def test_a_state_is_weighed_against_its_prior(self):
+        """No state is better by scipy, in units of the noise and of the prior."""
+        noise, dt = 0.4, _DT
+        fields = {"chart": "none", "painter": "discs", "position_noise": 0.1, "refinement_target": "points"}
+        model, params, clip = _made("keypoints", **fields, refinement_steps=30)
+        params["decoder"]["log_noise"] = jnp.full(2, np.log(noise))
+        rng = np.random.default_rng(0)
+        mean, whiten = rng.normal(size=4), rng.normal(size=(4, 3))
+        frames = clip[0, :5]
+        shown = (frames - params["frames"]["mean_image"]) / params["frames"]["pixel_std"]
+        points = make_encoder(model.config).detect(params["encoder"], shown)
+
+        @jax.jit
+        def residuals(z):
+            state = PhaseState(z[None, :2], z[None, 2:])
+            after, before = (model.rollout(params, state, 2, sign * dt).q[:, 0] for sign in (1, -1))
+            return jnp.concatenate(
+                [((jnp.concatenate([before[:0:-1], after]) - points) / noise).ravel(), (z - mean) @ whiten]
+            )
+
+        def inferred(params):
+            return np.concatenate(jax.jit(model.infer_state)(params, clip[:1, :5]), axis=-1)[0]
+
+        z = inferred(params | {"prior": {"mean": mean, "whiten": whiten}})
+        best = scipy.optimize.least_squares(residuals, z + 0.1, xtol=1e-12, ftol=1e-12, gtol=1e-12).x
+        np.testing.assert_allclose(z, best, atol=1e-5)
+        self.assertGreater(np.abs(inferred(params) - z).max(), 1e-2)
 
 
 class ObjectiveTest(Float64TestCase):
