@@ -11,6 +11,7 @@ import pytest
 from experiments.hgn import sampling, states
 from experiments.run.run_directory import RunDirectory
 from hgn_jax import make_hgn
+from hgn_jax.loaded_run import make_loaded
 from hgn_jax.training.update import TrainState
 from tests.experiments import tiny_hgn
 from tests.experiments.tiny_hgn import CLIPS, CONFIG
@@ -66,7 +67,12 @@ def test_noisy_frames_are_read_with_the_density_as_prior(tmp_path):
     run = _run(tmp_path, config)
     run = run._replace(state=TrainState(3, run.state.params, None, None, None))
     reading = states.reading_with_density(run)
-    prior, whitening = reading.state.params.pop("prior"), states.fit_or_load(run).fitted.whitening
+    fitted = states.fit_or_load(run).fitted
+    leaves, _ = jax.tree_util.tree_flatten_with_path({"params": run.state.params})
+    arrays = {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
+    loaded = make_loaded(dataclasses.asdict(config), arrays, "config.json", fitted)
+    chex.assert_trees_all_equal(loaded.params, reading.state.params)
+    prior, whitening = reading.state.params.pop("prior"), fitted.whitening
     chex.assert_trees_all_equal(reading.state.params, run.state.params)
     points = whitening.unwhiten(np.random.default_rng(0).normal(size=(5, len(whitening.axes))))
     np.testing.assert_allclose(
