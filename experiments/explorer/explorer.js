@@ -36,15 +36,18 @@ function walk(shape, steps, visit) {
 }
 
 function dot(operation, a, b, out) {
-  const [[contractedA, contractedB]] = operation.dimension_numbers;
-  const freeA = a.shape.map((_, i) => i).filter(i => !contractedA.includes(i));
-  const freeB = b.shape.map((_, i) => i).filter(i => !contractedB.includes(i));
-  const rows = rearranged(a, [...freeA, ...contractedA]), columns = rearranged(b, [...freeB, ...contractedB]);
+  const [[contractedA, contractedB], [batchA, batchB]] = operation.dimension_numbers;
+  const freeA = a.shape.map((_, i) => i).filter(i => !contractedA.includes(i) && !batchA.includes(i));
+  const freeB = b.shape.map((_, i) => i).filter(i => !contractedB.includes(i) && !batchB.includes(i));
+  const rows = rearranged(a, [...batchA, ...freeA, ...contractedA]);
+  const columns = rearranged(b, [...batchB, ...freeB, ...contractedB]);
   const depth = size(contractedA.map(i => a.shape[i])), width = size(freeB.map(i => b.shape[i]));
+  const height = size(freeA.map(i => a.shape[i]));
   for (let i = 0; i < rows.length / depth; i++) {
+    const first = Math.floor(i / height) * width;  // of the columns of this batch
     for (let j = 0; j < width; j++) {
       let sum = 0;
-      for (let k = 0; k < depth; k++) sum += rows[i * depth + k] * columns[j * depth + k];
+      for (let k = 0; k < depth; k++) sum += rows[i * depth + k] * columns[(first + j) * depth + k];
       out[i * width + j] = sum;
     }
   }

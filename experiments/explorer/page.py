@@ -63,7 +63,7 @@ def write(run: Run, path: pathlib.Path) -> None:
     text = (_FOLDER / "explorer.html").read_text(encoding="utf-8")
     for name, value in values.items():
         text = text.replace(f"{{{{ {name} }}}}", html.escape(value))
-    model = json.dumps(describe(run), separators=(",", ":")).replace("</", "<\\/")
+    model = json.dumps(describe(run), separators=(",", ":"), default=int).replace("</", "<\\/")
     script = (_FOLDER / "explorer.js").read_text(encoding="utf-8")
     text = text.replace("{{ script }}", script).replace("{{ model }}", model)
     with whole_file(path) as part:

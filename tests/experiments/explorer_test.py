@@ -36,10 +36,17 @@ def test_models_that_cannot_be_shown_are_refused_with_all_reasons():
         page.require_shown(config)
 
 
+@pytest.mark.parametrize(
+    ("preset", "changes"),
+    [
+        ("pendulum_anchored_noise_free", {}),
+        ("mass_spring_anchored", {"inference_frames": 5, "seen_frames": 7}),  # whose places are noisy
+    ],
+)
 @pytest.mark.slow
-def test_the_browser_computes_what_jax_computes(tmp_path):
-    config = tiny_runs.shrink(presets.get("pendulum_anchored_noise_free"), tmp_path)
-    config = dataclasses.replace(config, state_channels=1, hamiltonian_filters=(8, 8))
+def test_the_browser_computes_what_jax_computes(preset, changes, tmp_path):
+    config = tiny_runs.shrink(presets.get(preset), tmp_path)
+    config = dataclasses.replace(config, state_channels=1, hamiltonian_filters=(8, 8), painter="discs", **changes)
     workdir = tmp_path / "run"
     tiny_runs.execute_quickly(tiny_runs.TASKS["hgn"], config, workdir)
     run = tiny_runs.TinyRun(tiny_runs.TASKS["hgn"], config, tiny_runs.RunDirectory(workdir)).run
