@@ -228,6 +228,7 @@ def _cell(number: float | None, form: str) -> str:
 def main(argv: Sequence[str]) -> None:
     # Imported here because JAX takes seconds, which neither `--help` nor a mistake should cost.
     from experiments.hgn.evaluation import compiled_dynamics
+    from experiments.hgn.states import reading_with_density
     from experiments.run import trainer
 
     if len(argv) != 2:
@@ -235,6 +236,7 @@ def main(argv: Sequence[str]) -> None:
     task, run = trainer.restore(RunDirectory(argv[1]))
     if task.name != "hgn":
         raise UserError(f"{argv[1]} holds a run of experiments.{task.name}, not of experiments.hgn")
+    run = reading_with_density(run)
     dynamics, config = compiled_dynamics(run), run.config
     parts = find_parts(run, dynamics)
     rows = [_row(choice, numbers) for choice, numbers in measure(parts).items()]

@@ -27,7 +27,6 @@ from hgn_jax.models.hgn import HGN
 from hgn_jax.models.hgn_config import num_seen
 from hgn_jax.models.hgn_terms import kl_to_standard_normal
 from hgn_jax.physics.phase_space import PhaseState
-from hgn_jax.state_densities.prior import with_prior
 from hgn_jax.training import compile_for_backend
 
 _NUM_DYNAMICS_EXAMPLES = 64
@@ -139,7 +138,7 @@ def compiled_dynamics(run: Run) -> CompiledDynamics:
     num_used = num_seen(config) or run.data.num_frames
     has_states = config.variational or density.kind != "prior"
     dynamics = LatentDynamics(
-        params=with_prior(run.state.params, config, density.fitted),
+        params=run.state.params,
         num_seen=num_used,
         dt=config.dt,
         infer=hgn.start,

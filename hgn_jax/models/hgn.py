@@ -81,8 +81,8 @@ class Comparison(NamedTuple):
       positions: Positions `[time, batch, ...]` along the rollout of states z.
       targets: Frames of the clips, `[batch, time, size, size, 3]`.
       chosen: The frames in the loss.
-      misfits: Distances of points from rollouts that are fitted to them, in units of their noise, `[batch]`; None if
-        nothing is fitted.
+      misfits: Distances of points from the rollouts that are fitted to them, in units of their noise, `[batch]`; 0
+        for clips that are left out, and None where nothing is fitted.
     """
 
     posterior: Posterior
@@ -404,9 +404,9 @@ def make_hgn(config: HGNConfig) -> HGN:
             if config.fit_weight:
                 misfits = jax.lax.cond(is_refined, misfit, lambda *_: misfits, params, fit, windows.read_steps)
         positions = lambda z: positions_at(params, z, windows.steps, frames.shape[1] - 1)
-        num_targets = windows.steps.shape[1]
-        chosen = TargetFrames(None, jnp.outer(jnp.full(num_targets, 1.0 / num_targets), misfits < _LARGEST_MISFIT))
-        return Comparison(posterior, positions, windows.targets, chosen, misfits)
+        num_targets, explained = windows.steps.shape[1], misfits < _LARGEST_MISFIT
+        chosen = TargetFrames(None, jnp.outer(jnp.full(num_targets, 1.0 / num_targets), explained))
+        return Comparison(posterior, positions, windows.targets, chosen, jnp.where(explained, misfits, 0.0))
 
     compare = compare_outward if config.rollout_directions == "outward" else compare_directed
 
@@ -426,7 +426,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.objective == "relative":
             error = error / pixel_variance(params) + config.beta * kl
             if config.fit_weight:
-                error += config.fit_weight * jnp.mean(jnp.where(misfits < _LARGEST_MISFIT, misfits, 0.0))
+                error += config.fit_weight * jnp.mean(misfits)
             return error, {"mse": mse, "kl": kl}
         if config.objective == "elbo":
             return negative_elbo(error, kl, frames[0, 0].size, config.beta), {"mse": mse, "kl": kl}

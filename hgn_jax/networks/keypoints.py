@@ -154,7 +154,7 @@ def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Tr
 
         offsets = _offsets(pixels, q, num_points)
         squared = jnp.sum(offsets**2, axis=-1)
-        towards = across = 0.0
+        across = 0.0
         if covariances is not None:
             towards, across = _noise_variances(offsets, squared, covariances / HALF_WIDTH**2)
         width = jnp.exp(parameter("log_width", math.log(_BLOB_WIDTH)))
@@ -162,9 +162,10 @@ def disc_painter(image_size: int, num_points: int, image_channels: int) -> hk.Tr
         scores = sharpness * (width - jnp.sqrt(squared + across + 1e-6)) + parameter("height", 0.0)
         scores += parameter("blob", 0.0) * jnp.exp(-squared / (2.0 * width**2))
         scores += parameter("wide_blob", 0.0) * jnp.exp(-squared / (2.0 * _WIDE_BLOB**2))
-        # The mean of a sigmoid over a normal distribution, by MacKay's approximation (1992, "The evidence framework
-        # applied to classification networks").
-        scores /= jnp.sqrt(1.0 + math.pi / 8.0 * sharpness**2 * towards)
+        if covariances is not None:
+            # The mean of a sigmoid over a normal distribution, by MacKay's approximation (1992, "The evidence framework
+            # applied to classification networks").
+            scores /= jnp.sqrt(1.0 + math.pi / 8.0 * sharpness**2 * towards)
         colours = hk.get_parameter("colours", (num_points, image_channels), q.dtype, hk.initializers.Constant(0.0))
         shares = jax.nn.sigmoid(scores)
         if num_points > 1:
@@ -188,10 +189,9 @@ def _offsets(pixels: np.ndarray, q: jax.Array, num_points: int) -> jax.Array:
 
 def _noise_variances(offsets: jax.Array, squared: jax.Array, covariances: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Variances of points towards each pixel and across, `[n, size, size, points]`, in squared half widths."""
-    c = covariances[:, None, None]
-    x, y = offsets[..., 0], offsets[..., 1]
-    towards = (c[..., 0, 0] * x**2 + 2.0 * c[..., 0, 1] * x * y + c[..., 1, 1] * y**2) / (squared + 1e-6)
-    return towards, c[..., 0, 0] + c[..., 1, 1] - towards
+    towards = jnp.einsum("nhwki,nkij,nhwkj->nhwk", offsets, covariances, offsets) / (squared + 1e-6)
+    total = jnp.sum(covariances * np.eye(2, dtype=np.float32), axis=(-2, -1))
+    return towards, total[:, None, None] - towards
 
 
 def _uncovered(shares: jax.Array, nearness: jax.Array) -> jax.Array:

@@ -22,9 +22,8 @@ def with_prior(params: Params, config: HGNConfig, density: Density | None) -> Pa
     """
     if density is None or config.position_noise is None:
         return params
-    mean, axes = density.whitening
-    whiten = axes.T / np.sum(axes**2, axis=1)
-    return params | {"prior": {"mean": np.float32(mean), "whiten": np.float32(whiten)}}
+    whitening = density.whitening
+    return params | {"prior": {"mean": np.float32(whitening.mean), "whiten": np.float32(whitening.matrix)}}
 
 
 def without_prior(params: Params) -> Params:

@@ -22,9 +22,14 @@ class Whitening(NamedTuple):
     mean: np.ndarray
     axes: np.ndarray
 
+    @property
+    def matrix(self) -> np.ndarray:
+        """The matrix `[d, k]` that maps differences from the mean to whitened points."""
+        return (self.axes / np.sum(self.axes**2, axis=1, keepdims=True)).T
+
     def whiten(self, points: np.ndarray) -> np.ndarray:
         """Maps points `[n, d]` to whitened points `[n, k]`."""
-        return (points - self.mean) @ (self.axes / np.sum(self.axes**2, axis=1, keepdims=True)).T
+        return (points - self.mean) @ self.matrix
 
     def unwhiten(self, whitened: np.ndarray) -> np.ndarray:
         """Maps whitened points `[n, k]` back to points `[n, d]`."""
