@@ -23,13 +23,15 @@ from experiments.run.command_line import UserError
 # A part begins with the first line that matches.
 _PARTS = (
     ("importing, settings", r""),
-    ("building the data", r"^Generating|clips, 00:00 gone|^Downloading and preparing"),
+    ("building the data", r"^Simulating"),
     ("compiling", r"^compiling"),
     ("training", r"^training: 0/"),
-    ("evaluating", r"^evaluating"),
-    ("density of states", r"^inferring states|^fitting"),
-    ("other measures, report", r"^Mean squared error"),
+    ("density of states", r"^inferring states"),
+    ("reconstructions", r"^evaluating"),
+    ("beyond the clip", r"^measuring"),
+    ("drawing", r"^drawing|^new trajectories"),
 )
+_CACHE_SETTINGS = ("JAX_COMPILATION_CACHE", "JAX_ENABLE_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
 
 
 class Waited(NamedTuple):
@@ -74,10 +76,9 @@ def measure(arguments: Sequence[str], environment: dict[str, str]) -> Waited:
 
 def measure_preset(preset: str, directory: pathlib.Path, overrides: Sequence[str] = ()) -> list[Waited]:
     """Measures a training, and `evaluate` and `sample` on its run."""
-    environment = os.environ | {
-        "TFDS_DATA_DIR": str(directory / "data"),
-        "JAX_COMPILATION_CACHE_DIR": str(directory / "compiled"),
-    }
+    environment = os.environ | {"TFDS_DATA_DIR": str(directory / "data"), "XDG_CACHE_HOME": str(directory / "cache")}
+    # The other benchmarks turn the cache of compiled code off (`benchmarks/__init__.py`).
+    environment = {name: value for name, value in environment.items() if not name.startswith(_CACHE_SETTINGS)}
     run = f"--workdir={directory / 'run'}"
     return [
         measure(["experiments.hgn", f"--config={preset}", run, *overrides], environment),

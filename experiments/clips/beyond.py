@@ -84,6 +84,7 @@ def measure_beyond_the_clip(
       dynamics: Its model.
       latent: SyMetric, measured already; None if it could not be.
     """
+    print("measuring predictions, states and samples beyond the clip")
     clips: Clips = run.data
     max_steps, num_frames = max(run.config.evaluation.horizons), clips.num_frames
     if clips.has_true_states:

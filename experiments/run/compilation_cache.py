@@ -14,7 +14,7 @@ import time
 import warnings
 
 _MAX_AGE = 30 * 24 * 3600  # seconds since an entry was written
-_MIN_COMPILE_SECONDS = "0.2"  # shorter compilations are not kept
+_MIN_COMPILE_SECONDS = "0"  # short compilations are kept too: a program has dozens of them, which take seconds
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 
 
@@ -25,13 +25,13 @@ def use() -> None:
     """
     # JAX's warnings about that are long, and nobody need act on them.
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache entry")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _MIN_COMPILE_SECONDS)
     if _VARIABLE in os.environ:
         return
     with contextlib.suppress(OSError, RuntimeError):  # there is no home directory, or it cannot be read
         directory = _directory()
         _delete_old_entries(directory)
         os.environ[_VARIABLE] = str(directory)
-        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _MIN_COMPILE_SECONDS)
 
 
 def _directory() -> pathlib.Path:

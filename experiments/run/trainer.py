@@ -270,6 +270,7 @@ def evaluate(task: Task, run: Run) -> Results:
     run.directory.report.parent.mkdir(parents=True, exist_ok=True)
     evaluation = task.evaluate(run)
     write_results(run.directory.metrics, evaluation.results)
+    print("drawing the report")
     task.report(run, evaluation)
     return evaluation.results
 

@@ -13,7 +13,7 @@ _PROGRAM = """\
 import sys, time
 print("compiling the training step"); time.sleep(0.5)
 print("training: 0/10 steps"); print("training: 10/10 steps"); time.sleep(1.0)
-print("Mean squared error"); sys.exit({})
+print("drawing the report"); sys.exit({})
 """
 
 
@@ -25,12 +25,12 @@ def _measure(tmp_path, status):
 def test_wall_time_is_split_at_the_lines_printed(tmp_path):
     start = time.perf_counter()
     waited = _measure(tmp_path, 0)
-    assert list(waited.parts) == ["importing, settings", "compiling", "training", "other measures, report"]
+    assert list(waited.parts) == ["importing, settings", "compiling", "training", "drawing"]
     assert 0.3 <= waited.parts["compiling"] < waited.parts["training"]
     assert waited.total <= time.perf_counter() - start
     assert waiting.describe([waited])[1].startswith("program")
 
 
 def test_a_program_that_fails_is_named(tmp_path):
-    with pytest.raises(UserError, match="^program failed: Mean squared error$"):
+    with pytest.raises(UserError, match="^program failed: drawing the report$"):
         _measure(tmp_path, 1)
