@@ -1,5 +1,6 @@
 """Trajectories that a trained HGN generates: rollouts from several initial states at several speeds."""
 
+import functools
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -114,13 +115,22 @@ def trajectories(
     """
     states, speed, _ = KINDS[kind]
     dt = speed * options.dt_scale * hgn.config.dt
+    start = states(hgn, params, clips, options, density)
+    return np.asarray(_frames(hgn.rollout, hgn.decode, options.num_steps, params, start, dt))
 
-    @jax.jit
-    def frames(params: Any, state: PhaseState) -> jax.Array:
-        images = hgn.decode(params, hgn.rollout(params, state, options.num_steps, dt).q)
-        return jnp.clip(jnp.swapaxes(images, 0, 1), 0.0, 1.0)
 
-    return np.asarray(frames(params, states(hgn, params, clips, options, density)))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _frames(
+    rollout: Callable[..., PhaseState],
+    decode: Callable[..., jax.Array],
+    num_steps: int,
+    params: Any,
+    start: PhaseState,
+    dt: float,
+) -> jax.Array:
+    """Frames of rollouts, `[batch, num_steps + 1, size, size, 3]`; compiled once for all kinds."""
+    images = decode(params, rollout(params, start, num_steps, dt).q)
+    return jnp.clip(jnp.swapaxes(images, 0, 1), 0.0, 1.0)
 
 
 def write(run: Run, options: Options, directory: pathlib.Path, beside: Run | None = None) -> Iterator[str]:

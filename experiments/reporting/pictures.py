@@ -1,5 +1,6 @@
 """Pictures of any model's clips and training: strips of frames, movies, training curves."""
 
+import gc
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from experiments.reporting import style
 from hgn_jax.whole_files import whole_file
@@ -16,10 +18,6 @@ _GAP = 1  # image pixels between frames
 _CLIP_GAP = 5  # image pixels between the rows of one clip and those of the next
 _MOVIE_SCALE = 4  # screen pixels per image pixel
 _FRAMES_PER_SECOND = 8
-_MOVIE_OPTIONS: dict[str, dict[str, Any]] = {
-    ".gif": {"duration": 1000 / _FRAMES_PER_SECOND, "loop": 0},
-    ".mp4": {"plugin": "pyav", "codec": "libx264", "fps": _FRAMES_PER_SECOND},
-}
 
 
 def frame_numbers(num_frames: int, max_frames: int) -> np.ndarray:
@@ -87,11 +85,35 @@ def write_movie(path: pathlib.Path, rows: Sequence[np.ndarray]) -> None:
       rows: Clips of equal shape `[clips, frames, height, width, 3]`, with values in [0, 1].
     """
     gaps = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0))
-    padded = [np.pad(images, gaps, constant_values=1.0) for images in rows]
+    padded = [np.pad(_to_bytes(images), gaps, constant_values=255) for images in rows]
     frames = np.concatenate([np.concatenate(list(images), axis=2) for images in padded], axis=1)
-    frames = frames.repeat(_MOVIE_SCALE, axis=1).repeat(_MOVIE_SCALE, axis=2)
     with whole_file(path) as part:
-        imageio.imwrite(part, (np.clip(frames, 0, 1) * 255).astype(np.uint8), **_MOVIE_OPTIONS[path.suffix])
+        _WRITERS[path.suffix](part, frames)
+
+
+def _to_bytes(images: np.ndarray) -> np.ndarray:
+    """Returns images with values in [0, 1] as bytes."""
+    return (np.clip(images, 0, 1) * 255).astype(np.uint8)
+
+
+def _write_gif(path: pathlib.Path, frames: np.ndarray) -> None:
+    size = (frames.shape[2] * _MOVIE_SCALE, frames.shape[1] * _MOVIE_SCALE)
+    # colours are chosen before enlarging, which adds none
+    first, *others = (Image.fromarray(frame).quantize().resize(size, Image.Resampling.NEAREST) for frame in frames)
+    duration = 1000 / _FRAMES_PER_SECOND
+    first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
+
+
+def _write_mp4(path: pathlib.Path, frames: np.ndarray) -> None:
+    enlarged = frames.repeat(_MOVIE_SCALE, axis=1).repeat(_MOVIE_SCALE, axis=2)
+    gc.freeze()  # imageio collects garbage for each file, which takes .4 s where JAX has been used
+    try:
+        imageio.imwrite(path, enlarged, plugin="pyav", codec="libx264", fps=_FRAMES_PER_SECOND)
+    finally:
+        gc.unfreeze()
+
+
+_WRITERS = {".gif": _write_gif, ".mp4": _write_mp4}
 
 
 def draw_training(

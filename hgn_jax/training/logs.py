@@ -3,8 +3,6 @@
 import csv
 import pathlib
 
-import tensorboardX
-
 from hgn_jax.whole_files import whole_file
 
 
@@ -22,6 +20,8 @@ class MetricsWriter:
 
     def __init__(self, directory: pathlib.Path, resume_step: int):
         self._path = directory / "metrics.csv"
+        import tensorboardX  # which imports torch where that is installed: seconds that only a training should take
+
         rows, self.damage = _read(self._path)
         rows = [row for row in rows if row["step"] <= resume_step]
         with whole_file(self._path) as part:

@@ -1,6 +1,10 @@
 """Tests of `experiments.reporting.pictures`."""
 
+import gc
+
+import imageio.v3 as imageio
 import numpy as np
+import pytest
 
 from experiments.reporting import pictures, style
 
@@ -41,3 +45,14 @@ def test_no_curves_without_rows():
 def test_frame_numbers():
     assert list(pictures.frame_numbers(31, 4)) == [0, 10, 20, 30]
     assert list(pictures.frame_numbers(3, 8)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("suffix", "largest_error"), [(".gif", 1), (".mp4", 12)])
+def test_movies_show_every_clip(tmp_path, suffix, largest_error):
+    shades = np.linspace(0, 1, 2 * 2 * 3).reshape(2, 2, 3)  # of row, clip and frame
+    rows = list(np.broadcast_to(shades[..., None, None, None], (*shades.shape, 8, 8, 3)))
+    pictures.write_movie(tmp_path / f"movie{suffix}", rows)
+    frames = imageio.imread(tmp_path / f"movie{suffix}").astype(float)
+    middles = frames[:, 16::36, 16::36, 1]  # pixels are enlarged four times, and one is between clips
+    np.testing.assert_allclose(middles, 255 * shades.transpose(2, 0, 1), atol=largest_error)
+    assert gc.get_freeze_count() == 0
