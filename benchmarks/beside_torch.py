@@ -13,7 +13,6 @@ that is there counts, with its compilation. Skill is 1 - MSE / MSE of the mean i
 import dataclasses
 import importlib.util
 import json
-import pathlib
 import statistics
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
+from benchmarks import program
 from benchmarks.processes import Cost, alone, peak_gigabytes, training_step
 from benchmarks.table import Row, missing, table, version
 from experiments.run import command_line
@@ -177,40 +177,38 @@ def train_torch(system: str, target: float, budget: float) -> list[Reached]:
     return history
 
 
-def time_to_skill(budget: float) -> list[tuple[str, Reached]]:
-    """Trains all recipes on both systems, and returns the system and the skill of each training."""
-    measured: list[tuple[str, Reached]] = []
-    for system, targets in _TARGETS.items():
-        for preset in ("_anchored_noise_free", "_small"):
-            for share in _SHARES:
-                measured.append((system, alone(train_ours, system, preset, share)))
-                print(*measured[-1], file=sys.stderr, flush=True)
-                if measured[-1][1].skill >= max(targets):
-                    break
-        if importlib.util.find_spec("torch"):
-            measured += [(system, each) for each in alone(train_torch, system, max(targets), budget)]
+def time_to_skill(system: str, budget: float) -> list[Reached]:
+    """Trains all recipes on a system, and returns the skill of each training."""
+    measured: list[Reached] = []
+    most = max(_TARGETS[system])
+    for preset in ("_anchored_noise_free", "_small"):
+        for share in _SHARES:
+            measured.append(alone(train_ours, system, preset, share))
+            print(measured[-1], file=sys.stderr, flush=True)
+            if measured[-1].skill >= most:
+                break
+    if importlib.util.find_spec("torch"):
+        measured += alone(train_torch, system, most, budget)
     return measured
 
 
-def describe(measured: Sequence[tuple[str, Reached]]) -> list[Row]:
-    """Returns a row for each system, skill and recipe of ours beside PyTorch's."""
+def describe(system: str, measured: Sequence[Reached]) -> list[Row]:
+    """Returns a row for each skill of a system and recipe of ours beside PyTorch's."""
     lines = []
-    for system, targets in _TARGETS.items():
-        here = [each for name, each in measured if name == system]
-        torch = [each for each in here if each.recipe.startswith("PyTorch")]
-        for target in targets:
-            for recipe in dict.fromkeys(each.recipe for each in here if not each.recipe.startswith("PyTorch")):
-                ours = next((each for each in here if each.recipe == recipe and each.skill >= target), None)
-                theirs = next((each for each in torch if each.skill >= target), None)
-                subject = f"{system} to a skill of {target}, {recipe}"
-                words = f"{ours.seconds:.0f} s, {ours.steps} steps, skill {ours.skill:.3f}" if ours else "not reached"
-                if not torch:
-                    lines.append(missing(subject, words, "torch"))
-                    continue
-                last = theirs or torch[-1]
-                beside = f"{version('torch')}: {last.seconds:.0f} s, {last.steps} steps, skill {last.skill:.3f}"
-                ratio = last.seconds / ours.seconds if ours else None
-                lines.append(Row(ratio, subject, words, beside + ("" if theirs else "; not there yet")))
+    torch = [each for each in measured if each.recipe.startswith("PyTorch")]
+    for target in _TARGETS[system]:
+        for recipe in dict.fromkeys(each.recipe for each in measured if not each.recipe.startswith("PyTorch")):
+            ours = next((each for each in measured if each.recipe == recipe and each.skill >= target), None)
+            theirs = next((each for each in torch if each.skill >= target), None)
+            subject = f"{system} to a skill of {target}, {recipe}"
+            words = f"{ours.seconds:.0f} s, {ours.steps} steps, skill {ours.skill:.3f}" if ours else "not reached"
+            if not torch:
+                lines.append(missing(subject, words, "torch"))
+                continue
+            last = theirs or torch[-1]
+            beside = f"{version('torch')}: {last.seconds:.0f} s, {last.steps} steps, skill {last.skill:.3f}"
+            ratio = last.seconds / ours.seconds if ours else None
+            lines.append(Row(ratio, subject, words, beside + ("" if theirs else "; not there yet")))
     return lines
 
 
@@ -220,15 +218,21 @@ def main(argv: Sequence[str]) -> None:
         print(table(rows(quick=False)))
         print(f"six frames: standard deviation of the estimated error {100 * estimate_spread():.1f} % of it")
         return
-    measured = time_to_skill(_SECONDS.value)
-    if _OUTPUT.value:
-        records = [{"system": system, **each._asdict()} for system, each in measured]
-        pathlib.Path(_OUTPUT.value).write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
-    print(table(describe(measured)))
+    if wrong := [system for system in _SYSTEMS.value if system not in _TARGETS]:
+        raise command_line.UserError(f"--systems must be of {', '.join(_TARGETS)}; got {', '.join(wrong)}")
+    output = program.output_file(_OUTPUT.value)
+    records: list[dict[str, Any]] = []
+    for system in _SYSTEMS.value:
+        measured = time_to_skill(system, _SECONDS.value)
+        print(table(describe(system, measured)), flush=True)
+        records += [{"system": system, **each._asdict()} for each in measured]
+        if output:
+            output.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
     _SKILL = flags.DEFINE_bool("skill", False, "Measure the time to a skill instead of the time of a step.")
+    _SYSTEMS = flags.DEFINE_list("systems", list(_TARGETS), f"Systems of --skill, of {', '.join(_TARGETS)}.")
     _SECONDS = flags.DEFINE_float("seconds", 600.0, "Seconds after which PyTorch's training ends.", lower_bound=1.0)
     _OUTPUT = flags.DEFINE_string("output", None, "JSON file for all that --skill measured.")
     command_line.run(main)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
+from benchmarks import program
 from benchmarks.processes import Cost, alone, peak_gigabytes, training_step
 from benchmarks.table import Row, table
 from experiments.run import command_line
@@ -155,9 +156,9 @@ def draw(points: Sequence[Point], path: pathlib.Path) -> None:
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    folder = program.output_folder(_OUTPUT.value)
     points = measure()
-    if _OUTPUT.value:
-        folder = pathlib.Path(_OUTPUT.value)
+    if folder:
         folder.mkdir(parents=True, exist_ok=True)
         records = [point._asdict() for point in points]
         (folder / "growth.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
+from benchmarks import program
 from benchmarks.table import Row, interleaved_medians, missing, version
 from experiments.run import command_line
 from hgn_jax import PhaseState, rollout
@@ -182,6 +183,7 @@ def main(argv: Sequence[str]) -> None:
     setting, repeats = Setting(_BATCH.value, _NUM_STEPS.value), _REPEATS.value
     if setting.num_steps % _EVERY:
         raise command_line.UserError(f"--num_steps must be a multiple of {_EVERY}, got {setting.num_steps}")
+    folder = program.output_folder(_OUTPUT.value)
     device = f"{jax.local_device_count()} x {jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores"
     print(f"{setting.batch} pendulums x {setting.num_steps} steps of {_DT}, float32, {device}, {version('jax')}")
     rates, rms = steps_per_second(setting, repeats), errors(setting)
@@ -194,8 +196,8 @@ def main(argv: Sequence[str]) -> None:
     memory = {every: working_memory(setting.batch, every) for every in (1, 10, 100, 1000)}
     for every, size in memory.items():
         print(f"{_KEPT} states kept, {every} steps apart: {size / 1e6:.2f} MB beside the result")
-    if _OUTPUT.value:
-        _write(pathlib.Path(_OUTPUT.value), setting, repeats, {"rates": rates, "errors": rms, "memory": memory})
+    if folder:
+        _write(folder, setting, repeats, {"rates": rates, "errors": rms, "memory": memory})
 
 
 def _write(directory: pathlib.Path, setting: Setting, repeats: int, measured: dict[str, Any]) -> None:

@@ -20,7 +20,6 @@ import importlib.util
 import json
 import math
 import os
-import pathlib
 import platform
 import sys
 import time
@@ -30,6 +29,7 @@ from typing import Any
 import jax
 from absl import flags
 
+from benchmarks import program
 from benchmarks.density_models import LIBRARIES, MAX_MOMENTA, MODELS, library
 from benchmarks.flow_comparison import BIAS, TIMES, Settings, compare, regimes, targets
 from benchmarks.table import Row, align, missing, version
@@ -115,9 +115,7 @@ def main(argv: Sequence[str]) -> None:
     dims, names = _chosen()
     if not math.isfinite(_SECONDS.value) or not math.isfinite(_LEARNING_RATE.value) or _LEARNING_RATE.value <= 0:
         raise command_line.UserError("--seconds and --learning_rate must be positive and finite")
-    output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
-    if output and (output.is_dir() or not output.parent.is_dir()):
-        raise command_line.UserError(f"--output={output} cannot be written: give a file in a folder that exists")
+    output = program.output_file(_OUTPUT.value)
 
     settings = Settings(_BATCH_SIZE.value, _LEARNING_RATE.value, _POINTS.value, _SEED.value)
     kinds = regimes(_STEPS.value, _SECONDS.value)

@@ -1,11 +1,33 @@
-"""The command line that the benchmarks of HGN's training step share."""
+"""What the command lines of the benchmarks share."""
 
+import pathlib
 from collections.abc import Callable
 
 from absl import flags
 
 from experiments.hgn import presets
 from experiments.run import command_line, config_flags
+from experiments.run.run_directory import require_writable
+
+
+def output_file(value: str | None) -> pathlib.Path | None:
+    """Returns the path that `--output` names, or None; raises UserError if no file can be written there."""
+    if not value:
+        return None
+    path = pathlib.Path(value)
+    if path.is_dir() or not path.parent.is_dir():
+        raise command_line.UserError(f"--output={path} cannot be written: give a file in a folder that exists")
+    require_writable(path.parent, "output", "give another --output")
+    return path
+
+
+def output_folder(value: str | None) -> pathlib.Path | None:
+    """Returns the folder that `--output` names, or None; raises UserError if it cannot be written."""
+    if not value:
+        return None
+    path = pathlib.Path(value)
+    require_writable(path, "output", "give another --output")
+    return path
 
 
 def run(

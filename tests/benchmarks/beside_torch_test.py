@@ -15,12 +15,12 @@ def test_skill_is_one_for_the_films_and_zero_for_their_mean():
 
 def test_rows_compare_the_first_training_that_is_there():
     measured = [
-        ("mass_spring", Reached("small", 100, 20.0, 0.5)),
-        ("mass_spring", Reached("small", 200, 40.0, 0.95)),
-        ("mass_spring", Reached("PyTorch, as the paper says", 40, 100.0, 0.2)),
-        ("mass_spring", Reached("PyTorch, as the paper says", 80, 200.0, 0.93)),
+        Reached("small", 100, 20.0, 0.5),
+        Reached("small", 200, 40.0, 0.95),
+        Reached("PyTorch, as the paper says", 40, 100.0, 0.2),
+        Reached("PyTorch, as the paper says", 80, 200.0, 0.93),
     ]
-    easy, hard = beside_torch.describe(measured)
+    easy, hard = beside_torch.describe("mass_spring", measured)
     assert easy.ratio == 5.0 and easy.measured == "40 s, 200 steps, skill 0.950"
     assert hard.ratio is None and hard.measured == "not reached"
     assert hard.compared_with.endswith("200 s, 80 steps, skill 0.930; not there yet")
