@@ -39,11 +39,11 @@ from hgn_jax.models.hgn_terms import (
 )
 from hgn_jax.models.objectives import default_slots, example_keys, geco_lagrangian
 from hgn_jax.models.refinement import (
-    Residuals,
+    LeastSquares,
     central_differences,
+    fit_outward,
     forward_derivatives,
     gauss_newton_shift,
-    levenberg_marquardt,
 )
 from hgn_jax.models.windows import Windows, draw_windows
 from hgn_jax.physics import integrators
@@ -166,9 +166,10 @@ def make_hgn(config: HGNConfig) -> HGN:
     networks |= energies
     shape, is_keypoints = latent_shape(config), config.latent == "keypoints"
     differentiate = forward_derivatives if config.refinement_target == "points" else central_differences
-    refine = functools.partial(levenberg_marquardt, differentiate=differentiate)
+    half_window = (config.inference_frames or 0) // 2  # which the first guess of a state comes from
+    refine = functools.partial(fit_outward, near=half_window, differentiate=differentiate)
     # The anchor's window may be at an end of the frames read.
-    most_read_steps = (num_seen(config) or 0) - 1 - (config.inference_frames or 0) // 2
+    most_read_steps = (num_seen(config) or 0) - 1 - half_window
     training_unroll = config.unroll or True  # True unrolls all steps
 
     def init(key: jax.Array, batch: Batch) -> Params:
@@ -235,17 +236,17 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.refinement_steps:
             seen, half = seen_by_model(frames), num_seen(config) // 2
             steps = jnp.broadcast_to(jnp.arange(-half, half + 1), seen.shape[:2])
-            residuals = residuals_of(params, observe(params, seen), steps, half)
+            problem = problem_of(params, observe(params, seen), steps, half)
             if "prior" in params and config.refinement_target == "points":
-                residuals = with_deviations(params, residuals, noise_variance(params, z))
-            z = refine(residuals, z, config.refinement_steps)
+                problem = with_deviations(params, problem, noise_variance(params, z))
+            z = refine(problem, z, config.refinement_steps)
         return transform(params, z)
 
     def fit_windows(params: Params, windows: Windows, z: jax.Array) -> Fit:
         """The states of windows, fitted to the frames read from the first guesses z."""
         observed = observe(params, windows.read)
-        residuals = residuals_of(params, observed, windows.read_steps, most_read_steps)
-        return Fit(refine(residuals, z, config.training_refinement_steps), observed)
+        problem = problem_of(params, observed, windows.read_steps, most_read_steps)
+        return Fit(refine(problem, z, config.training_refinement_steps), observed)
 
     def no_fit(params: Params, windows: Windows, z: jax.Array) -> Fit:
         observed = jax.eval_shape(observe, params, windows.read)
@@ -256,8 +257,8 @@ def make_hgn(config: HGNConfig) -> HGN:
         flat = frames.reshape(-1, *frames.shape[2:])
         return find_points(params, flat) if config.refinement_target == "points" else flat
 
-    def residuals_of(params: Params, observed: jax.Array, steps: jax.Array, most_steps: int) -> Residuals:
-        """What a state z does not explain of what was observed at `steps` from it."""
+    def problem_of(params: Params, observed: jax.Array, steps: jax.Array, most_steps: int) -> LeastSquares:
+        """What a state z does not explain of what was observed at `steps` `[batch, n]` from it."""
         if config.refinement_target == "points":
             predict = lambda q: decoder.places(params["decoder"], q)
         else:
@@ -267,19 +268,20 @@ def make_hgn(config: HGNConfig) -> HGN:
             q = jnp.swapaxes(positions_at(params, z, steps, most_steps), 0, 1)
             return (predict(q.reshape(-1, q.shape[-1])) - observed).reshape(len(z), -1)
 
-        return residuals
+        return LeastSquares(residuals, jnp.repeat(jnp.abs(steps), observed[0].size, axis=1))
 
-    def with_deviations(params: Params, residuals: Residuals, variance: jax.Array) -> Residuals:
-        """Adds the deviations of a state from its prior, with the weight of noise of this variance, to residuals."""
+    def with_deviations(params: Params, problem: LeastSquares, variance: jax.Array) -> LeastSquares:
+        """Adds the deviations of a state from its prior, with the weight of noise of this variance."""
         # Noise moves 2 * num_keypoints numbers by state_channels coordinates.
         deviation = jnp.sqrt(variance * 2 * config.num_keypoints / config.state_channels)
         prior = params["prior"]
 
         def all_residuals(z: jax.Array) -> jax.Array:
             deviations = (z - prior["mean"]) @ prior["whiten"]
-            return jnp.concatenate([residuals(z), deviation[:, None] * deviations], axis=1)
+            return jnp.concatenate([problem.residuals(z), deviation[:, None] * deviations], axis=1)
 
-        return all_residuals
+        at_state = ((0, 0), (0, len(prior["mean"])))
+        return LeastSquares(all_residuals, jnp.pad(problem.distances, at_state))
 
     def noise_variance(params: Params, z: jax.Array) -> jax.Array:
         """Mean variance `[batch]` of the coordinates of points of states z, by the noise of positions."""
@@ -368,7 +370,7 @@ def make_hgn(config: HGNConfig) -> HGN:
 
     def misfit(params: Params, fit: Fit, steps: jax.Array) -> jax.Array:
         """Mean squared distances `[batch]` of points from the rollouts fitted to them, in units of their noise."""
-        residuals = residuals_of(params, fit.observed, steps, most_read_steps)(fit.z)
+        residuals = problem_of(params, fit.observed, steps, most_read_steps).residuals(fit.z)
         return jnp.mean(residuals**2, axis=1) / jax.lax.stop_gradient(noise_variance(params, fit.z))
 
     def tolerance(params: Params) -> jax.Array | float:

@@ -1,6 +1,7 @@
 """Refinement of inferred states and points: least-squares fits to the frames seen, with the model fixed."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,18 @@ _SMALLEST_DAMPING, _LARGEST_DAMPING = 1e-6, 1e3
 _IMAGES_IN_CACHE = 16
 
 Residuals = Callable[[jax.Array], jax.Array]  # of vectors `[batch, d]`, to `[batch, n]`
+
+
+class LeastSquares(NamedTuple):
+    """A least-squares problem about states and what was observed around them.
+
+    Attributes:
+      residuals: What a state does not explain.
+      distances: Number of steps of time between the state and each residual, `[batch, n]`.
+    """
+
+    residuals: Residuals
+    distances: jax.Array
 
 
 def forward_derivatives(residuals: Residuals, z: jax.Array) -> jax.Array:
@@ -33,6 +46,7 @@ def levenberg_marquardt(
     z: jax.Array,
     num_steps: int,
     differentiate: Callable[[Residuals, jax.Array], jax.Array] = forward_derivatives,
+    counted: Callable[[jax.Array], jax.Array] | None = None,
 ) -> jax.Array:
     """Minimises the sum of squared residuals of each example over its own small vector z.
 
@@ -43,28 +57,59 @@ def levenberg_marquardt(
       z: Initial vectors, `[batch, d]`.
       num_steps: Number of steps.
       differentiate: `forward_derivatives` or `central_differences`.
+      counted: Number of a step, from 0 -> which residuals count in it, `[batch, n]`; by default all of them.
 
     Returns:
-      The vectors after the last step, `[batch, d]`; no error is larger than at the start.
+      The vectors after the last step, `[batch, d]`; no error is larger than at the start if all residuals always count.
     """
 
     def squared(r: jax.Array) -> jax.Array:
         return jnp.sum(r**2, axis=-1)
 
-    def step(carry, _):
+    def step(carry, number):
         z, r, damping = carry
-        jacobian = differentiate(residuals, z)
+        only_counted = lambda x: x if counted is None else jnp.where(counted(number), x, 0.0)
+        jacobian = only_counted(differentiate(residuals, z))
         normal = jnp.einsum("ibn,jbn->bij", jacobian, jacobian, precision="highest")
-        gradient = jnp.einsum("ibn,bn->bi", jacobian, r, precision="highest")
+        gradient = jnp.einsum("ibn,bn->bi", jacobian, only_counted(r), precision="highest")
         proposal = z - _solve_damped(normal, gradient, damping)
         new_r = residuals(proposal)
-        better = squared(new_r) < squared(r)  # false if the error is not a number
+        better = squared(only_counted(new_r)) < squared(only_counted(r))  # false if the error is not a number
         z, r = jnp.where(better[:, None], proposal, z), jnp.where(better[:, None], new_r, r)
         damping = jnp.clip(damping * jnp.where(better, 0.1, 10.0), _SMALLEST_DAMPING, _LARGEST_DAMPING)
         return (z, r, damping), None
 
     start = (z, residuals(z), jnp.full(len(z), _INITIAL_DAMPING, z.dtype))
-    return jax.lax.scan(step, start, None, length=num_steps)[0][0]
+    return jax.lax.scan(step, start, jnp.arange(num_steps))[0][0]
+
+
+def fit_outward(
+    problem: LeastSquares,
+    z: jax.Array,
+    num_steps: int,
+    near: int,
+    differentiate: Callable[[Residuals, jax.Array], jax.Array] = forward_derivatives,
+) -> jax.Array:
+    """Fits states to what was observed near them, and then to all that was observed.
+
+    Where neighbouring rollouts part exponentially, a first guess that is good nearby can be so wrong far away that a
+    fit to all at once ends in another minimum.
+
+    Args:
+      problem: The residuals, and how far away each is.
+      z: First guesses, `[batch, d]`.
+      num_steps: Number of steps of `levenberg_marquardt`. In the first half of them only what is near counts.
+      near: Largest distance that is near.
+      differentiate: `forward_derivatives` or `central_differences`.
+
+    Returns:
+      The states, `[batch, d]`.
+    """
+
+    def counted(number: jax.Array) -> jax.Array:
+        return (number >= num_steps // 2) | (problem.distances <= near)
+
+    return levenberg_marquardt(problem.residuals, z, num_steps, differentiate, counted)
 
 
 def gauss_newton_shift(
