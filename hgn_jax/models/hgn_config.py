@@ -80,7 +80,8 @@ class HGNConfig:
         and the refinement all of them. The refinement in training takes as many, which contain the encoder's window.
         For `outward` only; None for `inference_frames`.
       refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
-        model fixed, when a trained model reads a clip; see `hgn_jax.models.refinement`.
+        model fixed, when a trained model reads a clip. In the first half of them only frames as near as those of the
+        encoder's window count. See `hgn_jax.models.refinement`.
       training_refinement_steps: Number of such steps in the second half of the training. The gradient treats them as
         constant shifts of the states.
       refinement_target: Data that the refined state should explain: the `pixels` of the frames seen, or, for keypoints,

@@ -10,7 +10,14 @@ from absl.testing import parameterized
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgn_jax.models.refinement import central_differences, forward_derivatives, gauss_newton_shift, levenberg_marquardt
+from hgn_jax.models.refinement import (
+    LeastSquares,
+    central_differences,
+    fit_outward,
+    forward_derivatives,
+    gauss_newton_shift,
+    levenberg_marquardt,
+)
 from tests.hgn_jax.float64 import Float64TestCase
 
 _BATCH, _DIM, _NUM_RESIDUALS = 4, 3, 12
@@ -89,6 +96,56 @@ def _blobs(points, library=np):
 @jax.jit
 def _shift(points, frames, largest):
     return gauss_newton_shift(lambda points: _blobs(points, jnp), points, frames, largest)
+
+
+_TIMES = np.arange(-15, 16)
+_NEAR, _STEPS = 4, 12
+
+
+def _oscillations(seed):
+    """Noisy oscillations of 20 examples, whose states are frequency and phase, and first guesses of the states."""
+    rng = np.random.default_rng(seed)
+    true = np.stack([rng.uniform(0.8, 1.2, 20), rng.uniform(-np.pi, np.pi, 20)], axis=1)
+    data = _oscillation(true) + 0.05 * rng.normal(size=(20, len(_TIMES)))
+    frequency_error = rng.choice([-0.3, 0.3], 20)
+    return true, data, true + np.stack([frequency_error, np.zeros(20)], axis=1)
+
+
+def _oscillation(z, library=np):
+    return library.sin(z[:, :1] * _TIMES + z[:, 1:])
+
+
+class FitOutwardTest(Float64TestCase):
+    def _fits(self, data, start, num_steps, near):
+        residuals = lambda z: _oscillation(z, jnp) - data
+        distances = jnp.broadcast_to(np.abs(_TIMES), data.shape)
+        outward = jax.jit(lambda z: fit_outward(LeastSquares(residuals, distances), z, num_steps, near))(start)
+        return np.asarray(outward), np.asarray(jax.jit(lambda z: levenberg_marquardt(residuals, z, num_steps))(start))
+
+    def test_arrives_at_the_minimum_of_scipy_where_a_fit_to_all_at_once_does_not(self):
+        true, data, start = _oscillations(0)
+        expected = [
+            scipy.optimize.least_squares(lambda z, y=y: _oscillation(z[None])[0] - y, z).x
+            for z, y in zip(true, data, strict=True)
+        ]
+        outward, at_once = self._fits(data, start, _STEPS, _NEAR)
+        np.testing.assert_allclose(outward, expected, atol=1e-5)
+        self.assertGreater(np.sum(np.abs(at_once - expected).max(axis=1) > 0.1), 5)
+
+    def test_all_counts_where_all_is_near_and_in_the_only_step(self):
+        _, data, start = _oscillations(1)
+        for num_steps, near in ((6, 15), (1, 0), (0, 0)):
+            np.testing.assert_array_equal(*self._fits(data, start, num_steps, near))
+
+    def test_what_is_far_away_does_not_count_at_first(self):
+        """Not even where it is no number, so that no step follows in which all counts."""
+        _, data, start = _oscillations(2)
+        is_near = np.abs(_TIMES) <= _NEAR
+        found, _ = self._fits(np.where(is_near, data, np.nan), start, 6, _NEAR)
+        near_alone = lambda z: (_oscillation(z, jnp) - data)[:, is_near]
+        expected = jax.jit(lambda z: levenberg_marquardt(near_alone, z, 3))(start)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        self.assertGreater(np.abs(found - start).max(), 0.1)
 
 
 class GaussNewtonShiftTest(Float64TestCase):
