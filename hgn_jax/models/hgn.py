@@ -280,8 +280,8 @@ def make_hgn(config: HGNConfig) -> HGN:
             deviations = (z - prior["mean"]) @ prior["whiten"]
             return jnp.concatenate([problem.residuals(z), deviation[:, None] * deviations], axis=1)
 
-        at_state = ((0, 0), (0, len(prior["mean"])))
-        return LeastSquares(all_residuals, jnp.pad(problem.distances, at_state))
+        at_state = jnp.zeros((len(problem.distances), prior["whiten"].shape[1]), problem.distances.dtype)
+        return LeastSquares(all_residuals, jnp.concatenate([problem.distances, at_state], axis=1))
 
     def noise_variance(params: Params, z: jax.Array) -> jax.Array:
         """Mean variance `[batch]` of the coordinates of points of states z, by the noise of positions."""
