@@ -1,4 +1,4 @@
-"""Compares the training with the same model in PyTorch: `python -m benchmarks.beside_torch [--skill] [--seconds=600]`.
+"""Compares the training with the same model in PyTorch: `python -m benchmarks.beside_torch [--skill]`.
 
 Without flags it times a step at the paper's sizes, each model in a process of its own and by turns, with its peak
 memory: ours with all 31 frames decoded and with six random ones, which estimate the same loss without bias, and
