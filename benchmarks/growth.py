@@ -8,6 +8,7 @@ differentiated by JAX and by the reversible adjoint, `hgn_jax.rollout(..., adjoi
 import functools
 import json
 import math
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from absl import flags
 
 from benchmarks import program
 from benchmarks.processes import Cost, alone, peak_gigabytes, training_step
-from benchmarks.table import Row, table
+from benchmarks.table import Row, table, version
 from experiments.run import command_line
 
 _REPEATS = 3
@@ -142,16 +143,31 @@ def draw(points: Sequence[Point], path: pathlib.Path) -> None:
     """Draws time and memory against size, relative to the smallest size of each kind."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, name, title in zip(figure.subplots(1, 2), ("seconds", "gigabytes"), ("time", "peak memory"), strict=True):
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    titles = ("time", "peak memory")
+    for axes, name, title in zip(figure.subplots(1, 2), ("seconds", "gigabytes"), titles, strict=True):
         for kind in dict.fromkeys(point.kind for point in points):
             here = [point for point in points if point.kind == kind]
             sizes = [point.size / here[0].size for point in here]
             axes.loglog(sizes, [getattr(p, name) / getattr(here[0], name) for p in here], "o-", label=kind)
         axes.loglog([1, 16], [1, 16], ":", color="grey", label="in proportion")
-        axes.set(xlabel="size, in units of the smallest", ylabel=f"{title}, in units of the smallest size's")
-    axes.legend(fontsize=7)
+        axes.set(xlabel="size / smallest size", ylabel="cost / cost of the smallest size", title=title)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)
+
+
+def write(points: Sequence[Point], path: pathlib.Path) -> None:
+    """Writes the costs as JSON, with the device and the versions that they were measured with."""
+    import jax
+
+    content = {
+        "command": "python -m benchmarks.growth",
+        "device": f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores",
+        "versions": [version("jax"), version("jaxlib")],
+        "repeats": _REPEATS,
+        "costs": [point._asdict() for point in points],
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -160,8 +176,7 @@ def main(argv: Sequence[str]) -> None:
     points = measure()
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-        records = [point._asdict() for point in points]
-        (folder / "growth.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+        write(points, folder / "growth.json")
         draw(points, folder / "growth.png")
     print(table(describe(points)))
 

@@ -1,5 +1,7 @@
 """Tests of `benchmarks.growth`."""
 
+import json
+
 import pytest
 
 from benchmarks import growth
@@ -13,6 +15,14 @@ def test_the_power_of_the_size_is_found():
     assert growth.exponent(points, lambda point: point.gigabytes) == pytest.approx(0.5)
     (row,) = growth.describe(points)
     assert row.measured == "time ~ size^1.50, memory ~ size^0.50"
+
+
+def test_costs_are_written_with_what_they_were_measured_with(tmp_path):
+    points = [Point("frames", size, 0.5, 0.25) for size in (8, 16)]
+    growth.write(points, tmp_path / "growth.json")
+    content = json.loads((tmp_path / "growth.json").read_text())
+    assert [Point(**cost) for cost in content["costs"]] == points
+    assert "jax" in content["versions"][0]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in growth.KINDS if not kind.startswith("steps")])
