@@ -87,7 +87,7 @@ def measure(clips: Clips, long_clips: LongClips, draw: int) -> dict[str, Any]:
     followed = follow_true(clips, long_clips, middle, z)
     images = followed.expected_images(metadata)
     targets = long_clips.expected_images(metadata)
-    frames = measure_frames(compare(clips, long_clips, targets, Rollout(first, None, None, images)))
+    frames = measure_frames(compare(clips, long_clips, targets, Rollout(first, first, None, None, images)))
     energies = (np.asarray(jax.vmap(system.hamiltonian)(as_state(system, jnp.asarray(states)))) for states in (z, true))
     r_squared = None
     if metadata["system"] in _CURVES:

@@ -20,7 +20,7 @@ from experiments.clips.beyond import STEPS, extend_clips, measure_frames
 from experiments.clips.data import Clips
 from experiments.clips.divergence import follow_true, has_one_energy
 from experiments.clips.long_clips import LongClips
-from experiments.clips.long_rollouts import Rollout, compare, path_through, roll_out
+from experiments.clips.long_rollouts import Rollout, compare, roll_out
 from experiments.clips.prediction import CompiledDynamics
 from experiments.reporting.tables import Table, to_markdown
 from experiments.run import command_line
@@ -108,14 +108,14 @@ class Parts(NamedTuple):
 
     @property
     def true_state(self) -> PhaseState:
-        """True positions and momenta, each `[clips, d]`, at the first frame that the model sees."""
-        return PhaseState(*(half[:, self.learned.first_seen] for half in (self.long_clips.q, self.long_clips.p)))
+        """True positions and momenta, each `[clips, d]`, at the frame at which states are inferred."""
+        return PhaseState(*(half[:, self.learned.anchor] for half in (self.long_clips.q, self.long_clips.p)))
 
     def images(self, state: str, energy: str) -> dict[str, np.ndarray]:
         """The frames `[clips, time, size, size, 3]` with these parts and each picture, `"learned"` or `"true"`."""
         halves = self.true_state
         if state == "learned":
-            halves = [x[self.learned.first_seen].reshape(x.shape[1], -1) for x in self.learned.path]
+            halves = [x[self.learned.anchor].reshape(x.shape[1], -1) for x in self.learned.path]
         if energy == "learned":
             if state == "true":
                 halves = [to_learned(x) for to_learned, x in zip(self.to_learned, halves, strict=True)]
@@ -125,7 +125,7 @@ class Parts(NamedTuple):
             if state == "learned":
                 halves = [to_learned.inverse(x) for to_learned, x in zip(self.to_learned, halves, strict=True)]
             z = np.concatenate(halves, axis=-1)
-            true_q = follow_true(self.clips, self.long_clips, self.learned.first_seen, z).q
+            true_q = follow_true(self.clips, self.long_clips, self.learned.anchor, z).q
             learned_q = self.to_learned.q(true_q)
         rendered = self.long_clips._replace(q=true_q).expected_images(self.clips.metadata)
         return {"learned": self._decode(learned_q), "true": rendered}
@@ -134,7 +134,7 @@ class Parts(NamedTuple):
         """Positions `[clips, time, d]` by the learned energy, from learned positions and momenta `[clips, d]`."""
         shape = self.learned.path.q.shape
         state = PhaseState(*(half.reshape(shape[1:]) for half in halves))
-        return _by_clip(path_through(self.dynamics, state, self.learned.first_seen, shape[0]).q)
+        return _by_clip(self.dynamics.path_through(state, self.learned.anchor, shape[0]).q)
 
     def _decode(self, q: np.ndarray) -> np.ndarray:
         q = np.swapaxes(q, 0, 1).reshape(self.learned.path.q.shape)

@@ -177,7 +177,7 @@ def _reencode(dynamics: CompiledDynamics, frames: np.ndarray, rollout: Rollout) 
     for shift in (min(_REENCODING_SHIFT, last), -min(_REENCODING_SHIFT, first)):
         if shift:
             state = dynamics.infer(frames[:, first + shift : first + shift + dynamics.num_seen])
-            middle = jax.tree.map(lambda x: x[-1], dynamics.rollout(state, to_middle, dynamics.dt))
+            middle = jax.tree.map(lambda x: x[-1], dynamics.rollout(state, to_middle - dynamics.anchor, dynamics.dt))
             inferred.append(dynamics.coordinates(middle, 1))
             rolled_out.append(rollout.states[:, first + shift + to_middle])
     return np.concatenate(rolled_out), np.concatenate(inferred)

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from experiments.clips import divergence
@@ -22,12 +21,14 @@ class Rollout(NamedTuple):
 
     Attributes:
       first_seen: Index of the first frame of the window.
+      anchor: Index of the frame at which states are inferred from the window.
       path: States, `[time, clips, ...]`.
       states: The coordinates of these states, `[clips, time, d]`.
       images: Decoded images, `[clips, time, size, size, 3]`.
     """
 
     first_seen: int
+    anchor: int
     path: PhaseState
     states: np.ndarray
     images: np.ndarray
@@ -41,16 +42,10 @@ def roll_out(dynamics: CompiledDynamics, frames: np.ndarray, first_seen: int) ->
       frames: Long clips, uint8 `[clips, time, size, size, 3]`.
       first_seen: Index of the first frame of the windows.
     """
-    state = dynamics.infer(frames[:, first_seen : first_seen + dynamics.num_seen])
-    path = path_through(dynamics, state, first_seen, frames.shape[1])
-    return Rollout(first_seen, path, np.swapaxes(dynamics.coordinates(path, 2), 0, 1), dynamics.decode(path))
-
-
-def path_through(dynamics: CompiledDynamics, state: PhaseState, index: int, length: int) -> PhaseState:
-    """Rolls states out both ways into paths `[length, clips, ...]`, on which they stand at `index`."""
-    before = dynamics.rollout(state, index, -dynamics.dt)
-    after = dynamics.rollout(state, length - index - 1, dynamics.dt)
-    return jax.tree.map(lambda x, y: np.concatenate([x[:0:-1], y]), before, after)
+    seen = frames[:, first_seen : first_seen + dynamics.num_seen]
+    path = dynamics.infer_path(seen, first_seen, frames.shape[1])
+    states = np.swapaxes(dynamics.coordinates(path, 2), 0, 1)
+    return Rollout(first_seen, first_seen + dynamics.anchor, path, states, dynamics.decode(path))
 
 
 class Comparison(NamedTuple):

@@ -31,7 +31,7 @@ class LatentDynamics(NamedTuple):
       params: Parameters of the model.
       num_seen: Number of frames that a state is inferred from.
       dt: Time between frames.
-      infer: `(params, frames [examples, num_seen, size, size, 3]) -> PhaseState [examples, ...]` at the first frame.
+      infer: `(params, frames [examples, num_seen, size, size, 3]) -> PhaseState [examples, ...]` at the frame `anchor`.
       rollout: `(params, state, num_steps, dt) -> path [num_steps + 1, examples, ...]`.
       decode: `(params, states [n, ...]) -> images [n, size, size, 3]`.
       energy: `(params, states [n, ...]) -> energies [n]`, the learned Hamiltonian.
@@ -41,6 +41,7 @@ class LatentDynamics(NamedTuple):
         none.
       affordable_clips: Number of clips whose states can be inferred in about a minute; None for thousands.
       angles: Whether positions are angles. States are then compared by points on the circle.
+      anchor: Index of the frame, among those seen, at which states are inferred.
     """
 
     params: Any
@@ -54,6 +55,7 @@ class LatentDynamics(NamedTuple):
     sample: Callable[[Any, Any, int], PhaseState] | None = None
     affordable_clips: int | None = None
     angles: bool = False
+    anchor: int = 0
 
 
 class CompiledDynamics:
@@ -67,12 +69,12 @@ class CompiledDynamics:
 
     def __init__(self, dynamics: LatentDynamics):
         self.dynamics = dynamics
-        self.num_seen, self.dt = dynamics.num_seen, dynamics.dt
+        self.num_seen, self.dt, self.anchor = dynamics.num_seen, dynamics.dt, dynamics.anchor
         self._inferred: dict[Any, PhaseState] = {}
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
     def infer(self, frames: np.ndarray) -> PhaseState:
-        """Infers states `[examples, ...]` at the first of the frames seen, `[examples, num_seen, size, size, 3]`."""
+        """Infers states `[examples, ...]` at the `anchor` of the frames seen, `[examples, num_seen, size, size, 3]`."""
         key = (frames.shape, hashlib.sha256(np.ascontiguousarray(frames)).digest())
         if key not in self._inferred:
             self._inferred[key] = self._in_blocks(self.dynamics.infer, frames, _CLIPS_PER_CALL)
@@ -91,6 +93,20 @@ class CompiledDynamics:
         return jax.tree.map(
             lambda x: np.asarray(x)[: num_steps + 1], self._compiled[key](self.dynamics.params, state, dt)
         )
+
+    def infer_path(self, frames: np.ndarray, first: int, length: int) -> PhaseState:
+        """Infers states from frames seen, and rolls them out both ways into paths `[length, examples, ...]`.
+
+        The first frame seen is at `first`. Rolled back to it and from there forwards, states of a chaotic system would
+        not return to where they were inferred, unless the integrator is reversible.
+        """
+        return self.path_through(self.infer(frames), first + self.anchor, length)
+
+    def path_through(self, state: PhaseState, index: int, length: int) -> PhaseState:
+        """Rolls states out both ways into paths `[length, examples, ...]`, on which they stand at `index`."""
+        before = self.rollout(state, index, -self.dt)
+        after = self.rollout(state, length - index - 1, self.dt)
+        return jax.tree.map(lambda x, y: np.concatenate([x[:0:-1], y]), before, after)
 
     def decode(self, path: PhaseState) -> np.ndarray:
         """Decodes a path `[time, examples, ...]` into images `[examples, time, size, size, 3]`."""
@@ -159,8 +175,10 @@ def measure_prediction(run: Run, dynamics: CompiledDynamics) -> dict[str, Any]:
     mean_image = targets.mean(axis=(0, 1))
 
     def predict(frames: np.ndarray, num_steps: int, backward: bool) -> np.ndarray:
-        dt = -dynamics.dt if backward else dynamics.dt
-        return dynamics.decode(dynamics.rollout(dynamics.infer(frames), num_steps, dt))
+        if not backward:
+            return dynamics.decode(dynamics.infer_path(frames, 0, num_steps + 1))
+        path = dynamics.infer_path(frames, num_steps, num_steps + dynamics.anchor + 1)
+        return dynamics.decode(jax.tree.map(lambda x: x[num_steps::-1], path))
 
     def predict_mean_image(frames: np.ndarray, num_steps: int, backward: bool) -> np.ndarray:
         del backward

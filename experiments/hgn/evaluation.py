@@ -24,7 +24,7 @@ from experiments.tasks import Evaluation
 from hgn_jax import data
 from hgn_jax.metrics import rollouts
 from hgn_jax.models.hgn import HGN
-from hgn_jax.models.hgn_config import num_seen
+from hgn_jax.models.hgn_config import inferred_frame, num_seen
 from hgn_jax.models.hgn_terms import kl_to_standard_normal
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.training import compile_for_backend
@@ -42,8 +42,9 @@ def evaluate(run: Run) -> Evaluation:
     features = ("image", "q", "p") if clips.has_true_states else ("image",)
     examples = data.stack(test, range(min(_NUM_DYNAMICS_EXAMPLES, len(test))), features)
     frames = examples["image"][:, : clips.num_frames]
-    states, num_steps = dynamics.infer(frames[:, : dynamics.num_seen]), frames.shape[1] - 1
-    path = jax.tree.map(lambda x: np.swapaxes(x, 0, 1), dynamics.rollout(states, num_steps, dynamics.dt))
+    path = dynamics.infer_path(frames[:, : dynamics.num_seen], 0, frames.shape[1])
+    states = jax.tree.map(lambda x: x[0], path)
+    path = jax.tree.map(lambda x: np.swapaxes(x, 0, 1), path)
     latents = measure_latents(path, examples, posterior_variances(run.model, run.state.params, frames))
     beyond, beyond_shown = measure_beyond_the_clip(run, dynamics, latents.get("latent"))
     law = measure_law(run, dynamics, examples)
@@ -58,7 +59,7 @@ def evaluate(run: Run) -> Evaluation:
         **{split: reconstruction.split_errors(shown.errors) for split, shown in reconstructions.items()},
         **fields,
         beyond_the_clip=beyond,
-        dynamics=measure_dynamics(run.model, run.state.params, states, num_steps),
+        dynamics=measure_dynamics(run.model, run.state.params, states, frames.shape[1] - 1),
         frames_seen=dynamics.num_seen,
         videos=reconstruction.describe_videos(clips),
         run=facts(run, start),
@@ -141,7 +142,7 @@ def compiled_dynamics(run: Run) -> CompiledDynamics:
         params=run.state.params,
         num_seen=num_used,
         dt=config.dt,
-        infer=hgn.start,
+        infer=hgn.infer_state,
         rollout=hgn.rollout,
         decode=lambda params, states: hgn.decode(params, states.q),
         energy=lambda params, states: hgn.hamiltonian(params)(states),
@@ -149,6 +150,7 @@ def compiled_dynamics(run: Run) -> CompiledDynamics:
         sample=sample if has_states else None,
         affordable_clips=affordable_clips(config, num_used),
         angles=config.chart == "rods",
+        anchor=inferred_frame(config),
     )
     return CompiledDynamics(dynamics)
 

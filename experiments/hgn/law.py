@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.clips.long_rollouts import path_through
 from experiments.clips.prediction import CompiledDynamics
 from experiments.clips.results import Law, PairLaw
 from experiments.hgn import law_pictures
@@ -89,8 +88,7 @@ def measure_law(run: Run, dynamics: CompiledDynamics, examples: Mapping[str, np.
 def _roll_outward(dynamics: CompiledDynamics, frames: np.ndarray) -> PhaseState:
     """States at the times of frames `[clips, time, size, size, 3]`, `[clips, time, ...]`, seen in the middle."""
     first = (frames.shape[1] - dynamics.num_seen) // 2
-    state = dynamics.infer(frames[:, first : first + dynamics.num_seen])
-    path = path_through(dynamics, state, first, frames.shape[1])
+    path = dynamics.infer_path(frames[:, first : first + dynamics.num_seen], first, frames.shape[1])
     return PhaseState(*(np.swapaxes(x, 0, 1) for x in path))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.run.trainer import Run
 from hgn_jax import data
-from hgn_jax.models.hgn_config import HGNConfig, latent_shape, num_seen
+from hgn_jax.models.hgn_config import HGNConfig, inferred_frame, latent_shape, num_seen
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.state_densities import density
 from hgn_jax.state_densities.density import Density
@@ -175,11 +175,12 @@ def affordable_clips(config: HGNConfig, num_used: int) -> int | None:
 
 def _whole_paths(run: Run, first: int) -> Callable[[Any, jax.Array], PhaseState]:
     """Returns `(params, frames seen) -> states` of the whole clip, `[time, clips, ...]`; `first` is the first seen."""
-    hgn, num_after = run.model, run.data.num_frames - 1 - first
+    hgn, anchor = run.model, first + inferred_frame(run.model.config)
+    num_after = run.data.num_frames - 1 - anchor
 
     def roll_out(params: Any, frames: jax.Array) -> PhaseState:
-        state = hgn.start(params, frames)
-        before, after = hgn.rollout(params, state, first, -hgn.config.dt), hgn.rollout(params, state, num_after)
+        state = hgn.infer_state(params, frames)
+        before, after = hgn.rollout(params, state, anchor, -hgn.config.dt), hgn.rollout(params, state, num_after)
         return jax.tree.map(lambda x, y: jnp.concatenate([x[:0:-1], y]), before, after)
 
     return roll_out

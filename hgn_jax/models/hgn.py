@@ -77,19 +77,21 @@ class Comparison(NamedTuple):
     """The rollouts of a training step, and the frames that they are compared with.
 
     Attributes:
-      posterior: Posterior of the state from which a clip is rolled out.
+      posterior: Posterior of the state from which a clip is rolled out; about a fit, if `is_fitted`.
       positions: Positions `[time, batch, ...]` along the rollout of states z.
       targets: Frames of the clips, `[batch, time, size, size, 3]`.
       chosen: The frames in the loss.
-      misfits: Distances of points from the rollouts that are fitted to them, in units of their noise, `[batch]`; 0
-        for clips that are left out, and None where nothing is fitted.
+      is_fitted: Whether clips are rolled out from states that were fitted, without the noise of the posterior.
+      fit_errors: How far points are from the rollouts that are fitted to them, in units of their noise, and the
+        encoder's guess of a state from the fit, `[batch]`; 0 for clips that are left out, whose fit has not arrived.
     """
 
     posterior: Posterior
     positions: Callable[[jax.Array], jax.Array]
     targets: jax.Array
     chosen: TargetFrames
-    misfits: jax.Array | None = None
+    is_fitted: jax.Array | bool = False
+    fit_errors: jax.Array | None = None
 
 
 class HGN(NamedTuple):
@@ -119,7 +121,7 @@ class HGN(NamedTuple):
         right and y downwards, with the centres of the outermost pixels at ±`keypoints.HALF_WIDTH`. None otherwise.
       start: `(params, frames) -> PhaseState`, the state at the first frame: that of `infer_state`, rolled back.
       reconstruct: `(params, frames, num_steps) -> images [batch, num_steps + 1, size, size, 3]`, the decoded rollout
-        from `start`.
+        both ways from `infer_state`.
       sample: `(params, key, num_samples, num_steps, dt=config.dt) -> images`, decoded rollouts from the prior.
       loss: `(params, multiplier, key, batch, *, progress=1.0, slots=None) -> (loss, aux)`; see `make_hgn`.
     """
@@ -150,8 +152,9 @@ def make_hgn(config: HGNConfig) -> HGN:
     the loss is `negative_elbo(mse, kl)`; for GECO, kl + multiplier * (mse - tolerance); or, for `relative`, mse in
     units of the variance of the pixels, plus beta * kl. A multiplier of half the number of values in a frame weighs the
     terms as the ELBO does. In the deterministic variant kl is zero. For keypoints, `frame_weight` times the
-    error of frames decoded from their own points is added to mse. With `fit_weight`, that times the distance of points
-    from fitted rollouts is added to the loss, and clips whose fit has not arrived count as 0 in mse. `aux` holds the
+    error of frames decoded from their own points is added to mse. With `fit_weight`, that times the errors of
+    fits is added to the loss: the distance of points from fitted rollouts, and that of the encoder's guesses from the
+    fitted states. Clips whose fit has not arrived count as 0 in mse and in both. `aux` holds the
     scalars `mse`, `kl` and, for GECO, `constraint` = mse - tolerance. With `relative_tolerance` the tolerance is that
     fraction of the variance of the pixels.
 
@@ -346,7 +349,13 @@ def make_hgn(config: HGNConfig) -> HGN:
         return jnp.swapaxes(decode(params, path.q), 0, 1)
 
     def reconstruct(params: Params, frames: jax.Array, num_steps: int) -> jax.Array:
-        return decode_path(params, rollout(params, start(params, frames), num_steps))
+        # Outward from where the state is inferred: rolled back and forwards again, states of a chaotic system do not
+        # return, unless the integrator is reversible.
+        state, anchor = infer_state(params, frames), inferred_frame(config)
+        before = rollout(params, state, anchor, -config.dt)
+        after = rollout(params, state, max(num_steps - anchor, 0))
+        path = jax.tree.map(lambda x, y: jnp.concatenate([x[:0:-1], y])[: num_steps + 1], before, after)
+        return decode_path(params, path)
 
     def sample(params: Params, key: jax.Array, num_samples: int, num_steps: int, dt: float = config.dt) -> jax.Array:
         state = initial_state(params, jax.random.normal(key, (num_samples, *shape)))
@@ -396,19 +405,37 @@ def make_hgn(config: HGNConfig) -> HGN:
     def compare_outward(params: Params, key: jax.Array, frames: jax.Array, progress, slots: jax.Array) -> Comparison:
         """Rollouts both ways from windows at random places of clips."""
         windows = draw_windows(config, example_keys(key, slots), frames, progress)
-        posterior, misfits = encode(params, windows.seen), jnp.zeros(len(frames), frames.dtype)
+        is_refined, has_arrived = progress >= _REFINED_FROM, jnp.full(len(frames), True)
+        is_fitted, known, fit_errors = False, params, None
+        if config.fit_weight:
+            is_fitted = is_refined
+            known = params | {"kinetic": held(is_fitted, params["kinetic"])}  # the masses are not the encoder's to fit
+        posterior = encode(known, windows.seen)
         if config.training_refinement_steps:
-            is_refined = progress >= _REFINED_FROM
             fixed = jax.lax.stop_gradient((params, windows, posterior.mean))
             fit = jax.lax.cond(is_refined, fit_windows, no_fit, *fixed)
-            shift = jnp.clip(fit.z - fixed[-1], -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
-            posterior = posterior._replace(mean=posterior.mean + shift)
             if config.fit_weight:
-                misfits = jax.lax.cond(is_refined, misfit, lambda *_: misfits, params, fit, windows.read_steps)
+                posterior, has_arrived, fit_errors = take_fits(params, windows, posterior, fit, is_fitted)
+            else:
+                shift = jnp.clip(fit.z - fixed[-1], -_LARGEST_TRAINING_SHIFT, _LARGEST_TRAINING_SHIFT)
+                posterior = posterior._replace(mean=posterior.mean + shift)
         positions = lambda z: positions_at(params, z, windows.steps, frames.shape[1] - 1)
-        num_targets, explained = windows.steps.shape[1], misfits < _LARGEST_MISFIT
-        chosen = TargetFrames(None, jnp.outer(jnp.full(num_targets, 1.0 / num_targets), explained))
-        return Comparison(posterior, positions, windows.targets, chosen, jnp.where(explained, misfits, 0.0))
+        num_targets = windows.steps.shape[1]
+        chosen = TargetFrames(None, jnp.outer(jnp.full(num_targets, 1.0 / num_targets), has_arrived))
+        return Comparison(posterior, positions, windows.targets, chosen, is_fitted, fit_errors)
+
+    def take_fits(params: Params, windows: Windows, posterior: Posterior, fit: Fit, is_fitted: jax.Array):
+        """The posterior about fitted states, if `is_fitted`, which of the fits have arrived, and their errors."""
+        guess, no_misfit = posterior.mean, jnp.zeros(len(fit.z), fit.z.dtype)
+        misfits = jax.lax.cond(is_fitted, misfit, lambda *_: no_misfit, params, fit, windows.read_steps)
+        has_arrived = misfits < _LARGEST_MISFIT
+        errors = jnp.where(has_arrived, misfits + jnp.mean((guess - fit.z) ** 2, axis=1), 0.0)
+        mean = jnp.where(is_fitted & has_arrived[:, None], fit.z, guess)
+        return held(is_fitted, posterior._replace(mean=mean)), has_arrived, errors
+
+    def held(is_held: jax.Array, tree: Any) -> Any:
+        """The same arrays, without a gradient where `is_held`."""
+        return jax.tree.map(lambda x: jnp.where(is_held, jax.lax.stop_gradient(x), x), tree)
 
     compare = compare_outward if config.rollout_directions == "outward" else compare_directed
 
@@ -416,10 +443,12 @@ def make_hgn(config: HGNConfig) -> HGN:
         frames = unit_interval(batch["image"])
         slots = default_slots(slots, len(frames))
         noise_key, frame_key = jax.random.split(key)
-        posterior, positions, targets, chosen, misfits = compare(params, frame_key, frames, progress, slots)
+        posterior, positions, targets, chosen, is_fitted, fit_errors = compare(
+            params, frame_key, frames, progress, slots
+        )
         z, kl = posterior.mean, jnp.float32(0.0)
         if config.variational:
-            z = draw_latent(posterior, noise_key, slots)
+            z = jnp.where(is_fitted, z, draw_latent(posterior, noise_key, slots))
             kl = jnp.mean(kl_to_standard_normal(posterior))
         mse = reconstruction_error(decode, params, positions(z), targets, chosen)
         error = mse
@@ -428,7 +457,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         if config.objective == "relative":
             error = error / pixel_variance(params) + config.beta * kl
             if config.fit_weight:
-                error += config.fit_weight * jnp.mean(misfits)
+                error += config.fit_weight * jnp.mean(fit_errors)
             return error, {"mse": mse, "kl": kl}
         if config.objective == "elbo":
             return negative_elbo(error, kl, frames[0, 0].size, config.beta), {"mse": mse, "kl": kl}

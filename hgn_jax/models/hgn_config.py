@@ -165,8 +165,10 @@ class HGNConfig:
         without dynamics. It gets the points started.
       fit_weight: Weight, in the second half of the training, of the mean squared distance between the points of all
         frames read and the rollout of the state fitted to them, in units of the variance of `position_noise`. All of
-        these frames then tell of the dynamics, not only the `loss_frames` that are decoded. Clips whose fit has not
-        arrived, so that noise does not explain this distance, are left out of the loss.
+        these frames then tell of the dynamics, not only the `loss_frames` that are decoded. Rollouts begin with the
+        fitted states, without the noise of the posterior, and the encoder learns to guess them: the mean squared
+        distance of its guess has the same weight. Clips whose fit has not arrived, so that noise does not explain the
+        distance of the points, are left out of the loss.
     """
 
     image_size: int = 32

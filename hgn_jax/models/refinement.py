@@ -90,7 +90,7 @@ def fit_outward(
     near: int,
     differentiate: Callable[[Residuals, jax.Array], jax.Array] = forward_derivatives,
 ) -> jax.Array:
-    """Fits states to what was observed near them, and then to all that was observed.
+    """Fits states to what was observed near them, and then farther and farther away.
 
     Where neighbouring rollouts part exponentially, a first guess that is good nearby can be so wrong far away that a
     fit to all at once ends in another minimum.
@@ -98,16 +98,19 @@ def fit_outward(
     Args:
       problem: The residuals, and how far away each is.
       z: First guesses, `[batch, d]`.
-      num_steps: Number of steps of `levenberg_marquardt`. In the first half of them only what is near counts.
+      num_steps: Number of steps of `levenberg_marquardt`. In the first quarter of them only what is within half of
+        `near` counts, but at least two steps of time, in the second quarter what is near, and then everything.
       near: Largest distance that is near.
       differentiate: `forward_derivatives` or `central_differences`.
 
     Returns:
       The states, `[batch, d]`.
     """
+    nearest = min(near, max(near // 2, 2))
 
     def counted(number: jax.Array) -> jax.Array:
-        return (number >= num_steps // 2) | (problem.distances <= near)
+        reach = jnp.where(number < num_steps // 4, nearest, near)
+        return (number >= num_steps // 2) | (problem.distances <= reach)
 
     return levenberg_marquardt(problem.residuals, z, num_steps, differentiate, counted)
 

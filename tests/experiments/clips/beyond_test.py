@@ -18,10 +18,11 @@ def clips(tmp_path_factory):
     return make_clips(tmp_path_factory.mktemp("data"), num_test=40)
 
 
-@pytest.fixture(scope="module")
-def right(clips):
-    """The measurements of the true system, and what is shown of them."""
-    return beyond.measure_beyond_the_clip(make_run(clips, 60, 120), oscillator(clips.metadata, 5), _LATENT)
+@pytest.fixture(scope="module", params=[0, 2], ids=["at the first frame", "in the middle"])
+def right(clips, request):
+    """The measurements of the true system, whose state is inferred at one of five frames, and what is shown of them."""
+    true_system = oscillator(clips.metadata, 5, anchor=request.param)
+    return beyond.measure_beyond_the_clip(make_run(clips, 60, 120), true_system, _LATENT)
 
 
 def test_the_true_system_is_right_to_the_end_both_ways(right):

@@ -68,10 +68,10 @@ def test_angles_that_differ_by_full_turns_are_one_place():
     np.testing.assert_array_equal(sliding.coordinates(turned, 1), np.concatenate(turned, axis=-1))
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.1])
-def test_a_model_that_knows_the_physics_predicts_to_the_end_both_ways(make_run, noise):
+@pytest.mark.parametrize("noise, anchor", [(0.0, 0), (0.1, 0), (0.0, 4), (0.0, 8)])
+def test_a_model_that_knows_the_physics_predicts_to_the_end_both_ways(make_run, noise, anchor):
     run = make_run(observation_noise=noise)
-    fields = measure_prediction(run, oscillator(run.data.metadata, 9))
+    fields = measure_prediction(run, oscillator(run.data.metadata, 9, anchor=anchor))
     clips = fields["prediction_clips"]
     assert clips.compared_with == "noise-free frames"
     assert clips.simulated_steps == {"before": 40, "after": 40}

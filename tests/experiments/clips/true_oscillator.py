@@ -63,7 +63,9 @@ def make_films(simulated: Clips, stride: int, frame_step: int = 2, num_films: in
     return Clips({"train": windows, "test": windows}, {"source": "/videos", "frame_step": frame_step})
 
 
-def oscillator(metadata: Any, num_seen: int, frequency: float = FREQUENCY, noise: float = 0.0) -> CompiledDynamics:
+def oscillator(
+    metadata: Any, num_seen: int, frequency: float = FREQUENCY, noise: float = 0.0, anchor: int = 0
+) -> CompiledDynamics:
     """A model that reads the state off the frames by least squares, follows it, and draws it.
 
     Args:
@@ -71,9 +73,10 @@ def oscillator(metadata: Any, num_seen: int, frequency: float = FREQUENCY, noise
       num_seen: Number of frames that it sees.
       frequency: Angular frequency that it believes in.
       noise: Noise that blurs the images it draws, as the average over noisy frames is blurred.
+      anchor: Index of the frame, among those it sees, at which it infers the state.
     """
     canvas = rendering.canvas_from_metadata(metadata)
-    phase = FREQUENCY * DT * np.arange(num_seen)
+    phase = FREQUENCY * DT * (np.arange(num_seen) - anchor)
     fit = np.linalg.pinv(np.stack([np.cos(phase), np.sin(phase)], axis=1))
     heights = (1 - 2 * (np.arange(canvas.image_size) + 0.5) / canvas.image_size) * canvas.half_width
 
@@ -105,5 +108,5 @@ def oscillator(metadata: Any, num_seen: int, frequency: float = FREQUENCY, noise
         return PhaseState(params * radius * jnp.cos(phase), params * IMPEDANCE * radius * jnp.sin(phase))
 
     return CompiledDynamics(
-        LatentDynamics(jnp.float32(1.0), num_seen, DT, infer, roll, decode, energy, kl=kl, sample=sample)
+        LatentDynamics(jnp.float32(1.0), num_seen, DT, infer, roll, decode, energy, kl=kl, sample=sample, anchor=anchor)
     )
