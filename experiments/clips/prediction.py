@@ -129,6 +129,12 @@ class CompiledDynamics:
         q = np.reshape(q, (*q.shape[:num_axes], -1))
         return np.concatenate([np.sin(q), np.cos(q)], axis=-1) if self.dynamics.angles else q
 
+    def from_first_turn(self, path: PhaseState) -> PhaseState:
+        """Takes as many turns off each angle of paths `[time, examples, ...]` that it begins between -π and π."""
+        if not self.dynamics.angles:
+            return path
+        return path._replace(q=path.q - 2 * np.pi * np.round(path.q[:1] / (2 * np.pi)))
+
     def energy(self, states: PhaseState) -> np.ndarray:
         """Computes the learned energies `[n]` of states `[n, ...]`, in float64 for statistics."""
         return np.asarray(jax.jit(self.dynamics.energy)(self.dynamics.params, states), np.float64)
