@@ -48,8 +48,7 @@ def follow(hgn: HGN, params: Any, clips: np.ndarray) -> tuple[np.ndarray, np.nda
 
     @jax.jit
     def measure(params, clips):
-        start = hgn.start(params, clips)
-        path = hgn.rollout(params, start, clips.shape[1] - 1)
+        path = hgn.follow(params, clips, clips.shape[1] - 1)
         return path, metrics.energies_along(hgn.hamiltonian(params), path)
 
     path, energies = measure(params, clips)

@@ -120,8 +120,11 @@ class HGN(NamedTuple):
       places: For keypoints, `(params, q [..., d]) -> points [..., num_keypoints, 2]` in the picture: (x, y), x to the
         right and y downwards, with the centres of the outermost pixels at ±`keypoints.HALF_WIDTH`. None otherwise.
       start: `(params, frames) -> PhaseState`, the state at the first frame: that of `infer_state`, rolled back.
-      reconstruct: `(params, frames, num_steps) -> images [batch, num_steps + 1, size, size, 3]`, the decoded rollout
-        both ways from `infer_state`.
+      follow: `(params, frames, num_steps) -> path [num_steps + 1, batch, ...]` from the first frame on, rolled out both
+        ways from `infer_state`. Rolled back and forwards again, the state of a chaotic system would not return, unless
+        the integrator is reversible.
+      reconstruct: `(params, frames, num_steps) -> images [batch, num_steps + 1, size, size, 3]`, the decoded path that
+        `follow` gives.
       sample: `(params, key, num_samples, num_steps, dt=config.dt) -> images`, decoded rollouts from the prior.
       loss: `(params, multiplier, key, batch, *, progress=1.0, slots=None) -> (loss, aux)`; see `make_hgn`.
     """
@@ -137,6 +140,7 @@ class HGN(NamedTuple):
     decode: Callable[[Params, ArrayLike], jax.Array]
     places: Callable[[Params, ArrayLike], jax.Array] | None
     start: Callable[[Params, ArrayLike], PhaseState]
+    follow: Callable[..., PhaseState]
     reconstruct: Callable[..., jax.Array]
     sample: Callable[..., jax.Array]
     loss: Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
@@ -348,14 +352,14 @@ def make_hgn(config: HGNConfig) -> HGN:
     def decode_path(params: Params, path: PhaseState) -> jax.Array:
         return jnp.swapaxes(decode(params, path.q), 0, 1)
 
-    def reconstruct(params: Params, frames: jax.Array, num_steps: int) -> jax.Array:
-        # Outward from where the state is inferred: rolled back and forwards again, states of a chaotic system do not
-        # return, unless the integrator is reversible.
+    def follow(params: Params, frames: jax.Array, num_steps: int) -> PhaseState:
         state, anchor = infer_state(params, frames), inferred_frame(config)
         before = rollout(params, state, anchor, -config.dt)
         after = rollout(params, state, max(num_steps - anchor, 0))
-        path = jax.tree.map(lambda x, y: jnp.concatenate([x[:0:-1], y])[: num_steps + 1], before, after)
-        return decode_path(params, path)
+        return jax.tree.map(lambda x, y: jnp.concatenate([x[:0:-1], y])[: num_steps + 1], before, after)
+
+    def reconstruct(params: Params, frames: jax.Array, num_steps: int) -> jax.Array:
+        return decode_path(params, follow(params, frames, num_steps))
 
     def sample(params: Params, key: jax.Array, num_samples: int, num_steps: int, dt: float = config.dt) -> jax.Array:
         state = initial_state(params, jax.random.normal(key, (num_samples, *shape)))
@@ -476,6 +480,7 @@ def make_hgn(config: HGNConfig) -> HGN:
         decode=decode,
         places=places if is_keypoints else None,
         start=start,
+        follow=follow,
         reconstruct=reconstruct,
         sample=sample,
         loss=loss,
