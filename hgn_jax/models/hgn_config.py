@@ -80,10 +80,10 @@ class HGNConfig:
         and the refinement all of them. The refinement in training takes as many, which contain the encoder's window.
         For `outward` only; None for `inference_frames`.
       refinement_steps: Number of steps by which the inferred state is improved on the frames seen, with the rest of the
-        model fixed, when a trained model reads a clip. In the first half of them only frames as near as those of the
-        encoder's window count. See `hgn_jax.models.refinement`.
+        model fixed, when a trained model reads a clip. The first of them count only the nearest frames; see
+        `hgn_jax.models.refinement.fit_outward`.
       training_refinement_steps: Number of such steps in the second half of the training. The gradient treats them as
-        constant shifts of the states.
+        constant shifts of the states, which are bounded, unless there is a `fit_weight`.
       refinement_target: Data that the refined state should explain: the `pixels` of the frames seen, or, for keypoints,
         the `points` found in them, which is better where the places are noisy.
       latent: `spatial`: q and p live on a 4x4 grid; `vector`: on a vector, by a linear projection of the encoder's
