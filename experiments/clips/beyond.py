@@ -172,7 +172,7 @@ def extend_clips(clips: Clips, max_steps: int) -> LongClips:
 def _reencode(dynamics: CompiledDynamics, frames: np.ndarray, rollout: Rollout) -> tuple[np.ndarray, np.ndarray]:
     """States rolled out to the middle of a later and of an earlier window, `[n, d]`, and those inferred there."""
     first, last = rollout.first_seen, frames.shape[1] - dynamics.num_seen - rollout.first_seen
-    to_middle = (dynamics.num_seen - 1) // 2
+    to_middle = max((dynamics.num_seen - 1) // 2, dynamics.anchor)
     rolled_out, inferred = [rollout.states[:0, 0]], [rollout.states[:0, 0]]
     for shift in (min(_REENCODING_SHIFT, last), -min(_REENCODING_SHIFT, first)):
         if shift:

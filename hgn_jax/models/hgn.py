@@ -428,7 +428,9 @@ def make_hgn(config: HGNConfig) -> HGN:
         chosen = TargetFrames(None, jnp.outer(jnp.full(num_targets, 1.0 / num_targets), has_arrived))
         return Comparison(posterior, positions, windows.targets, chosen, is_fitted, fit_errors)
 
-    def take_fits(params: Params, windows: Windows, posterior: Posterior, fit: Fit, is_fitted: jax.Array):
+    def take_fits(
+        params: Params, windows: Windows, posterior: Posterior, fit: Fit, is_fitted: jax.Array
+    ) -> tuple[Posterior, jax.Array, jax.Array]:
         """The posterior about fitted states, if `is_fitted`, which of the fits have arrived, and their errors."""
         guess, no_misfit = posterior.mean, jnp.zeros(len(fit.z), fit.z.dtype)
         misfits = jax.lax.cond(is_fitted, misfit, lambda *_: no_misfit, params, fit, windows.read_steps)

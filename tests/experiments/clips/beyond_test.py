@@ -18,7 +18,7 @@ def clips(tmp_path_factory):
     return make_clips(tmp_path_factory.mktemp("data"), num_test=40)
 
 
-@pytest.fixture(scope="module", params=[0, 2], ids=["at the first frame", "in the middle"])
+@pytest.fixture(scope="module", params=[0, 2, 3], ids=["at the first frame", "in the middle", "after it"])
 def right(clips, request):
     """The measurements of the true system, whose state is inferred at one of five frames, and what is shown of them."""
     true_system = oscillator(clips.metadata, 5, anchor=request.param)
