@@ -8,7 +8,6 @@ differentiated by JAX and by the reversible adjoint, `hgn_jax.rollout(..., adjoi
 import functools
 import json
 import math
-import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from absl import flags
 
 from benchmarks import program
 from benchmarks.processes import Cost, alone, peak_gigabytes, training_step
-from benchmarks.table import Row, table, version
+from benchmarks.table import Row, device, table, version
 from experiments.run import command_line
 
 _REPEATS = 3
@@ -158,11 +157,9 @@ def draw(points: Sequence[Point], path: pathlib.Path) -> None:
 
 def write(points: Sequence[Point], path: pathlib.Path) -> None:
     """Writes the costs as JSON, with the device and the versions that they were measured with."""
-    import jax
-
     content = {
         "command": "python -m benchmarks.growth",
-        "device": f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores",
+        "device": device(),
         "versions": [version("jax"), version("jaxlib")],
         "repeats": _REPEATS,
         "costs": [point._asdict() for point in points],

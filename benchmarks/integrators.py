@@ -9,7 +9,6 @@ its states. `--output` adds the growth of the time with the number of steps and 
 import functools
 import importlib
 import json
-import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ import numpy as np
 from absl import flags
 
 from benchmarks import program
-from benchmarks.table import Row, interleaved_medians, missing, version
+from benchmarks.table import Row, device, interleaved_medians, missing, version
 from experiments.run import command_line
 from hgn_jax import PhaseState, rollout
 from hgn_jax.physics import systems
@@ -184,8 +183,7 @@ def main(argv: Sequence[str]) -> None:
     if setting.num_steps % _EVERY:
         raise command_line.UserError(f"--num_steps must be a multiple of {_EVERY}, got {setting.num_steps}")
     folder = program.output_folder(_OUTPUT.value)
-    device = f"{jax.local_device_count()} x {jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores"
-    print(f"{setting.batch} pendulums x {setting.num_steps} steps of {_DT}, float32, {device}, {version('jax')}")
+    print(f"{setting.batch} pendulums x {setting.num_steps} steps of {_DT}, float32, {device()}, {version('jax')}")
     rates, rms = steps_per_second(setting, repeats), errors(setting)
     for name, rate in rates.items():
         other = name.replace(_OURS, _DIFFRAX)
@@ -207,7 +205,7 @@ def _write(directory: pathlib.Path, setting: Setting, repeats: int, measured: di
     versions = [version(package) for package in ("jax", "jaxlib", "diffrax")]
     content = {
         "setting": {**setting._asdict(), "dt": _DT, "repeats": repeats},
-        "device": f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores",
+        "device": device(),
         "versions": versions,
         "steps_per_second": measured["rates"],
         "error_rms": measured["errors"],

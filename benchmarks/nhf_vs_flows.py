@@ -19,7 +19,6 @@ import importlib.metadata
 import importlib.util
 import json
 import math
-import os
 import platform
 import sys
 import time
@@ -32,7 +31,7 @@ from absl import flags
 from benchmarks import program
 from benchmarks.density_models import LIBRARIES, MAX_MOMENTA, MODELS, library
 from benchmarks.flow_comparison import BIAS, TIMES, Settings, compare, regimes, targets
-from benchmarks.table import Row, align, missing, version
+from benchmarks.table import Row, align, device, missing, version
 from experiments.run import command_line
 from hgn_jax.config_checks import MAX_SEED
 from hgn_jax.models.densities import get_target
@@ -120,8 +119,7 @@ def main(argv: Sequence[str]) -> None:
     settings = Settings(_BATCH_SIZE.value, _LEARNING_RATE.value, _POINTS.value, _SEED.value)
     kinds = regimes(_STEPS.value, _SECONDS.value)
     chosen = [target for dim in dims for target in targets(dim)]
-    device = f"{jax.local_device_count()} x {jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores"
-    print(f"{device}, jax {jax.__version__}, batches of {settings.batch_size}, seed {settings.seed}", flush=True)
+    print(f"{device()}, jax {jax.__version__}, batches of {settings.batch_size}, seed {settings.seed}", flush=True)
     start = time.perf_counter()
     rows = []
     with progress_bar(len(chosen) * len(names) * len(kinds), "nhf_vs_flows", "run") as bar:
@@ -136,7 +134,7 @@ def main(argv: Sequence[str]) -> None:
             if output:  # after each target, so that an interrupted run leaves what it has
                 header = {
                     "versions": _versions(),
-                    "device": device,
+                    "device": device(),
                     "settings": {
                         **settings._asdict(), "dims": dims, "models": names, "steps": _STEPS.value,
                         "seconds": _SECONDS.value, "max_momenta": MAX_MOMENTA, "bias": BIAS,

@@ -2,6 +2,7 @@
 
 import gc
 import importlib.metadata
+import os
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -37,6 +38,13 @@ def version(package: str) -> str:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
         return f"{package}, not installed"
+
+
+def device() -> str:
+    """Returns the devices of this process and the cores of its machine, such as `1 x cpu, 2 CPU cores`."""
+    import jax
+
+    return f"{jax.local_device_count()} x {jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores"
 
 
 def interleaved_medians(runs: Mapping[Name, Callable[[], object]], repeats: int) -> dict[Name, float]:

@@ -172,12 +172,13 @@ def extend_clips(clips: Clips, max_steps: int) -> LongClips:
 def _reencode(dynamics: CompiledDynamics, frames: np.ndarray, rollout: Rollout) -> tuple[np.ndarray, np.ndarray]:
     """States rolled out to the middle of a later and of an earlier window, `[n, d]`, and those inferred there."""
     first, last = rollout.first_seen, frames.shape[1] - dynamics.num_seen - rollout.first_seen
-    to_middle = max((dynamics.num_seen - 1) // 2, dynamics.anchor)
+    to_middle = (dynamics.num_seen - 1) // 2
     rolled_out, inferred = [rollout.states[:0, 0]], [rollout.states[:0, 0]]
     for shift in (min(_REENCODING_SHIFT, last), -min(_REENCODING_SHIFT, first)):
         if shift:
-            state = dynamics.infer(frames[:, first + shift : first + shift + dynamics.num_seen])
-            middle = jax.tree.map(lambda x: x[-1], dynamics.rollout(state, to_middle - dynamics.anchor, dynamics.dt))
+            window = frames[:, first + shift : first + shift + dynamics.num_seen]
+            path = dynamics.infer_path(window, 0, dynamics.num_seen)
+            middle = jax.tree.map(lambda x: x[to_middle], path)
             inferred.append(dynamics.coordinates(middle, 1))
             rolled_out.append(rollout.states[:, first + shift + to_middle])
     return np.concatenate(rolled_out), np.concatenate(inferred)

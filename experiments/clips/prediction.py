@@ -85,6 +85,8 @@ class CompiledDynamics:
 
         Rollouts of similar lengths and both directions are compiled once, because that takes longer than the steps.
         """
+        if num_steps == 0:
+            return jax.tree.map(lambda x: np.asarray(x)[None], state)
         longer = next((steps for steps in _ROLLOUT_STEPS if steps >= num_steps), num_steps)
         key, dt = ("rollout", len(state.q), longer), np.float32(dt)
         if key not in self._compiled:
@@ -129,8 +131,8 @@ class CompiledDynamics:
         q = np.reshape(q, (*q.shape[:num_axes], -1))
         return np.concatenate([np.sin(q), np.cos(q)], axis=-1) if self.dynamics.angles else q
 
-    def from_first_turn(self, path: PhaseState) -> PhaseState:
-        """Takes as many turns off each angle of paths `[time, examples, ...]` that it begins between -π and π."""
+    def unwound(self, path: PhaseState) -> PhaseState:
+        """Takes whole turns off the angles of paths `[time, examples, ...]`, so that each begins between -π and π."""
         if not self.dynamics.angles:
             return path
         return path._replace(q=path.q - 2 * np.pi * np.round(path.q[:1] / (2 * np.pi)))

@@ -44,7 +44,7 @@ def evaluate(run: Run) -> Evaluation:
     frames = examples["image"][:, : clips.num_frames]
     path = dynamics.infer_path(frames[:, : dynamics.num_seen], 0, frames.shape[1])
     states = jax.tree.map(lambda x: x[0], path)
-    by_clip = jax.tree.map(lambda x: np.swapaxes(x, 0, 1), dynamics.from_first_turn(path))
+    by_clip = jax.tree.map(lambda x: np.swapaxes(x, 0, 1), dynamics.unwound(path))
     latents = measure_latents(by_clip, examples, posterior_variances(run.model, run.state.params, frames))
     beyond, beyond_shown = measure_beyond_the_clip(run, dynamics, latents.get("latent"))
     law = measure_law(run, dynamics, examples)

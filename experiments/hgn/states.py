@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.run.trainer import Run
 from hgn_jax import data
-from hgn_jax.models.hgn_config import HGNConfig, inferred_frame, latent_shape, num_seen
+from hgn_jax.models.hgn_config import HGNConfig, latent_shape, num_seen
 from hgn_jax.physics.phase_space import PhaseState
 from hgn_jax.state_densities import density
 from hgn_jax.state_densities.density import Density
@@ -146,6 +145,7 @@ def collect_points(run: Run) -> _Points:
     first = (num_frames - num_used) // 2
     num_clips = min(affordable_clips(run.model.config, num_used) or _NUM_CLIPS, len(train))
     states_per_clip = min(num_frames, _NUM_STATES // num_clips)
+    whole_paths = jax.jit(lambda params, seen: run.model.follow(params, seen, num_frames - 1, first))
     roll_out = None
     rng = np.random.default_rng(_SEED)
     points = []
@@ -153,7 +153,7 @@ def collect_points(run: Run) -> _Points:
         for start in range(0, num_clips, _CLIPS_PER_CALL):
             rows = np.minimum(np.arange(start, start + _CLIPS_PER_CALL), num_clips - 1)  # compiled once
             seen = data.stack(train, rows, ("image",))["image"][:, first : first + num_used]
-            roll_out = roll_out or compile_for_backend(jax.jit(_whole_paths(run, first)), params, seen)
+            roll_out = roll_out or compile_for_backend(whole_paths, params, seen)
             path = to_points(roll_out(params, seen), num_axes=2)
             times = rng.permuted(np.tile(np.arange(num_frames), (len(rows), 1)), axis=1)[:, :states_per_clip]
             points.append(path[times, np.arange(len(rows))[:, None]])
@@ -171,16 +171,3 @@ def affordable_clips(config: HGNConfig, num_used: int) -> int | None:
     differences = 2 * latent_shape(config)[-1]  # of images, per step of the refinement
     per_clip = num_used * config.refinement_steps * (differences + 1)
     return int(np.clip(_MAX_DECODED // per_clip, _MIN_CLIPS, _NUM_CLIPS))
-
-
-def _whole_paths(run: Run, first: int) -> Callable[[Any, jax.Array], PhaseState]:
-    """Returns `(params, frames seen) -> states` of the whole clip, `[time, clips, ...]`; `first` is the first seen."""
-    hgn, anchor = run.model, first + inferred_frame(run.model.config)
-    num_after = run.data.num_frames - 1 - anchor
-
-    def roll_out(params: Any, frames: jax.Array) -> PhaseState:
-        state = hgn.infer_state(params, frames)
-        before, after = hgn.rollout(params, state, anchor, -hgn.config.dt), hgn.rollout(params, state, num_after)
-        return jax.tree.map(lambda x, y: jnp.concatenate([x[:0:-1], y]), before, after)
-
-    return roll_out

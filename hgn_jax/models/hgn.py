@@ -120,9 +120,9 @@ class HGN(NamedTuple):
       places: For keypoints, `(params, q [..., d]) -> points [..., num_keypoints, 2]` in the picture: (x, y), x to the
         right and y downwards, with the centres of the outermost pixels at ±`keypoints.HALF_WIDTH`. None otherwise.
       start: `(params, frames) -> PhaseState`, the state at the first frame: that of `infer_state`, rolled back.
-      follow: `(params, frames, num_steps) -> path [num_steps + 1, batch, ...]` from the first frame on, rolled out both
-        ways from `infer_state`. Rolled back and forwards again, the state of a chaotic system would not return, unless
-        the integrator is reversible.
+      follow: `(params, frames, num_steps, first=0) -> path [num_steps + 1, batch, ...]`, rolled out both ways from
+        `infer_state`. The first of the frames is at the index `first` of the path. Rolled back and forwards again, the
+        state of a chaotic system would not return, unless the integrator is reversible.
       reconstruct: `(params, frames, num_steps) -> images [batch, num_steps + 1, size, size, 3]`, the decoded path that
         `follow` gives.
       sample: `(params, key, num_samples, num_steps, dt=config.dt) -> images`, decoded rollouts from the prior.
@@ -352,8 +352,8 @@ def make_hgn(config: HGNConfig) -> HGN:
     def decode_path(params: Params, path: PhaseState) -> jax.Array:
         return jnp.swapaxes(decode(params, path.q), 0, 1)
 
-    def follow(params: Params, frames: jax.Array, num_steps: int) -> PhaseState:
-        state, anchor = infer_state(params, frames), inferred_frame(config)
+    def follow(params: Params, frames: jax.Array, num_steps: int, first: int = 0) -> PhaseState:
+        state, anchor = infer_state(params, frames), first + inferred_frame(config)
         before = rollout(params, state, anchor, -config.dt)
         after = rollout(params, state, max(num_steps - anchor, 0))
         return jax.tree.map(lambda x, y: jnp.concatenate([x[:0:-1], y])[: num_steps + 1], before, after)

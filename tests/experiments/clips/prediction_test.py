@@ -67,8 +67,8 @@ def test_angles_that_differ_by_full_turns_are_one_place():
     np.testing.assert_array_equal(turning.coordinates(state, 1)[:, 4:], state.p)
     np.testing.assert_array_equal(sliding.coordinates(turned, 1), np.concatenate(turned, axis=-1))
     path, turned_path = (jax.tree.map(lambda x: np.stack([x, x + 4.0]), each) for each in (state, turned))
-    np.testing.assert_allclose(turning.from_first_turn(turned_path).q, path.q, atol=1e-12)
-    assert sliding.from_first_turn(turned_path) is turned_path
+    np.testing.assert_allclose(turning.unwound(turned_path).q, path.q, atol=1e-12)
+    assert sliding.unwound(turned_path) is turned_path
 
 
 @pytest.mark.parametrize("noise, anchor", [(0.0, 0), (0.1, 0), (0.0, 4), (0.0, 8)])

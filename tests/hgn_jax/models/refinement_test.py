@@ -132,10 +132,10 @@ class FitOutwardTest(Float64TestCase):
         np.testing.assert_allclose(outward, expected, atol=1e-5)
         self.assertGreater(np.sum(np.abs(at_once - expected).max(axis=1) > 0.1), 5)
 
-    def test_all_counts_in_the_only_step(self):
+    def test_all_counts_where_all_is_near_enough_and_in_the_only_step(self):
         _, data, start = _oscillations(1)
-        for num_steps in (1, 0):
-            np.testing.assert_array_equal(*self._fits(data, start, num_steps, 0))
+        for num_steps, near in ((6, 30), (1, 0), (0, 0)):
+            np.testing.assert_array_equal(*self._fits(data, start, num_steps, near))
 
     def test_what_is_far_away_does_not_count_at_first(self):
         """Not even where it is no number, so that no step follows in which it counts."""
